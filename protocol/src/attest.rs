@@ -1,0 +1,179 @@
+//! What a host signs: that an account is ready, what happened in it, and that it is gone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::id::{OrderId, SessionId};
+use crate::name::{AccountName, HostName};
+use crate::session::BundleRef;
+use crate::signed::Statement;
+use crate::time::Timestamp;
+
+/// The account is ready for the session's first login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attestation {
+    /// The host that speaks.
+    pub host: HostName,
+    /// The order it obeyed.
+    pub order: OrderId,
+    /// The digest of that order's text.
+    pub order_digest: Digest,
+    /// The session.
+    pub session: SessionId,
+    /// The account it made.
+    pub account: AccountName,
+    /// Its user id, never used before on this host.
+    pub uid: u32,
+    /// Its group id.
+    pub gid: u32,
+    /// Its home directory.
+    pub home: String,
+    /// The bundle in force.
+    pub bundle: BundleRef,
+    /// The digest of the sudo rules as installed.
+    pub rules_digest: Digest,
+    /// sudo's dialect and version, for example `sudo 1.9.13`.
+    pub sudo: String,
+    /// How processes are held together: the cgroup's path.
+    pub cgroup: String,
+    /// When the account was ready.
+    pub ready_at: Timestamp,
+    /// When it goes at the latest.
+    pub expires_at: Timestamp,
+}
+
+impl Statement for Attestation {
+    const NAMESPACE: &'static str = "attestation@portreeve";
+}
+
+/// Something that happened in a session on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostEvent {
+    /// The host that speaks.
+    pub host: HostName,
+    /// The session.
+    pub session: SessionId,
+    /// The account.
+    pub account: AccountName,
+    /// Counts the session's events from 0.
+    pub seq: u64,
+    /// The digest of the session's event before this one; of its attestation for the first.
+    pub previous: Digest,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub fact: HostFact,
+}
+
+impl Statement for HostEvent {
+    const NAMESPACE: &'static str = "host-event@portreeve";
+}
+
+/// What can happen in a session on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case", deny_unknown_fields)]
+pub enum HostFact {
+    /// sudo was asked for a command.
+    Sudo {
+        /// Whether it ran.
+        allowed: bool,
+        /// The command's path as sudo resolved it, or as it was asked for.
+        command: String,
+        /// The command and its arguments.
+        argv: Vec<String>,
+        /// As which user.
+        run_as: String,
+        /// In which directory.
+        cwd: String,
+        /// Why it was refused, in sudo's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A login to the account was let in.
+    Login {
+        /// The process that stands for it, now in the session's cgroup.
+        pid: i32,
+    },
+}
+
+/// The account is gone, and so is everything that was its.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// The host that speaks.
+    pub host: HostName,
+    /// The order that made the account.
+    pub order: OrderId,
+    /// The session.
+    pub session: SessionId,
+    /// The account that was.
+    pub account: AccountName,
+    /// Its user id, which will not be used again.
+    pub uid: u32,
+    /// Why it ended.
+    pub cause: EndCause,
+    /// When the end began.
+    pub ending_at: Timestamp,
+    /// When everything was gone.
+    pub gone_at: Timestamp,
+    /// The processes that had to be killed.
+    pub killed: Vec<KilledProcess>,
+    /// How many more were killed than are listed.
+    pub killed_more: u32,
+    /// The steps that were done, in order.
+    pub steps: Vec<String>,
+    /// What could not be removed, and why; empty when the host is as it was.
+    pub left: Vec<String>,
+    /// The sudo commands that ran: they are not undone.
+    pub sudo_commands: u64,
+    /// How many events the session had on this host.
+    pub events: u64,
+    /// The digest of the last one; of the attestation if there was none.
+    pub last_event: Digest,
+}
+
+impl Statement for Receipt {
+    const NAMESPACE: &'static str = "receipt@portreeve";
+}
+
+/// A process that was alive when its session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KilledProcess {
+    /// Its id.
+    pub pid: i32,
+    /// Its real user id.
+    pub uid: u32,
+    /// Its command line, shortened; not UTF-8 is shown as U+FFFD.
+    pub argv: Vec<String>,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCause {
+    /// The agent or its human said that it is done.
+    Asked,
+    /// Nobody was connected for the linger time.
+    Left,
+    /// Its time was over.
+    Expired,
+    /// Nothing passed for the idle time.
+    Idle,
+    /// Somebody entitled to killed it.
+    Killed,
+    /// The connection between bastion and host broke.
+    LinkLost,
+    /// The bastion lost the CA's feed for too long.
+    FeedStale,
+    /// What passed could not be recorded or reported.
+    RecordingFailed,
+    /// The host did not do, or prove, what was ordered.
+    HostFailed,
+    /// The host's daemon started and found it.
+    Restarted,
+    /// The bastion was stopped.
+    Shutdown,
+}
