@@ -1,0 +1,97 @@
+//! Which sudo a host has, and since which version it can do what.
+
+use std::fmt;
+
+/// A version of sudo: major, minor, patch. The `p3` of `1.9.13p3` plays no part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u16, pub u16, pub u16);
+
+impl Version {
+    /// Reads `1.9.13p3`, `0.2.8` or `1.9`.
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(|part| {
+            let digits = part.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        });
+        let major = parts.next()??;
+        let minor = parts.next()??;
+        let patch = parts.next().unwrap_or(Some(0))?;
+        Some(Self(major, minor, patch))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+/// One of the two programs called sudo, with its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// The original sudo.
+    Sudo(Version),
+    /// sudo-rs.
+    SudoRs(Version),
+}
+
+impl Dialect {
+    /// Oldest original sudo that rules are written for.
+    pub const OLDEST_SUDO: Version = Version(1, 9, 5);
+    /// Oldest sudo-rs that rules are written for: the first whose `NOEXEC` has no known gap.
+    pub const OLDEST_SUDO_RS: Version = Version(0, 2, 8);
+    /// First original sudo with regular expressions.
+    pub const FIRST_WITH_PATTERNS: Version = Version(1, 9, 10);
+
+    /// Reads the first line that `sudo --version` prints.
+    ///
+    /// `None` when it is neither program; whoever asked must not guess.
+    #[must_use]
+    pub fn from_version_output(text: &str) -> Option<Self> {
+        let line = text.lines().next()?.trim();
+        if let Some(version) = line.strip_prefix("Sudo version ") {
+            return Version::parse(version).map(Self::Sudo);
+        }
+        let version = line.strip_prefix("sudo-rs ")?;
+        Version::parse(version).map(Self::SudoRs)
+    }
+
+    pub(crate) fn is_too_old(self) -> bool {
+        match self {
+            Self::Sudo(version) => version < Self::OLDEST_SUDO,
+            Self::SudoRs(version) => version < Self::OLDEST_SUDO_RS,
+        }
+    }
+
+    pub(crate) fn has_patterns(self) -> bool {
+        matches!(self, Self::Sudo(version) if version >= Self::FIRST_WITH_PATTERNS)
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sudo(version) => write!(f, "sudo {version}"),
+            Self::SudoRs(version) => write!(f, "sudo-rs {version}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_output_tells_the_two_apart() {
+        for (text, dialect) in [
+            ("Sudo version 1.9.13p3\nConfigure options: …", Some(Dialect::Sudo(Version(1, 9, 13)))),
+            ("Sudo version 1.9.17", Some(Dialect::Sudo(Version(1, 9, 17)))),
+            ("sudo-rs 0.2.8", Some(Dialect::SudoRs(Version(0, 2, 8)))),
+            ("doas 6.8", None),
+            ("Sudo version x", None),
+            ("", None),
+        ] {
+            assert_eq!(Dialect::from_version_output(text), dialect, "{text}");
+        }
+    }
+}

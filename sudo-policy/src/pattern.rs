@@ -1,0 +1,208 @@
+//! Patterns for the arguments of a command.
+//!
+//! A pattern is a small regular expression, anchored at both ends, that names every character it
+//! takes: there is no `.`, no negated class and nothing that depends on a locale. So the same
+//! pattern means the same here, in POSIX extended syntax and in sudo, and the linter can ask what
+//! it may match. It is matched against all arguments joined by single spaces, because that is what
+//! sudo does.
+//!
+//! [`parse`](mod@self::parse) reads one, [`language`](self::language) matches and questions it,
+//! [`posix`](self::posix) writes it for sudo.
+
+mod language;
+mod parse;
+mod posix;
+
+pub use self::parse::{PLACEHOLDERS, PatternError};
+use self::language::Program;
+
+/// Characters that a pattern can name, as a set of ASCII codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Characters(u128);
+
+impl Characters {
+    const NONE: Self = Self(0);
+
+    fn one(character: u8) -> Self {
+        Self(1 << character)
+    }
+
+    fn range(first: u8, last: u8) -> Self {
+        (first..=last).fold(Self::NONE, |set, character| set.with(Self::one(character)))
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn contains(self, character: u8) -> bool {
+        character < 128 && self.0 & (1 << character) != 0
+    }
+
+    fn iter(self) -> impl Iterator<Item = u8> {
+        (0..128).filter(move |&character| self.contains(character))
+    }
+}
+
+/// What a pattern is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Node {
+    One(Characters),
+    Sequence(Vec<Node>),
+    Choice(Vec<Node>),
+    Repeat { node: Box<Node>, least: u16, most: Option<u16> },
+}
+
+/// A pattern that is known to be well formed, bounded and expressible for sudo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    text: String,
+    posix: String,
+    program: Program,
+}
+
+impl Pattern {
+    /// The pattern as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The pattern as a POSIX extended regular expression with both anchors.
+    #[must_use]
+    pub fn posix(&self) -> &str {
+        &self.posix
+    }
+
+    /// Whether the pattern takes this text, all of it.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.program.matches(text.as_bytes())
+    }
+
+    /// Whether the pattern takes any text that has `part` in it.
+    #[must_use]
+    pub fn can_contain(&self, part: &str) -> bool {
+        self.program.can_contain(part.as_bytes())
+    }
+}
+
+impl std::str::FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let node = parse::parse(text)?;
+        let program = Program::compile(&node).ok_or(PatternError::TooLarge)?;
+        let posix = posix::render(&node);
+        if posix.len() > posix::MAX_LENGTH {
+            return Err(PatternError::TooLarge);
+        }
+        Ok(Self { text: text.to_owned(), posix, program })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Pattern {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn patterns_take_what_they_say_and_nothing_else() {
+        for (text, takes, refuses) in [
+            ("^-n [0-9]{1,4}$", &["-n 1", "-n 9999"][..], &["-n ", "-n 10000", "-n 1 ", "-n", "x-n 1"][..]),
+            ("^(start|stop) [a-z]+\\.service$", &["start a.service", "stop ab.service"], &["start aXservice", "restart a.service"]),
+            ("^a*b+c?$", &["b", "aabbc"], &["", "a", "bcc"]),
+            ("^[a-c_-]{2}$", &["a-", "_b"], &["a", "abc", "d-"]),
+            ("^-l /proc/<pid>/exe$", &["-l /proc/1/exe", "-l /proc/4194304/exe"], &["-l /proc/0/exe", "-l /proc/../exe", "-l /proc/1/mem"]),
+            ("^(a|b)?$", &["", "a", "b"], &["c", "ab"]),
+            ("^(ab){2,}$", &["abab", "ababab"], &["ab", "aba"]),
+        ] {
+            let pattern = pattern(text);
+            for case in takes {
+                assert!(pattern.matches(case), "{text} takes `{case}`");
+            }
+            for case in refuses {
+                assert!(!pattern.matches(case), "{text} refuses `{case}`");
+            }
+        }
+    }
+
+    #[test]
+    fn can_contain_asks_about_the_whole_language() {
+        let units = pattern("^status [a-z.]{1,9}/?$");
+        assert!(units.can_contain(".."));
+        assert!(units.can_contain("a/"));
+        assert!(!units.can_contain("/a"));
+        assert!(!units.can_contain("  "));
+        assert!(pattern("^(/etc/passwd|/etc/group)$").can_contain("/etc/group"));
+        assert!(!pattern("^(/etc/passwd|/etc/group)$").can_contain("/etc/passwd/"));
+    }
+
+    #[test]
+    fn posix_form_is_anchored_and_escaped_by_brackets() {
+        for (text, posix) in [
+            ("^-n [0-9]{1,4}$", "^-n [0-9]{1,4}$"),
+            ("^a\\.b$", "^a[.]b$"),
+            ("^(a|b)+$", "^(a|b)+$"),
+            ("^[z_a-c-]$", "^[_a-cz-]$"),
+            ("^<number>$", "^([0-9]{1,9})$"),
+        ] {
+            assert_eq!(pattern(text).posix(), posix);
+        }
+    }
+
+    #[test]
+    fn a_posix_form_reads_back_as_the_same_pattern() {
+        for text in ["^-n [0-9]{1,4}$", "^(a|bc)*[x-z_-]+ /proc/<pid>/(exe|cwd)$", "^<unit>$"] {
+            let first = pattern(text);
+            assert_eq!(pattern(first.posix()).posix(), first.posix());
+        }
+    }
+
+    #[test]
+    fn what_sudo_could_read_otherwise_is_refused() {
+        for (text, wanted) in [
+            ("abc", PatternError::NotAnchored),
+            ("^abc", PatternError::NotAnchored),
+            ("abc$", PatternError::NotAnchored),
+            ("^a|b$", PatternError::BareChoice),
+            ("^a.b$", PatternError::Dot),
+            ("^[^/]+$", PatternError::Negated),
+            ("^a#b$", PatternError::Character('#')),
+            ("^a\\d$", PatternError::Escape('d')),
+            ("^a\nb$", PatternError::Character('\n')),
+            ("^é$", PatternError::Character('é')),
+            ("^(a$", PatternError::Unclosed('(')),
+            ("^a)$", PatternError::Character(')')),
+            ("^[a$", PatternError::Unclosed('[')),
+            ("^[]$", PatternError::EmptyClass),
+            ("^[z-a]$", PatternError::Range('z', 'a')),
+            ("^[A-z]$", PatternError::Range('A', 'z')),
+            ("^*a$", PatternError::Character('*')),
+            ("^a**$", PatternError::Character('*')),
+            ("^a{2,1}$", PatternError::Bounds),
+            ("^a{999}$", PatternError::Bounds),
+            ("^<path>$", PatternError::Placeholder("path".to_owned())),
+            ("^(a|)$", PatternError::EmptyChoice),
+            ("^(){9}$", PatternError::EmptyChoice),
+            ("^a{0}$", PatternError::Bounds),
+            ("^a$b$", PatternError::Character('$')),
+        ] {
+            assert_eq!(text.parse::<Pattern>(), Err(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn size_and_depth_are_bounded() {
+        for text in [
+            format!("^{}a{}$", "(".repeat(40), ")".repeat(40)),
+            "^((a{100}){100}){100}$".to_owned(),
+            format!("^{}$", "a".repeat(2000)),
+        ] {
+            assert!(text.parse::<Pattern>().is_err(), "{text:.40}");
+        }
+    }
+}

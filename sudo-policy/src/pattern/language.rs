@@ -1,0 +1,181 @@
+//! Matches a pattern, and answers questions about everything it could match.
+//!
+//! The pattern becomes a small non-deterministic machine whose states are walked side by side, so
+//! the time is bounded by the size of the pattern times the length of the text.
+
+use super::{Characters, Node};
+
+/// Most instructions of one pattern.
+const MAX_INSTRUCTIONS: usize = 4096;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Instruction {
+    /// Takes one of the characters and goes on to the next instruction.
+    Take(Characters),
+    /// Goes on at both places.
+    Fork(usize, usize),
+    /// Goes on elsewhere.
+    Jump(usize),
+    /// The whole text was taken.
+    Done,
+}
+
+/// A compiled pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Program(Vec<Instruction>);
+
+impl Program {
+    /// Compiles a pattern; `None` when it would be too large.
+    pub(super) fn compile(node: &Node) -> Option<Self> {
+        let mut program = Vec::new();
+        emit(node, &mut program)?;
+        program.push(Instruction::Done);
+        Some(Self(program))
+    }
+
+    /// Whether the pattern takes exactly this text.
+    pub(super) fn matches(&self, text: &[u8]) -> bool {
+        let mut states = self.closure([0]);
+        for &character in text {
+            states = self.closure(self.step(&states, |set| set.contains(character)));
+            if states.is_empty() {
+                return false;
+            }
+        }
+        self.accepts(&states)
+    }
+
+    /// Whether some text that the pattern takes contains `part`.
+    ///
+    /// Walks the machine beside one that searches for `part`; a pair of states is visited once.
+    pub(super) fn can_contain(&self, part: &[u8]) -> bool {
+        let width = part.len() + 1;
+        let mut seen = vec![false; self.0.len() * width];
+        let mut todo = vec![(0, 0)];
+        while let Some((state, found)) = todo.pop() {
+            let Some(visited) = seen.get_mut(state * width + found) else { continue };
+            if std::mem::replace(visited, true) {
+                continue;
+            }
+            // Every state leads to the end, so a part that was found stays found.
+            if found == part.len() {
+                return true;
+            }
+            match self.0.get(state) {
+                Some(Instruction::Take(set)) => {
+                    todo.extend(set.iter().map(|character| (state + 1, advance(part, found, character))));
+                }
+                Some(&Instruction::Fork(one, other)) => todo.extend([(one, found), (other, found)]),
+                Some(&Instruction::Jump(to)) => todo.push((to, found)),
+                Some(Instruction::Done) | None => {}
+            }
+        }
+        false
+    }
+
+    fn step(&self, states: &[usize], takes: impl Fn(Characters) -> bool) -> Vec<usize> {
+        let moved = states.iter().filter(|&&state| match self.0.get(state) {
+            Some(Instruction::Take(set)) => takes(*set),
+            Some(Instruction::Fork(..) | Instruction::Jump(_) | Instruction::Done) | None => false,
+        });
+        moved.map(|state| state + 1).collect()
+    }
+
+    /// All states that are reached without taking a character, forks and jumps left out.
+    fn closure(&self, from: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let mut seen = vec![false; self.0.len()];
+        let mut todo: Vec<usize> = from.into_iter().collect();
+        let mut states = Vec::new();
+        while let Some(state) = todo.pop() {
+            let Some(visited) = seen.get_mut(state) else { continue };
+            if std::mem::replace(visited, true) {
+                continue;
+            }
+            match self.0.get(state) {
+                Some(&Instruction::Fork(one, other)) => todo.extend([one, other]),
+                Some(&Instruction::Jump(to)) => todo.push(to),
+                Some(Instruction::Take(_) | Instruction::Done) => states.push(state),
+                None => {}
+            }
+        }
+        states
+    }
+
+    fn accepts(&self, states: &[usize]) -> bool {
+        states.iter().any(|&state| matches!(self.0.get(state), Some(Instruction::Done)))
+    }
+}
+
+/// How much of `part` has been found once `character` follows the first `found` characters of it.
+fn advance(part: &[u8], found: usize, character: u8) -> usize {
+    if found == part.len() {
+        return found;
+    }
+    let mut seen = part.get(..found).unwrap_or_default().to_vec();
+    seen.push(character);
+    (0..=seen.len()).rev().find(|&length| part.starts_with(seen.get(seen.len() - length..).unwrap_or_default())).unwrap_or(0)
+}
+
+fn emit(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
+    if program.len() >= MAX_INSTRUCTIONS {
+        return None;
+    }
+    match node {
+        Node::One(set) => program.push(Instruction::Take(*set)),
+        Node::Sequence(nodes) => nodes.iter().try_for_each(|node| emit(node, program))?,
+        Node::Choice(choices) => emit_choice(choices, program)?,
+        Node::Repeat { node, least, most } => {
+            (0..*least).try_for_each(|_| emit(node, program))?;
+            match most {
+                Some(most) => (*least..*most).try_for_each(|_| emit_optional(node, program))?,
+                None => emit_loop(node, program)?,
+            }
+        }
+    }
+    Some(())
+}
+
+fn emit_choice(choices: &[Node], program: &mut Vec<Instruction>) -> Option<()> {
+    let mut ends = Vec::new();
+    for (index, choice) in choices.iter().enumerate() {
+        if index + 1 == choices.len() {
+            emit(choice, program)?;
+            break;
+        }
+        let fork = program.len();
+        program.push(Instruction::Jump(0));
+        emit(choice, program)?;
+        ends.push(program.len());
+        program.push(Instruction::Jump(0));
+        to_here(program, fork, |here| Instruction::Fork(fork + 1, here));
+    }
+    for end in ends {
+        to_here(program, end, Instruction::Jump);
+    }
+    Some(())
+}
+
+fn emit_optional(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
+    let fork = program.len();
+    program.push(Instruction::Jump(0));
+    emit(node, program)?;
+    to_here(program, fork, |here| Instruction::Fork(fork + 1, here));
+    Some(())
+}
+
+fn emit_loop(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
+    let fork = program.len();
+    program.push(Instruction::Jump(0));
+    emit(node, program)?;
+    program.push(Instruction::Jump(fork));
+    to_here(program, fork, |here| Instruction::Fork(fork + 1, here));
+    Some(())
+}
+
+/// Completes the instruction at `at` with the place that comes next.
+fn to_here(program: &mut [Instruction], at: usize, make: impl FnOnce(usize) -> Instruction) {
+    let here = program.len();
+    if let Some(slot) = program.get_mut(at) {
+        *slot = make(here);
+    }
+}
