@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::digest::Digest;
+use crate::facts::Facts;
 use crate::id::SessionId;
 use crate::key::{Fingerprint, PublicKey};
 use crate::name::{AccountName, HostName};
@@ -40,6 +41,8 @@ pub struct Grant {
     pub account: AccountName,
     /// With which bundle.
     pub bundle: BundleRef,
+    /// What policy knows of pair, host and bundle, for the decisions inside the session.
+    pub facts: Facts,
     /// By when the host must have been ordered.
     pub connect_by: Timestamp,
     /// When the session ends at the latest.

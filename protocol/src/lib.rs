@@ -8,6 +8,7 @@
 
 // Words.
 pub mod digest;
+pub mod facts;
 pub mod id;
 pub mod name;
 pub mod pair;
