@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The certificate authority for pairs of human and agent.
+//!
+//! Two programs in one: `serve` talks to the network and holds no signing key, `signer` holds all
+//! of them and reads nothing but its own socket. They meet in [`sign`].
+
+#![forbid(unsafe_code)]
+
+// The world: time, randomness, settings.
+pub mod clock;
+pub mod config;
+pub mod entropy;
+
+// What the server knows and what it may ask to be signed.
+pub mod sign;
+pub mod store;
+pub mod trail;

@@ -1,0 +1,193 @@
+//! Everything that can be changed, as data, and why a change is refused.
+
+use portreeve_protocol::admin::AgentRecord;
+use portreeve_protocol::attest::EndCause;
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::feed::FeedItem;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::{BastionName, BundleName, HostName, HumanName};
+use portreeve_protocol::pair::{Agent, Human};
+use portreeve_protocol::time::Timestamp;
+
+use super::{BastionEnrolled, HostEnrolled, NewSession};
+
+/// One change. Each says all that it depends on, moments included.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Registers an agent. Refused when the agent or its key is registered.
+    AddAgent(AgentRecord),
+    /// Takes all rights from an agent. Refused when there is none.
+    DisableAgent(Agent),
+
+    /// Registers a host and its one-time token. A host that is registered and not enrolled gets
+    /// the new token; one that is enrolled is refused.
+    AddHost {
+        /// The host.
+        host: HostName,
+        /// Its address as bastions reach it.
+        address: String,
+        /// Labels that policies can ask for.
+        labels: Vec<String>,
+        /// The digest of the one-time token.
+        token: Digest,
+        /// When the token is void.
+        token_expires_at: Timestamp,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Enrols a host with its one-time token. Refused when token and host do not belong together
+    /// or the token's time is over.
+    EnrolHost {
+        /// The host.
+        host: HostName,
+        /// The digest of the one-time token.
+        token: Digest,
+        /// What it said of itself.
+        enrolled: HostEnrolled,
+        /// When this is done.
+        at: Timestamp,
+    },
+
+    /// Registers a bastion and its one-time token, like [`Change::AddHost`].
+    AddBastion {
+        /// The bastion.
+        bastion: BastionName,
+        /// Its address as agents reach it.
+        address: String,
+        /// The addresses from which it reaches hosts.
+        egress: Vec<std::net::IpAddr>,
+        /// The digest of the one-time token.
+        token: Digest,
+        /// When the token is void.
+        token_expires_at: Timestamp,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Enrols a bastion with its one-time token, like [`Change::EnrolHost`].
+    EnrolBastion {
+        /// The bastion.
+        bastion: BastionName,
+        /// The digest of the one-time token.
+        token: Digest,
+        /// What it said of itself.
+        enrolled: BastionEnrolled,
+        /// When this is done.
+        at: Timestamp,
+    },
+
+    /// Remembers that a human signed in.
+    SeeHuman {
+        /// Who.
+        human: Human,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Takes a human's future: nothing is permitted to them any more.
+    DeprovisionHuman {
+        /// [`Human::id`].
+        human: String,
+        /// When this is done.
+        at: Timestamp,
+    },
+
+    /// Publishes a policy, which is then in force. Publishing an earlier one again restores it.
+    PublishPolicy {
+        /// Its text; the version is the digest of it.
+        text: String,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Publishes a bundle under its name. Publishing an earlier one again restores it.
+    PublishBundle {
+        /// Its name.
+        name: BundleName,
+        /// Its text; the digest is that of these bytes.
+        text: String,
+        /// When this is done.
+        at: Timestamp,
+    },
+
+    /// Registers a session whose certificates are signed. Refused when the id is taken.
+    AddSession(Box<NewSession>),
+    /// Gives a session to a bastion, once.
+    ClaimSession {
+        /// The session.
+        session: SessionId,
+        /// Who claims it.
+        bastion: BastionName,
+        /// The serial number of the access certificate that was shown.
+        serial: u64,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// The host attested that the account is ready. Does nothing to a session that is over.
+    OpenSession {
+        /// The session.
+        session: SessionId,
+    },
+    /// Somebody killed a session. Refused when it is over.
+    KillSession {
+        /// The session.
+        session: SessionId,
+        /// Who; nobody when it was the pair itself.
+        by: Option<HumanName>,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// A session is over. Does nothing to one that has ended, confirmed.
+    EndSession {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        cause: EndCause,
+        /// Whether the host confirmed by its receipt that the account is gone.
+        confirmed: bool,
+        /// When it ended.
+        at: Timestamp,
+    },
+
+    /// Uses up a text that may be used once, such as a token's `jti` with its issuer in front.
+    /// Refused when it was used.
+    UseOnce {
+        /// The text.
+        nonce: String,
+        /// Until when it is remembered.
+        until: Timestamp,
+    },
+    /// Tells the bastions.
+    Feed {
+        /// What.
+        item: FeedItem,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Settles what time has settled: sessions that nobody claimed in time, sessions whose time is
+    /// over without a receipt, used texts and feed items that nobody needs any more.
+    Sweep {
+        /// When this is done.
+        at: Timestamp,
+    },
+}
+
+/// Why the state of a thing rules a change out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// What was to be made exists.
+    #[error("it exists already")]
+    Exists,
+    /// There is no such thing.
+    #[error("there is no such thing")]
+    Missing,
+    /// The one-time token is not the thing's, or was used, or its time is over.
+    #[error("the one-time token does not hold")]
+    Token,
+    /// The session belongs to a bastion.
+    #[error("the session belongs to bastion `{0}`")]
+    Claimed(BastionName),
+    /// The session is over, or its time to connect is.
+    #[error("the session is over")]
+    Over,
+    /// What may be used once was used.
+    #[error("it was used before")]
+    Replayed,
+}

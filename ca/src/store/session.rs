@@ -1,0 +1,78 @@
+//! Sessions.
+
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::{AccountName, BastionName, HostName};
+use portreeve_protocol::pair::{Agent, Pair};
+use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary};
+use portreeve_protocol::task::Task;
+use portreeve_protocol::time::Timestamp;
+
+/// A session whose certificates are signed.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Its id.
+    pub session: SessionId,
+    /// Whose it is.
+    pub pair: Pair,
+    /// Why.
+    pub task: Task,
+    /// Where.
+    pub host: HostName,
+    /// As which account.
+    pub account: AccountName,
+    /// With which bundle.
+    pub bundle: BundleRef,
+    /// The policy version that permitted it.
+    pub policy: Digest,
+    /// The access certificate's serial number.
+    pub access_serial: u64,
+    /// The session certificate's serial number.
+    pub session_serial: u64,
+    /// The control certificate's serial number.
+    pub control_serial: u64,
+    /// The digest of the order's text.
+    pub order: Digest,
+    /// The bastions that can open its grant.
+    pub bastions: Vec<BastionName>,
+    /// When it was granted.
+    pub created_at: Timestamp,
+    /// By when a bastion must have claimed it.
+    pub connect_by: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+/// A session as it is now.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// What callers see.
+    pub summary: SessionSummary,
+    /// The policy version that permitted it.
+    pub policy: Digest,
+    /// The access certificate's serial number.
+    pub access_serial: u64,
+    /// The session certificate's serial number.
+    pub session_serial: u64,
+    /// The digest of the order's text.
+    pub order: Digest,
+    /// The bastions that can open its grant.
+    pub bastions: Vec<BastionName>,
+    /// By when a bastion must have claimed it.
+    pub connect_by: Timestamp,
+}
+
+/// Which sessions; nothing said means all.
+#[derive(Debug, Clone, Default)]
+pub struct SessionFilter {
+    /// Those of this human, by [`portreeve_protocol::pair::Human::id`].
+    pub human: Option<String>,
+    /// Those of this agent.
+    pub agent: Option<Agent>,
+    /// Those on this host.
+    pub host: Option<HostName>,
+    /// Those in one of these states; empty means any.
+    pub states: Vec<SessionState>,
+    /// At most so many; 1,000 when nothing is said.
+    pub limit: Option<u32>,
+}
