@@ -1,0 +1,157 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::cbor::Reader;
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..300).prop_map(Bytes::from)
+}
+
+fn size() -> impl Strategy<Value = WindowSize> {
+    any::<[u32; 4]>().prop_map(|[columns, rows, pixel_width, pixel_height]| WindowSize {
+        columns,
+        rows,
+        pixel_width,
+        pixel_height,
+    })
+}
+
+fn terminal() -> impl Strategy<Value = Terminal> {
+    (bytes(), size(), vec(any::<(u8, u32)>(), 0..5)).prop_map(|(term, size, modes)| Terminal {
+        term,
+        size,
+        modes,
+    })
+}
+
+fn started() -> impl Strategy<Value = Started> {
+    let program = prop_oneof![
+        Just(Program::Shell),
+        Just(Program::Sftp),
+        bytes().prop_map(Program::Exec)
+    ];
+    let decision = any::<bool>()
+        .prop_map(|there| there.then(|| "0190b8a2-7c1e-7000-8000-0000000000aa".parse().unwrap()));
+    (
+        program,
+        vec((bytes(), bytes()), 0..4),
+        proptest::option::of(terminal()),
+        decision,
+    )
+        .prop_map(|(program, environment, terminal, decision)| Started {
+            program,
+            environment,
+            terminal,
+            decision,
+        })
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        started().prop_map(Kind::Started),
+        bytes().prop_map(Kind::Input),
+        bytes().prop_map(Kind::Output),
+        bytes().prop_map(Kind::ErrorOutput),
+        size().prop_map(Kind::Window),
+        ".{0,20}".prop_map(Kind::Signal),
+        Just(Kind::EndOfInput),
+        Just(Kind::EndOfOutput),
+        any::<u32>().prop_map(Kind::ExitStatus),
+        (".{0,20}", any::<bool>(), ".{0,20}").prop_map(|(name, core_dumped, message)| {
+            Kind::ExitSignal(ExitSignal {
+                name,
+                core_dumped,
+                message,
+            })
+        }),
+        Just(Kind::Closed),
+        (".{0,20}", ".{0,20}").prop_map(|(what, reason)| Kind::Refused { what, reason }),
+        ".{0,20}".prop_map(Kind::Note),
+        ".{0,20}".prop_map(Kind::HostEvent),
+    ]
+}
+
+/// Any event that the format can hold.
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    (any::<u64>(), any::<u32>(), kind()).prop_map(|(at_us, channel, kind)| Event {
+        at_us,
+        channel: Channel(channel),
+        kind,
+    })
+}
+
+fn decode_all(bytes: Vec<u8>) -> Result<Vec<Event>, DecodeError> {
+    let mut reader = Reader::new(bytes.into());
+    std::iter::from_fn(|| decode_next(&mut reader).transpose()).collect()
+}
+
+proptest! {
+    #[test]
+    fn events_read_back_as_they_were_written(events in vec(event(), 0..6)) {
+        let mut out = Vec::new();
+        for event in &events {
+            let before = out.len();
+            encode(event, &mut out);
+            prop_assert!(out.len() - before <= encoded_bound(event));
+        }
+        prop_assert_eq!(decode_all(out).unwrap(), events);
+    }
+
+    #[test]
+    fn another_cbor_reader_sees_an_array_that_begins_with_tag_time_and_channel(event in event()) {
+        let mut out = Vec::new();
+        encode(&event, &mut out);
+        let value: ciborium::Value = ciborium::from_reader(out.as_slice()).unwrap();
+        let items = value.as_array().unwrap();
+        prop_assert_eq!(items[1].as_integer().unwrap(), event.at_us.into());
+        prop_assert_eq!(items[2].as_integer().unwrap(), event.channel.0.into());
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_refused_without_panic(bytes in vec(any::<u8>(), 0..200)) {
+        let _ = decode_all(bytes);
+    }
+
+    #[test]
+    fn a_cut_event_is_refused(event in event(), cut in any::<prop::sample::Index>()) {
+        let mut out = Vec::new();
+        encode(&event, &mut out);
+        out.truncate(1 + cut.index(out.len() - 1));
+        if let Ok(events) = decode_all(out) {
+            prop_assert_eq!(events, vec![event]);
+        }
+    }
+}
+
+#[test]
+fn what_the_format_does_not_have_is_refused() {
+    for (bytes, expected) in [
+        (&[0x83, 14, 0, 0][..], DecodeError::UnknownTag(14)),
+        (&[0x83, 0x19, 1, 0, 0, 0], DecodeError::UnknownTag(256)),
+        (&[0x84, 10, 0, 0, 0], DecodeError::FieldCount(10)),
+        (&[0x83, 2, 0, 0], DecodeError::FieldCount(2)),
+        (
+            &[0x88, 0, 0, 0, 1, 0xf6, 0x80, 0xf6, 0xf6],
+            DecodeError::Field("program"),
+        ),
+        (
+            &[0x88, 0, 0, 0, 0, 0xf6, 0x81, 0x40, 0xf6, 0xf6],
+            DecodeError::Field("environment"),
+        ),
+        (
+            &[0x88, 0, 0, 0, 0, 0xf6, 0x80, 0x80, 0xf6],
+            DecodeError::Field("terminal"),
+        ),
+        (
+            &[0x88, 0, 0, 0, 0, 0xf6, 0x80, 0xf6, 0x61, b'x'],
+            DecodeError::Field("decision id"),
+        ),
+    ] {
+        assert_eq!(
+            decode_all(bytes.to_vec()).unwrap_err(),
+            expected,
+            "{bytes:x?}"
+        );
+    }
+}

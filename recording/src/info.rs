@@ -1,0 +1,144 @@
+//! `session.json`: whose session a recording is of. The only part besides the manifest that is readable without a key.
+
+use portreeve_protocol::age::Recipient;
+use portreeve_protocol::canonical::{self, NotCanonical};
+use portreeve_protocol::grant::RecordingMode;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::{AccountName, BastionName, HostName};
+use portreeve_protocol::pair::Pair;
+use portreeve_protocol::session::BundleRef;
+use portreeve_protocol::task::Task;
+use portreeve_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The longest `session.json` that is read.
+pub const MAX_INFO: usize = 64 * 1024;
+
+/// Everything about a session that is known when its recording begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionInfo {
+    /// The version of the whole recording's format.
+    pub format: Format,
+    /// The session.
+    pub session: SessionId,
+    /// Whose it is.
+    pub pair: Pair,
+    /// Why.
+    pub task: Task,
+    /// Where.
+    pub host: HostName,
+    /// As which account.
+    pub account: AccountName,
+    /// With which bundle, when it began.
+    pub bundle: BundleRef,
+    /// Which bastion recorded it.
+    pub bastion: BastionName,
+    /// When it began; the events count from here.
+    pub started_at: Timestamp,
+    /// How strictly the recording binds the session.
+    pub recording: RecordingMode,
+    /// Who can open the segments.
+    pub recipients: Vec<Recipient>,
+}
+
+/// The version of the format: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Format;
+
+/// A version of the format that this program does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("recording format {0} is unknown; use the version of portreeve that wrote it")]
+pub struct UnknownFormat(pub u64);
+
+impl Format {
+    /// The number that stands for it.
+    pub const NUMBER: u32 = 1;
+}
+
+impl TryFrom<u32> for Format {
+    type Error = UnknownFormat;
+
+    fn try_from(number: u32) -> Result<Self, UnknownFormat> {
+        if number == Self::NUMBER {
+            Ok(Self)
+        } else {
+            Err(UnknownFormat(number.into()))
+        }
+    }
+}
+
+impl From<Format> for u32 {
+    fn from(_: Format) -> Self {
+        Format::NUMBER
+    }
+}
+
+impl SessionInfo {
+    /// The bytes of `session.json`.
+    ///
+    /// # Errors
+    /// When the value does not serialise; none that parsed does that.
+    pub fn to_json(&self) -> Result<String, NotCanonical> {
+        canonical::to_string(self)
+    }
+
+    /// Reads the bytes of a `session.json`.
+    ///
+    /// # Errors
+    /// When they are not one.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn example(recipients: Vec<Recipient>) -> SessionInfo {
+        let json = serde_json::json!({
+            "format": 1,
+            "session": "0190b8a2-7c1e-7000-8000-00000000002a",
+            "pair": {
+                "human": { "issuer": "https://idp.example.com", "subject": "alice", "name": "alice@example.com" },
+                "agent": "soc/forensics",
+            },
+            "task": {
+                "id": "0190b8a2-7c1e-7000-8000-000000000001",
+                "ticket": "INC-4711",
+                "purpose": "Find the reverse shell on prod-1",
+            },
+            "host": "prod-1.example.com",
+            "account": "pr-800000000000002a",
+            "bundle": { "name": "forensic", "digest": format!("sha256:{}", "0".repeat(64)) },
+            "bastion": "bastion-1",
+            "started_at": "2026-01-31T12:00:00.000000Z",
+            "recording": "standard",
+            "recipients": recipients,
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn session_json_reads_back() {
+        let info = example(vec![]);
+        assert_eq!(
+            SessionInfo::from_json(info.to_json().unwrap().as_bytes()).unwrap(),
+            info
+        );
+    }
+
+    #[test]
+    fn another_format_is_refused_by_name() {
+        let json = example(vec![])
+            .to_json()
+            .unwrap()
+            .replace("\"format\":1", "\"format\":2");
+        let error = SessionInfo::from_json(json.as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("recording format 2 is unknown"), "{error}");
+    }
+}

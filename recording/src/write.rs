@@ -1,0 +1,177 @@
+//! Writing recordings while sessions run.
+//!
+//! The bastion hands every event to its session's [`Recorder`], which encodes it into memory and returns at once. A few
+//! threads, shared by all sessions, compress, seal and append what has gathered; each session belongs to one of them, so
+//! its segments are in order. Nothing here blocks the caller or knows an async runtime: what takes time is a plain future.
+//!
+//! ```text
+//! try_record ──▶ pending (per session, capped) ──▶ thread: zstd → age → tar → fdatasync ──▶ flush_through resolves
+//! ```
+//!
+//! A segment is closed when it holds [`PoolOptions::segment_bytes`], when it is [`PoolOptions::segment_age`] old, or when
+//! somebody waits for it. Under load it takes everything that came before the thread got to it, so that bulk pays less
+//! per byte. A session without traffic costs no buffer and no wake-up.
+//!
+//! Whatever fails (disk, sealing, signing) fails the recording for good: every later event is refused and
+//! [`Recorder::failed`] resolves. The caller closes the session; this module closes none.
+
+mod inbox;
+mod recorder;
+mod state;
+mod tape;
+mod wait;
+mod worker;
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::event::MAX_CONTENT;
+use crate::info::SessionInfo;
+use crate::manifest::ManifestSigner;
+use crate::segment::{MAX_RAW, Sealer};
+use inbox::Inbox;
+
+pub use recorder::{Position, Recorder, Refused};
+pub use tape::{Finished, RecordingFailed, WriteError};
+pub use wait::{Failed, Finishing, FlushThrough, Room};
+
+/// Fills a slice with bytes of a cryptographic generator.
+pub type Entropy = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// How recordings are written.
+#[derive(Debug, Clone)]
+pub struct PoolOptions {
+    /// How many threads. They wait for the disk most of the time.
+    pub threads: NonZeroUsize,
+    /// The zstd level.
+    pub compression: i32,
+    /// How many bytes of one session may wait in memory. More are refused.
+    pub session_bytes: usize,
+    /// How many bytes close a segment.
+    pub segment_bytes: usize,
+    /// How old the first event of a segment may become before the segment is closed.
+    pub segment_age: Duration,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self {
+            threads: NonZeroUsize::MIN.saturating_add(1),
+            compression: 1,
+            session_bytes: 8 * 1024 * 1024,
+            segment_bytes: 256 * 1024,
+            segment_age: Duration::from_secs(1),
+        }
+    }
+}
+
+impl PoolOptions {
+    /// Within what the format and the smallest sensible queue allow.
+    fn clamped(mut self) -> Self {
+        self.session_bytes = self
+            .session_bytes
+            .clamp(2 * MAX_CONTENT, MAX_RAW - MAX_CONTENT);
+        self.segment_bytes = self.segment_bytes.clamp(1, self.session_bytes / 2);
+        self
+    }
+}
+
+/// The threads that write all recordings of a program.
+pub struct RecorderPool {
+    options: PoolOptions,
+    signer: Arc<dyn ManifestSigner>,
+    entropy: Entropy,
+    inboxes: Vec<Arc<Inbox>>,
+    threads: Vec<JoinHandle<()>>,
+    next: AtomicUsize,
+}
+
+impl RecorderPool {
+    /// Starts the threads. Options outside what the format allows are brought to the nearest that is.
+    ///
+    /// # Errors
+    /// When a thread or a compressor cannot be made.
+    pub fn start(
+        options: PoolOptions,
+        signer: Arc<dyn ManifestSigner>,
+        entropy: Entropy,
+    ) -> io::Result<Self> {
+        let options = options.clamped();
+        let mut pool = Self {
+            inboxes: Vec::new(),
+            threads: Vec::new(),
+            next: AtomicUsize::new(0),
+            options,
+            signer,
+            entropy,
+        };
+        for number in 0..pool.options.threads.get() {
+            let inbox = Arc::new(Inbox::new());
+            let worker = worker::Worker::new(
+                Arc::clone(&inbox),
+                Sealer::new(pool.options.compression)?,
+                Arc::clone(&pool.signer),
+                Arc::clone(&pool.entropy),
+                pool.options.segment_bytes,
+            );
+            let thread = std::thread::Builder::new()
+                .name(format!("recorder-{number}"))
+                .spawn(move || worker.run());
+            // Pushed first: if the thread cannot be made, dropping the pool still closes every inbox.
+            pool.inboxes.push(inbox);
+            pool.threads.push(thread?);
+        }
+        Ok(pool)
+    }
+
+    /// Begins the recording of one session as `<session id>.tar` in `folder`, which must exist.
+    ///
+    /// Returns at once; the file is made by a thread. Await `flush_through(Position::BEGINNING)` to know that it is there.
+    #[must_use = "dropping the recorder ends the recording as cut"]
+    pub fn begin(&self, folder: PathBuf, info: SessionInfo) -> Recorder {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        // INVARIANT: `start` made at least one inbox, so the remainder is one of them.
+        let inbox = self
+            .inboxes
+            .iter()
+            .cycle()
+            .nth(turn % self.inboxes.len().max(1));
+        let inbox = inbox.map_or_else(|| Arc::new(Inbox::closed()), Arc::clone);
+        Recorder::begin(inbox, &self.options, folder, info)
+    }
+
+    /// Writes everything that was recorded, then ends the threads. Sessions that were not finished are left cut.
+    /// Blocks.
+    pub fn close(mut self) {
+        self.close_inboxes();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing left to tell.
+            let _ = thread.join();
+        }
+    }
+
+    fn close_inboxes(&self) {
+        for inbox in &self.inboxes {
+            inbox.close();
+        }
+    }
+}
+
+impl Drop for RecorderPool {
+    fn drop(&mut self) {
+        self.close_inboxes();
+    }
+}
+
+impl std::fmt::Debug for RecorderPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecorderPool")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,233 @@
+//! What callers and the thread share of one session.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use super::PoolOptions;
+use super::inbox::Inbox;
+use super::tape::{Finished, RecordingFailed, Tape, WriteError};
+use crate::info::SessionInfo;
+use crate::manifest::End;
+use crate::segment::Pending;
+
+/// One session's recording.
+pub(super) struct Session {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) limits: Limits,
+    state: Mutex<State>,
+    /// The file; only the thread ever locks it.
+    pub(super) reel: Mutex<Reel>,
+}
+
+/// The options that callers need.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) session_bytes: usize,
+    pub(super) segment_bytes: usize,
+    pub(super) segment_age: Duration,
+}
+
+/// How far the file is.
+pub(super) enum Reel {
+    /// Not made yet.
+    Blank {
+        folder: PathBuf,
+        info: Box<SessionInfo>,
+    },
+    /// Being written.
+    Running(Tape),
+    /// Finished or failed: the file is closed.
+    Done,
+}
+
+pub(super) struct State {
+    pub(super) pending: Pending,
+    /// Bytes that the thread has taken and not yet written.
+    pub(super) in_flight: usize,
+    /// How many events were accepted.
+    pub(super) recorded: u64,
+    /// How many of them are on disk; nothing before the file itself is.
+    pub(super) durable: Option<u64>,
+    /// The session is in its thread's list of ready ones.
+    pub(super) is_ready: bool,
+    /// The session is in its thread's list of aging ones.
+    pub(super) is_aging: bool,
+    pub(super) phase: Phase,
+    waiters: Vec<Waiter>,
+    next_waiter: u64,
+}
+
+/// Where a recording is in its life.
+pub(super) enum Phase {
+    /// Taking events.
+    Open,
+    /// Taking no more; the manifest is still to be written.
+    Ending(Ending),
+    /// Whole and on disk.
+    Finished(Finished),
+    /// Lost from some point on.
+    Failed(RecordingFailed),
+}
+
+/// What the manifest is to say.
+#[derive(Clone, Copy)]
+pub(super) enum Ending {
+    /// The session ended in order.
+    InOrder(End),
+    /// The last recorder was dropped without an end.
+    Abandoned,
+}
+
+/// What a future waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WaitFor {
+    Durable(u64),
+    Room,
+    Failure,
+    Finish,
+}
+
+struct Waiter {
+    id: u64,
+    what: WaitFor,
+    waker: Waker,
+}
+
+impl Session {
+    pub(super) fn new(
+        inbox: Arc<Inbox>,
+        options: &PoolOptions,
+        folder: PathBuf,
+        info: SessionInfo,
+    ) -> Self {
+        Self {
+            inbox,
+            limits: Limits {
+                session_bytes: options.session_bytes,
+                segment_bytes: options.segment_bytes,
+                segment_age: options.segment_age,
+            },
+            state: Mutex::new(State {
+                pending: Pending::default(),
+                in_flight: 0,
+                recorded: 0,
+                durable: None,
+                is_ready: false,
+                is_aging: false,
+                phase: Phase::Open,
+                waiters: Vec::new(),
+                next_waiter: 0,
+            }),
+            reel: Mutex::new(Reel::Blank {
+                folder,
+                info: Box::new(info),
+            }),
+        }
+    }
+
+    /// INVARIANT: no code that holds this lock can panic between two changes that belong together.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the thread look at this session soon. Call without holding the lock.
+    pub(super) fn ask_for_work(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if state.is_ready {
+            return;
+        }
+        state.is_ready = true;
+        drop(state);
+        if self.inbox.push_ready(Arc::clone(self)).is_err() {
+            self.fail(RecordingFailed::new(WriteError::Closed));
+        }
+    }
+
+    /// Has the thread look at this session when its segment is old enough. Call without holding the lock.
+    pub(super) fn ask_for_work_later(self: &Arc<Self>) {
+        if self
+            .inbox
+            .push_aging(Arc::clone(self), self.limits.segment_age)
+            .is_err()
+        {
+            self.fail(RecordingFailed::new(WriteError::Closed));
+        }
+    }
+
+    pub(super) fn fail(&self, why: RecordingFailed) {
+        let mut state = self.lock();
+        if matches!(state.phase, Phase::Open | Phase::Ending(_)) {
+            state.phase = Phase::Failed(why);
+            // Nothing of it will be written any more.
+            state.pending = Pending::default();
+        }
+        state.in_flight = 0;
+        wake(state);
+    }
+}
+
+impl State {
+    pub(super) fn used(&self) -> usize {
+        self.pending.len() + self.in_flight
+    }
+
+    pub(super) fn failure(&self) -> Option<RecordingFailed> {
+        match &self.phase {
+            Phase::Failed(why) => Some(why.clone()),
+            Phase::Open | Phase::Ending(_) | Phase::Finished(_) => None,
+        }
+    }
+
+    pub(super) fn has_room(&self, limits: &Limits) -> bool {
+        self.used() <= limits.session_bytes / 2
+    }
+
+    /// Adds a waiter, or renews its waker.
+    pub(super) fn register(&mut self, id: &mut Option<u64>, what: WaitFor, waker: &Waker) {
+        if let Some(waiter) = self
+            .waiters
+            .iter_mut()
+            .find(|waiter| Some(waiter.id) == *id)
+        {
+            waiter.waker.clone_from(waker);
+            return;
+        }
+        self.next_waiter += 1;
+        *id = Some(self.next_waiter);
+        self.waiters.push(Waiter {
+            id: self.next_waiter,
+            what,
+            waker: waker.clone(),
+        });
+    }
+
+    pub(super) fn forget(&mut self, id: u64) {
+        self.waiters.retain(|waiter| waiter.id != id);
+    }
+
+    fn is_over(&self, what: WaitFor) -> bool {
+        match (&self.phase, what) {
+            (Phase::Failed(_), _) | (Phase::Finished(_), WaitFor::Finish) => true,
+            (_, WaitFor::Durable(position)) => {
+                self.durable.is_some_and(|durable| durable >= position)
+            }
+            // Waking a waiter for room too often costs a poll; it looks for itself.
+            (_, WaitFor::Room) => true,
+            (_, WaitFor::Failure | WaitFor::Finish) => false,
+        }
+    }
+}
+
+/// Wakes whoever waits for something that is so now. Takes the lock, because wakers run code of others.
+pub(super) fn wake(mut state: MutexGuard<'_, State>) {
+    let (over, still) = std::mem::take(&mut state.waiters)
+        .into_iter()
+        .partition::<Vec<_>, _>(|waiter| state.is_over(waiter.what));
+    state.waiters = still;
+    drop(state);
+    for waiter in over {
+        waiter.waker.wake();
+    }
+}
