@@ -197,6 +197,9 @@ pub struct DelegatedClaims {
     /// The human's groups at the identity provider.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// The human's e-mail address, if the identity provider vouched for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
 }
 
 /// The acting party (RFC 8693, section 4.1).
