@@ -6,6 +6,7 @@
 mod read;
 
 use portreeve_protocol::digest::Digest;
+use portreeve_protocol::facts::Intent;
 use portreeve_protocol::name::BundleName;
 
 use crate::diagnostic::Report;
@@ -84,26 +85,6 @@ impl Bundle {
     #[must_use]
     pub fn line(&self, span: Span) -> usize {
         self.source.position(span.start).line
-    }
-}
-
-/// What a bundle's author says that it does; the linter holds the bundle to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intent {
-    /// Looks and changes nothing.
-    ReadOnly,
-    /// Changes something.
-    Write,
-}
-
-impl Intent {
-    /// The intent as it is written in a bundle.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "read-only",
-            Self::Write => "write",
-        }
     }
 }
 

@@ -47,12 +47,31 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn error(code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, span, message: message.into(), help: help.into() }
+    pub(crate) fn error(
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            span,
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
-    pub(crate) fn warning(code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, span, message, help) }
+    pub(crate) fn warning(
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, span, message, help)
+        }
     }
 }
 
@@ -67,7 +86,10 @@ impl Report {
     pub(crate) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by(|a, b| (a.span, a.code).cmp(&(b.span, b.code)));
         diagnostics.dedup();
-        Self { source, diagnostics }
+        Self {
+            source,
+            diagnostics,
+        }
     }
 
     /// The problems.
@@ -79,7 +101,9 @@ impl Report {
     /// Whether anything here forbids the bundle.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|problem| problem.severity == Severity::Error)
+        self.diagnostics
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
     }
 
     /// Whether nothing was found.
@@ -120,21 +144,49 @@ impl Report {
         let (line, width) = self.source.line_of(problem.span);
         let gutter = " ".repeat(position.line.to_string().len());
         // A tab and a control character would move the underline or drive the terminal.
-        let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        writeln!(out, "{}[{}]: {}", problem.severity.as_str(), problem.code, problem.message)?;
-        writeln!(out, "{gutter}--> {}:{}:{}", self.source.name(), position.line, position.column)?;
+        let line: String = line
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        writeln!(
+            out,
+            "{}[{}]: {}",
+            problem.severity.as_str(),
+            problem.code,
+            problem.message
+        )?;
+        writeln!(
+            out,
+            "{gutter}--> {}:{}:{}",
+            self.source.name(),
+            position.line,
+            position.column
+        )?;
         writeln!(out, "{gutter} |")?;
         writeln!(out, "{} | {line}", position.line)?;
-        writeln!(out, "{gutter} | {}{}", " ".repeat(position.column - 1), "^".repeat(width))?;
+        writeln!(
+            out,
+            "{gutter} | {}{}",
+            " ".repeat(position.column - 1),
+            "^".repeat(width)
+        )?;
         writeln!(out, "{gutter} = help: {}\n", problem.help)
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self.diagnostics.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let errors = self
+            .diagnostics
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count();
         let warnings = self.diagnostics.len() - errors;
-        write!(f, "bundle `{}` has {errors} errors and {warnings} warnings", self.source.name())
+        write!(
+            f,
+            "bundle `{}` has {errors} errors and {warnings} warnings",
+            self.source.name()
+        )
     }
 }
 
@@ -154,7 +206,11 @@ impl miette::Diagnostic for Report {
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        Some(Box::new(self.diagnostics.iter().map(|problem| problem as &dyn miette::Diagnostic)))
+        Some(Box::new(
+            self.diagnostics
+                .iter()
+                .map(|problem| problem as &dyn miette::Diagnostic),
+        ))
     }
 }
 

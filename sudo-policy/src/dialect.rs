@@ -84,8 +84,14 @@ mod tests {
     #[test]
     fn version_output_tells_the_two_apart() {
         for (text, dialect) in [
-            ("Sudo version 1.9.13p3\nConfigure options: …", Some(Dialect::Sudo(Version(1, 9, 13)))),
-            ("Sudo version 1.9.17", Some(Dialect::Sudo(Version(1, 9, 17)))),
+            (
+                "Sudo version 1.9.13p3\nConfigure options: …",
+                Some(Dialect::Sudo(Version(1, 9, 13))),
+            ),
+            (
+                "Sudo version 1.9.17",
+                Some(Dialect::Sudo(Version(1, 9, 17))),
+            ),
             ("sudo-rs 0.2.8", Some(Dialect::SudoRs(Version(0, 2, 8)))),
             ("doas 6.8", None),
             ("Sudo version x", None),

@@ -38,13 +38,23 @@ impl Reader {
             if !known.contains(&name) {
                 let help = format!("the fields here are {}", quoted_list(known));
                 let message = format!("unknown field `{}`", name.escape_debug());
-                self.report(Diagnostic::error(Code::UnknownField, key.span().into(), message, help));
+                self.report(Diagnostic::error(
+                    Code::UnknownField,
+                    key.span().into(),
+                    message,
+                    help,
+                ));
             }
         }
     }
 
     /// A string that must be there.
-    pub(crate) fn required_string<'d>(&mut self, table: &'d DeTable<'_>, at: Span, key: &str) -> Option<Placed<&'d str>> {
+    pub(crate) fn required_string<'d>(
+        &mut self,
+        table: &'d DeTable<'_>,
+        at: Span,
+        key: &str,
+    ) -> Option<Placed<&'d str>> {
         if !table.contains_key(key) {
             self.report(Diagnostic::error(
                 Code::MissingField,
@@ -58,7 +68,11 @@ impl Reader {
     }
 
     /// A string that may be left out.
-    pub(crate) fn string<'d>(&mut self, table: &'d DeTable<'_>, key: &str) -> Option<Placed<&'d str>> {
+    pub(crate) fn string<'d>(
+        &mut self,
+        table: &'d DeTable<'_>,
+        key: &str,
+    ) -> Option<Placed<&'d str>> {
         let value = table.get(key)?;
         self.as_string(value, key)
     }
@@ -69,7 +83,12 @@ impl Reader {
         let length = placed.value.chars().count();
         if placed.value.trim().is_empty() || length > most {
             let message = format!("`{key}` is empty or longer than {most} characters");
-            self.report(Diagnostic::error(Code::WrongType, placed.span, message, "say it in a sentence or two"));
+            self.report(Diagnostic::error(
+                Code::WrongType,
+                placed.span,
+                message,
+                "say it in a sentence or two",
+            ));
             return None;
         }
         Some(placed.value.to_owned())
@@ -103,16 +122,29 @@ impl Reader {
     }
 
     /// A list of tables (`[[key]]`); empty when it is left out.
-    pub(crate) fn tables<'d, 'i>(&mut self, table: &'d DeTable<'i>, key: &str) -> Vec<Placed<&'d DeTable<'i>>> {
-        let Some(value) = table.get(key) else { return Vec::new() };
+    pub(crate) fn tables<'d, 'i>(
+        &mut self,
+        table: &'d DeTable<'i>,
+        key: &str,
+    ) -> Vec<Placed<&'d DeTable<'i>>> {
+        let Some(value) = table.get(key) else {
+            return Vec::new();
+        };
         let DeValue::Array(items) = value.get_ref() else {
-            self.wrong_type(value, key, &format!("tables, each beginning with `[[{key}]]`"));
+            self.wrong_type(
+                value,
+                key,
+                &format!("tables, each beginning with `[[{key}]]`"),
+            );
             return Vec::new();
         };
         let mut tables = Vec::new();
         for item in items.iter() {
             match item.get_ref() {
-                DeValue::Table(table) => tables.push(Placed { value: table, span: item.span().into() }),
+                DeValue::Table(table) => tables.push(Placed {
+                    value: table,
+                    span: item.span().into(),
+                }),
                 DeValue::String(_)
                 | DeValue::Integer(_)
                 | DeValue::Float(_)
@@ -125,7 +157,11 @@ impl Reader {
     }
 
     /// The items of a list; `None` when `value` is something else, which is reported.
-    pub(crate) fn list<'d, 'i>(&mut self, value: &'d Spanned<DeValue<'i>>, key: &str) -> Option<&'d [Spanned<DeValue<'i>>]> {
+    pub(crate) fn list<'d, 'i>(
+        &mut self,
+        value: &'d Spanned<DeValue<'i>>,
+        key: &str,
+    ) -> Option<&'d [Spanned<DeValue<'i>>]> {
         let found = value.get_ref().as_array();
         if found.is_none() {
             self.wrong_type(value, key, "a list");
@@ -134,13 +170,21 @@ impl Reader {
     }
 
     /// The strings of a list, each with its place; `None` when anything in it is wrong.
-    pub(crate) fn strings<'d>(&mut self, value: &'d Spanned<DeValue<'_>>, key: &str) -> Option<Vec<Placed<&'d str>>> {
+    pub(crate) fn strings<'d>(
+        &mut self,
+        value: &'d Spanned<DeValue<'_>>,
+        key: &str,
+    ) -> Option<Vec<Placed<&'d str>>> {
         let items = self.list(value, key)?;
         let strings: Vec<_> = items.iter().map(|item| self.as_string(item, key)).collect();
         strings.into_iter().collect()
     }
 
-    pub(crate) fn as_string<'d>(&mut self, value: &'d Spanned<DeValue<'_>>, key: &str) -> Option<Placed<&'d str>> {
+    pub(crate) fn as_string<'d>(
+        &mut self,
+        value: &'d Spanned<DeValue<'_>>,
+        key: &str,
+    ) -> Option<Placed<&'d str>> {
         let span = Span::from(value.span());
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(value, key, "a string");
@@ -149,7 +193,12 @@ impl Reader {
         // The file itself was searched already; this finds what an escape wrote.
         if text.chars().any(char::is_control) {
             let message = format!("`{key}` has a control character in it");
-            self.report(Diagnostic::error(Code::ControlCharacter, span, message, "remove it"));
+            self.report(Diagnostic::error(
+                Code::ControlCharacter,
+                span,
+                message,
+                "remove it",
+            ));
             return None;
         }
         Some(Placed { value: text, span })
@@ -157,10 +206,19 @@ impl Reader {
 
     fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, key: &str, wanted: &str) {
         let message = format!("`{key}` is not {wanted} but {}", value.get_ref().type_str());
-        self.report(Diagnostic::error(Code::WrongType, value.span().into(), message, format!("write {wanted}")));
+        self.report(Diagnostic::error(
+            Code::WrongType,
+            value.span().into(),
+            message,
+            format!("write {wanted}"),
+        ));
     }
 }
 
 fn quoted_list(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

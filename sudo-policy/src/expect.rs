@@ -25,22 +25,36 @@ impl Tried<'_> {
 
 /// Tries every expectation of a bundle, in order.
 pub fn run_expectations(bundle: &Bundle) -> impl Iterator<Item = Tried<'_>> {
-    bundle.expectations().iter().map(|expectation| Tried { expectation, verdict: can(bundle, &line_of(expectation)) })
+    bundle.expectations().iter().map(|expectation| Tried {
+        expectation,
+        verdict: can(bundle, &line_of(expectation)),
+    })
 }
 
 /// The expectations that do not hold, as problems of the file.
 pub(crate) fn failures(bundle: &Bundle) -> impl Iterator<Item = Diagnostic> {
-    run_expectations(bundle).filter(|tried| !tried.holds()).map(|tried| {
-        let expectation = tried.expectation;
-        let message = explain(bundle, &line_of(expectation), &tried.verdict);
-        let (code, help) = match expectation.outcome() {
-            Outcome::Allow => (Code::UnexpectedlyRefused, "add a command that allows it, or correct the expectation"),
-            Outcome::Refuse => (Code::UnexpectedlyAllowed, "narrow the rule that allows it, or correct the expectation"),
-        };
-        Diagnostic::error(code, expectation.span(), message, help)
-    })
+    run_expectations(bundle)
+        .filter(|tried| !tried.holds())
+        .map(|tried| {
+            let expectation = tried.expectation;
+            let message = explain(bundle, &line_of(expectation), &tried.verdict);
+            let (code, help) = match expectation.outcome() {
+                Outcome::Allow => (
+                    Code::UnexpectedlyRefused,
+                    "add a command that allows it, or correct the expectation",
+                ),
+                Outcome::Refuse => (
+                    Code::UnexpectedlyAllowed,
+                    "narrow the rule that allows it, or correct the expectation",
+                ),
+            };
+            Diagnostic::error(code, expectation.span(), message, help)
+        })
 }
 
 fn line_of(expectation: &Expectation) -> CommandLine<'_> {
-    CommandLine { argv: expectation.argv(), run_as: expectation.run_as() }
+    CommandLine {
+        argv: expectation.argv(),
+        run_as: expectation.run_as(),
+    }
 }

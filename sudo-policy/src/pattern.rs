@@ -13,8 +13,8 @@ mod language;
 mod parse;
 mod posix;
 
-pub use self::parse::{PLACEHOLDERS, PatternError};
 use self::language::Program;
+pub use self::parse::{PLACEHOLDERS, PatternError};
 
 /// Characters that a pattern can name, as a set of ASCII codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,11 @@ enum Node {
     One(Characters),
     Sequence(Vec<Node>),
     Choice(Vec<Node>),
-    Repeat { node: Box<Node>, least: u16, most: Option<u16> },
+    Repeat {
+        node: Box<Node>,
+        least: u16,
+        most: Option<u16>,
+    },
 }
 
 /// A pattern that is known to be well formed, bounded and expressible for sudo.
@@ -97,7 +101,11 @@ impl std::str::FromStr for Pattern {
         if posix.len() > posix::MAX_LENGTH {
             return Err(PatternError::TooLarge);
         }
-        Ok(Self { text: text.to_owned(), posix, program })
+        Ok(Self {
+            text: text.to_owned(),
+            posix,
+            program,
+        })
     }
 }
 
@@ -106,17 +114,30 @@ mod tests {
     use super::*;
 
     fn pattern(text: &str) -> Pattern {
-        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+        text.parse()
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     #[test]
     fn patterns_take_what_they_say_and_nothing_else() {
         for (text, takes, refuses) in [
-            ("^-n [0-9]{1,4}$", &["-n 1", "-n 9999"][..], &["-n ", "-n 10000", "-n 1 ", "-n", "x-n 1"][..]),
-            ("^(start|stop) [a-z]+\\.service$", &["start a.service", "stop ab.service"], &["start aXservice", "restart a.service"]),
+            (
+                "^-n [0-9]{1,4}$",
+                &["-n 1", "-n 9999"][..],
+                &["-n ", "-n 10000", "-n 1 ", "-n", "x-n 1"][..],
+            ),
+            (
+                "^(start|stop) [a-z]+\\.service$",
+                &["start a.service", "stop ab.service"],
+                &["start aXservice", "restart a.service"],
+            ),
             ("^a*b+c?$", &["b", "aabbc"], &["", "a", "bcc"]),
             ("^[a-c_-]{2}$", &["a-", "_b"], &["a", "abc", "d-"]),
-            ("^-l /proc/<pid>/exe$", &["-l /proc/1/exe", "-l /proc/4194304/exe"], &["-l /proc/0/exe", "-l /proc/../exe", "-l /proc/1/mem"]),
+            (
+                "^-l /proc/<pid>/exe$",
+                &["-l /proc/1/exe", "-l /proc/4194304/exe"],
+                &["-l /proc/0/exe", "-l /proc/../exe", "-l /proc/1/mem"],
+            ),
             ("^(a|b)?$", &["", "a", "b"], &["c", "ab"]),
             ("^(ab){2,}$", &["abab", "ababab"], &["ab", "aba"]),
         ] {
@@ -156,7 +177,11 @@ mod tests {
 
     #[test]
     fn a_posix_form_reads_back_as_the_same_pattern() {
-        for text in ["^-n [0-9]{1,4}$", "^(a|bc)*[x-z_-]+ /proc/<pid>/(exe|cwd)$", "^<unit>$"] {
+        for text in [
+            "^-n [0-9]{1,4}$",
+            "^(a|bc)*[x-z_-]+ /proc/<pid>/(exe|cwd)$",
+            "^<unit>$",
+        ] {
             let first = pattern(text);
             assert_eq!(pattern(first.posix()).posix(), first.posix());
         }

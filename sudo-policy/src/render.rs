@@ -43,9 +43,16 @@ impl std::str::FromStr for LogFile {
     type Err = NotALogFile;
 
     fn from_str(text: &str) -> Result<Self, NotALogFile> {
-        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.-".contains(&b));
-        let tidy = text.starts_with('/') && text.len() <= 255 && !text.split('/').any(|part| part == "..");
-        if plain && tidy && !text.ends_with('/') { Ok(Self(text.to_owned())) } else { Err(NotALogFile) }
+        let plain = text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"/_.-".contains(&b));
+        let tidy =
+            text.starts_with('/') && text.len() <= 255 && !text.split('/').any(|part| part == "..");
+        if plain && tidy && !text.ends_with('/') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotALogFile)
+        }
     }
 }
 
@@ -79,17 +86,27 @@ pub fn render(bundle: &Bundle, target: &Target<'_>) -> Result<Sudoers, RenderErr
     }
     let mut problems = Vec::new();
     if target.log.is_some() && matches!(dialect, Dialect::SudoRs(_)) {
-        problems.push(Inexpressible { line: None, problem: Problem::LogFile });
+        problems.push(Inexpressible {
+            line: None,
+            problem: Problem::LogFile,
+        });
     }
     let mut text = format!("# {} {}\n", bundle.name(), bundle.digest());
     text.push_str(&settings(target));
     for command in bundle.commands() {
         match rules::of_command(command, target) {
             Ok(lines) => text.push_str(&lines),
-            Err(problem) => problems.push(Inexpressible { line: Some(bundle.line(command.span())), problem }),
+            Err(problem) => problems.push(Inexpressible {
+                line: Some(bundle.line(command.span())),
+                problem,
+            }),
         }
     }
-    if problems.is_empty() { Ok(Sudoers(text)) } else { Err(RenderError::Inexpressible { dialect, problems }) }
+    if problems.is_empty() {
+        Ok(Sudoers(text))
+    } else {
+        Err(RenderError::Inexpressible { dialect, problems })
+    }
 }
 
 /// The `Defaults` of this account.
@@ -115,7 +132,9 @@ fn settings(target: &Target<'_>) -> String {
         // sudo-rs refuses a forbidden command before it authenticates, always resets the
         // environment, and knows neither of the other settings.
         Dialect::SudoRs(_) => {
-            format!("Defaults:{account} use_pty, noexec, !setenv, timestamp_timeout=0, secure_path=\"{path}\"\n")
+            format!(
+                "Defaults:{account} use_pty, noexec, !setenv, timestamp_timeout=0, secure_path=\"{path}\"\n"
+            )
         }
     }
 }
@@ -124,7 +143,11 @@ fn settings(target: &Target<'_>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// The host's sudo is older than anything that rules are written for.
-    #[error("{dialect} is too old; rules are written for sudo {} and sudo-rs {} or later", Dialect::OLDEST_SUDO, Dialect::OLDEST_SUDO_RS)]
+    #[error(
+        "{dialect} is too old; rules are written for sudo {} and sudo-rs {} or later",
+        Dialect::OLDEST_SUDO,
+        Dialect::OLDEST_SUDO_RS
+    )]
     TooOld {
         /// What the host has.
         dialect: Dialect,
@@ -152,7 +175,9 @@ pub struct Inexpressible {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// Regular expressions.
-    #[error("it has no patterns; list exact arguments in `args_any_of`, or use sudo 1.9.10 or later")]
+    #[error(
+        "it has no patterns; list exact arguments in `args_any_of`, or use sudo 1.9.10 or later"
+    )]
     Pattern,
     /// Digests.
     #[error("it has no digests; leave `digest` out for this host, or use the original sudo")]

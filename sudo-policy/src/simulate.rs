@@ -60,20 +60,34 @@ pub enum Mismatch {
 
 /// Whether `bundle` allows a command line, by which rule, or what came nearest.
 pub fn can<'b>(bundle: &'b Bundle, line: &CommandLine<'_>) -> Verdict<'b> {
-    let Some((program, arguments)) = line.argv.split_first() else { return Verdict::Refused(None) };
-    let rule = |command: &'b Command| Rule { command, line: bundle.line(command.span()) };
-    let named = || bundle.commands().iter().filter(|command| names(command, program));
+    let Some((program, arguments)) = line.argv.split_first() else {
+        return Verdict::Refused(None);
+    };
+    let rule = |command: &'b Command| Rule {
+        command,
+        line: bundle.line(command.span()),
+    };
+    let named = || {
+        bundle
+            .commands()
+            .iter()
+            .filter(|command| names(command, program))
+    };
     let mismatch = |command: &Command| {
         if command.run_as() != line.run_as {
             return Some(Mismatch::RunAs);
         }
         let differs = !takes(command.arguments(), arguments);
-        differs.then(|| Mismatch::Arguments { agreeing: agreeing(command.arguments(), arguments) })
+        differs.then(|| Mismatch::Arguments {
+            agreeing: agreeing(command.arguments(), arguments),
+        })
     };
     if let Some(command) = named().rfind(|command| mismatch(command).is_none()) {
         return Verdict::Allowed(rule(command));
     }
-    let nearest = named().filter_map(|command| Some((mismatch(command)?, command))).max_by_key(|(why, _)| *why);
+    let nearest = named()
+        .filter_map(|command| Some((mismatch(command)?, command)))
+        .max_by_key(|(why, _)| *why);
     Verdict::Refused(nearest.map(|(why, command)| (rule(command), why)))
 }
 
@@ -94,7 +108,11 @@ pub(crate) fn is_searched(directory: &str) -> bool {
 /// A path on a system where `/bin` and `/sbin` are links into `/usr`.
 fn merged(path: &str) -> String {
     let is_linked = path.starts_with("/bin/") || path.starts_with("/sbin/");
-    if is_linked { format!("/usr{path}") } else { path.to_owned() }
+    if is_linked {
+        format!("/usr{path}")
+    } else {
+        path.to_owned()
+    }
 }
 
 /// Whether these arguments may be given.
@@ -111,7 +129,11 @@ pub(crate) fn takes(allowed: &Arguments, given: &[String]) -> bool {
 }
 
 pub(crate) fn joined(arguments: &[Argument]) -> String {
-    arguments.iter().map(Argument::as_str).collect::<Vec<_>>().join(" ")
+    arguments
+        .iter()
+        .map(Argument::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn agreeing(allowed: &Arguments, given: &[String]) -> usize {
@@ -119,7 +141,12 @@ fn agreeing(allowed: &Arguments, given: &[String]) -> usize {
         Arguments::Any | Arguments::Pattern(_) => 0,
         Arguments::Exactly(lists) => lists
             .iter()
-            .map(|list| list.iter().zip(given).take_while(|(wanted, given)| wanted.as_str() == *given).count())
+            .map(|list| {
+                list.iter()
+                    .zip(given)
+                    .take_while(|(wanted, given)| wanted.as_str() == *given)
+                    .count()
+            })
             .max()
             .unwrap_or(0),
     }

@@ -16,7 +16,10 @@ pub struct Span {
 
 impl From<std::ops::Range<usize>> for Span {
     fn from(range: std::ops::Range<usize>) -> Self {
-        Self { start: range.start, end: range.end }
+        Self {
+            start: range.start,
+            end: range.end,
+        }
     }
 }
 
@@ -40,7 +43,10 @@ impl Source {
     /// Joins a text with the name that it was found under.
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self {
+            name: name.into(),
+            text: text.into(),
+        }
     }
 
     /// The name, for people.
@@ -69,11 +75,18 @@ impl Source {
     /// The line that holds `offset`, without its end, and how far into it a span reaches in characters.
     pub(crate) fn line_of(&self, span: Span) -> (&str, usize) {
         let start = self.floor(span.start);
-        let line_start = self.text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+        let line_start = self
+            .text
+            .get(..start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |newline| newline + 1);
         let rest = self.text.get(line_start..).unwrap_or("");
         let line = rest.split('\n').next().unwrap_or("");
         let line_end = line_start + line.len();
-        let marked = self.text.get(start..self.floor(span.end.clamp(start, line_end))).unwrap_or("");
+        let marked = self
+            .text
+            .get(start..self.floor(span.end.clamp(start, line_end)))
+            .unwrap_or("");
         (line, marked.chars().count().max(1))
     }
 
@@ -94,7 +107,10 @@ impl SourceCode for Source {
         lines_before: usize,
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let found = self.text.as_str().read_span(span, lines_before, lines_after)?;
+        let found = self
+            .text
+            .as_str()
+            .read_span(span, lines_before, lines_after)?;
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
             found.data(),
@@ -113,8 +129,19 @@ mod tests {
     #[test]
     fn position_counts_lines_and_characters_from_one() {
         let source = Source::new("a", "é=1\nb = \"x\"\n");
-        for (offset, line, column) in [(0, 1, 1), (2, 1, 2), (1, 1, 1), (5, 2, 1), (9, 2, 5), (999, 3, 1)] {
-            assert_eq!(source.position(offset), Position { line, column }, "{offset}");
+        for (offset, line, column) in [
+            (0, 1, 1),
+            (2, 1, 2),
+            (1, 1, 1),
+            (5, 2, 1),
+            (9, 2, 5),
+            (999, 3, 1),
+        ] {
+            assert_eq!(
+                source.position(offset),
+                Position { line, column },
+                "{offset}"
+            );
         }
     }
 

@@ -16,7 +16,10 @@ pub struct NotAWord {
 
 impl NotAWord {
     fn new(problem: impl Into<String>, help: &'static str) -> Self {
-        Self { problem: problem.into(), help }
+        Self {
+            problem: problem.into(),
+            help,
+        }
     }
 
     /// What to do about it.
@@ -86,7 +89,9 @@ impl CommandPath {
     /// The path without its last part.
     #[must_use]
     pub fn directory(&self) -> &str {
-        self.0.rsplit_once('/').map_or("", |(directory, _)| directory)
+        self.0
+            .rsplit_once('/')
+            .map_or("", |(directory, _)| directory)
     }
 }
 
@@ -106,12 +111,21 @@ fn check_path(text: &str) -> Result<(), NotAWord> {
         ));
     };
     if rest.ends_with('/') || rest.is_empty() {
-        return Err(NotAWord::new("the path names a directory", "name one program; sudo would allow every file in a directory"));
+        return Err(NotAWord::new(
+            "the path names a directory",
+            "name one program; sudo would allow every file in a directory",
+        ));
     }
     if rest.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(NotAWord::new("the path has `.`, `..` or `//` in it", "write the path as `realpath` prints it"));
+        return Err(NotAWord::new(
+            "the path has `.`, `..` or `//` in it",
+            "write the path as `realpath` prints it",
+        ));
     }
-    match rest.chars().find(|&c| !(c.is_ascii_alphanumeric() || "/_.+@-".contains(c))) {
+    match rest
+        .chars()
+        .find(|&c| !(c.is_ascii_alphanumeric() || "/_.+@-".contains(c)))
+    {
         Some(other) => Err(NotAWord::new(
             format!("{other:?} may not stand in a path"),
             "a path has letters, digits and `/ _ . + @ -`; wildcards would let the caller choose the program",
@@ -122,7 +136,10 @@ fn check_path(text: &str) -> Result<(), NotAWord> {
 
 fn check_argument(text: &str) -> Result<(), NotAWord> {
     if text.is_empty() {
-        return Err(NotAWord::new("an argument is empty", "leave it out; `args = []` means no arguments"));
+        return Err(NotAWord::new(
+            "an argument is empty",
+            "leave it out; `args = []` means no arguments",
+        ));
     }
     match text.chars().find(|c| !c.is_ascii_graphic() || *c == '"') {
         Some(other) => Err(NotAWord::new(
@@ -134,8 +151,13 @@ fn check_argument(text: &str) -> Result<(), NotAWord> {
 }
 
 fn check_user(text: &str) -> Result<(), NotAWord> {
-    let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c == '_');
-    let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
+    let first = text
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_lowercase() || c == '_');
+    let rest = text
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
     if first && rest && text.len() <= 32 {
         return Ok(());
     }
@@ -154,10 +176,29 @@ mod tests {
         for good in ["/usr/bin/ss", "/opt/x-1.0/bin/g++", "/usr/lib/systemd/a@b"] {
             assert!(good.parse::<CommandPath>().is_ok(), "{good}");
         }
-        for bad in ["", "ss", "./ss", "/", "/usr/bin/", "/usr//bin/ss", "/usr/../bin/ss", "/usr/bin/*", "/usr/bin/a b", "/a\\b", "/a,b", "/a\nb", "/é", "!/bin/sh"] {
+        for bad in [
+            "",
+            "ss",
+            "./ss",
+            "/",
+            "/usr/bin/",
+            "/usr//bin/ss",
+            "/usr/../bin/ss",
+            "/usr/bin/*",
+            "/usr/bin/a b",
+            "/a\\b",
+            "/a,b",
+            "/a\nb",
+            "/é",
+            "!/bin/sh",
+        ] {
             assert!(bad.parse::<CommandPath>().is_err(), "{bad}");
         }
-        assert!(format!("/{}", "a".repeat(255)).parse::<CommandPath>().is_err());
+        assert!(
+            format!("/{}", "a".repeat(255))
+                .parse::<CommandPath>()
+                .is_err()
+        );
     }
 
     #[test]

@@ -53,7 +53,9 @@ impl Program {
         let mut seen = vec![false; self.0.len() * width];
         let mut todo = vec![(0, 0)];
         while let Some((state, found)) = todo.pop() {
-            let Some(visited) = seen.get_mut(state * width + found) else { continue };
+            let Some(visited) = seen.get_mut(state * width + found) else {
+                continue;
+            };
             if std::mem::replace(visited, true) {
                 continue;
             }
@@ -63,7 +65,10 @@ impl Program {
             }
             match self.0.get(state) {
                 Some(Instruction::Take(set)) => {
-                    todo.extend(set.iter().map(|character| (state + 1, advance(part, found, character))));
+                    todo.extend(
+                        set.iter()
+                            .map(|character| (state + 1, advance(part, found, character))),
+                    );
                 }
                 Some(&Instruction::Fork(one, other)) => todo.extend([(one, found), (other, found)]),
                 Some(&Instruction::Jump(to)) => todo.push((to, found)),
@@ -87,7 +92,9 @@ impl Program {
         let mut todo: Vec<usize> = from.into_iter().collect();
         let mut states = Vec::new();
         while let Some(state) = todo.pop() {
-            let Some(visited) = seen.get_mut(state) else { continue };
+            let Some(visited) = seen.get_mut(state) else {
+                continue;
+            };
             if std::mem::replace(visited, true) {
                 continue;
             }
@@ -102,7 +109,9 @@ impl Program {
     }
 
     fn accepts(&self, states: &[usize]) -> bool {
-        states.iter().any(|&state| matches!(self.0.get(state), Some(Instruction::Done)))
+        states
+            .iter()
+            .any(|&state| matches!(self.0.get(state), Some(Instruction::Done)))
     }
 }
 
@@ -113,7 +122,10 @@ fn advance(part: &[u8], found: usize, character: u8) -> usize {
     }
     let mut seen = part.get(..found).unwrap_or_default().to_vec();
     seen.push(character);
-    (0..=seen.len()).rev().find(|&length| part.starts_with(seen.get(seen.len() - length..).unwrap_or_default())).unwrap_or(0)
+    (0..=seen.len())
+        .rev()
+        .find(|&length| part.starts_with(seen.get(seen.len() - length..).unwrap_or_default()))
+        .unwrap_or(0)
 }
 
 fn emit(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {

@@ -6,7 +6,10 @@ use super::{Characters, Node};
 pub const PLACEHOLDERS: &[(&str, &str)] = &[
     ("pid", "[1-9][0-9]{0,6}"),
     ("number", "[0-9]{1,9}"),
-    ("unit", "[A-Za-z0-9_][A-Za-z0-9_:@-]{0,120}([.][A-Za-z0-9_:@-]{1,120}){0,4}"),
+    (
+        "unit",
+        "[A-Za-z0-9_][A-Za-z0-9_:@-]{0,120}([.][A-Za-z0-9_:@-]{1,120}){0,4}",
+    ),
     ("name", "[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"),
 ];
 
@@ -94,11 +97,17 @@ pub(super) fn parse(text: &str) -> Result<Node, PatternError> {
     if text.len() > MAX_LENGTH {
         return Err(PatternError::TooLarge);
     }
-    let body = text.strip_prefix('^').and_then(|rest| rest.strip_suffix('$')).ok_or(PatternError::NotAnchored)?;
+    let body = text
+        .strip_prefix('^')
+        .and_then(|rest| rest.strip_suffix('$'))
+        .ok_or(PatternError::NotAnchored)?;
     if body.ends_with('\\') {
         return Err(PatternError::NotAnchored);
     }
-    let mut reader = Reader { rest: body, depth: 0 };
+    let mut reader = Reader {
+        rest: body,
+        depth: 0,
+    };
     let node = reader.sequence()?;
     match reader.peek() {
         None => Ok(node),
@@ -126,7 +135,10 @@ impl<'t> Reader<'t> {
 
     /// Takes the text up to `end` and `end` itself.
     fn until(&mut self, open: char, end: char) -> Result<&'t str, PatternError> {
-        let (inside, rest) = self.rest.split_once(end).ok_or(PatternError::Unclosed(open))?;
+        let (inside, rest) = self
+            .rest
+            .split_once(end)
+            .ok_or(PatternError::Unclosed(open))?;
         self.rest = rest;
         Ok(inside)
     }
@@ -192,7 +204,11 @@ impl<'t> Reader<'t> {
         let mut set = Characters::NONE;
         let mut characters = inside.chars().peekable();
         while let Some(first) = characters.next() {
-            let first = if first == '\\' { characters.next().unwrap_or(first) } else { first };
+            let first = if first == '\\' {
+                characters.next().unwrap_or(first)
+            } else {
+                first
+            };
             let first = in_class(first)?;
             let mut ahead = characters.clone();
             match (ahead.next(), ahead.next()) {
@@ -203,7 +219,11 @@ impl<'t> Reader<'t> {
                 _ => set = set.with(Characters::one(first)),
             }
         }
-        if set == Characters::NONE { Err(PatternError::EmptyClass) } else { Ok(set) }
+        if set == Characters::NONE {
+            Err(PatternError::EmptyClass)
+        } else {
+            Ok(set)
+        }
     }
 
     fn placeholder(&mut self) -> Result<Node, PatternError> {
@@ -213,7 +233,13 @@ impl<'t> Reader<'t> {
             .find(|(known, _)| *known == name)
             .ok_or_else(|| PatternError::Placeholder(name.chars().take(40).collect()))?;
         // A group of its own, so that a count behind the placeholder counts all of it.
-        Ok(Node::Choice(vec![Reader { rest: body, depth: self.depth }.sequence()?]))
+        Ok(Node::Choice(vec![
+            Reader {
+                rest: body,
+                depth: self.depth,
+            }
+            .sequence()?,
+        ]))
     }
 
     fn repeated(&mut self, node: Node) -> Result<Node, PatternError> {
@@ -224,18 +250,28 @@ impl<'t> Reader<'t> {
             Some('{') => {
                 self.next();
                 let (least, most) = bounds(self.until('{', '}')?)?;
-                return Ok(Node::Repeat { node: Box::new(node), least, most });
+                return Ok(Node::Repeat {
+                    node: Box::new(node),
+                    least,
+                    most,
+                });
             }
             _ => return Ok(node),
         };
         self.next();
-        Ok(Node::Repeat { node: Box::new(node), least, most })
+        Ok(Node::Repeat {
+            node: Box::new(node),
+            least,
+            most,
+        })
     }
 }
 
 fn bounds(text: &str) -> Result<(u16, Option<u16>), PatternError> {
     let number = |digits: &str| match digits.parse::<u16>() {
-        Ok(number) if number <= MAX_REPEAT && digits.bytes().all(|b| b.is_ascii_digit()) => Ok(number),
+        Ok(number) if number <= MAX_REPEAT && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            Ok(number)
+        }
         _ => Err(PatternError::Bounds),
     };
     match text.split_once(',') {
@@ -246,7 +282,11 @@ fn bounds(text: &str) -> Result<(u16, Option<u16>), PatternError> {
         Some((least, "")) => Ok((number(least)?, None)),
         Some((least, most)) => {
             let (least, most) = (number(least)?, number(most)?);
-            if least <= most && most > 0 { Ok((least, Some(most))) } else { Err(PatternError::Bounds) }
+            if least <= most && most > 0 {
+                Ok((least, Some(most)))
+            } else {
+                Err(PatternError::Bounds)
+            }
         }
     }
 }
@@ -254,9 +294,19 @@ fn bounds(text: &str) -> Result<(u16, Option<u16>), PatternError> {
 fn range(first: u8, last: char) -> Result<Characters, PatternError> {
     let wrong = || PatternError::Range(char::from(first), last);
     let last = u8::try_from(last).map_err(|_| wrong())?;
-    let kind = |c: u8| (c.is_ascii_digit(), c.is_ascii_lowercase(), c.is_ascii_uppercase());
+    let kind = |c: u8| {
+        (
+            c.is_ascii_digit(),
+            c.is_ascii_lowercase(),
+            c.is_ascii_uppercase(),
+        )
+    };
     let one_kind = first.is_ascii_alphanumeric() && kind(first) == kind(last);
-    if one_kind && first <= last { Ok(Characters::range(first, last)) } else { Err(wrong()) }
+    if one_kind && first <= last {
+        Ok(Characters::range(first, last))
+    } else {
+        Err(wrong())
+    }
 }
 
 fn in_class(character: char) -> Result<u8, PatternError> {

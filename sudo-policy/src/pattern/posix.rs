@@ -65,7 +65,12 @@ fn write_characters(set: Characters, out: &mut String) {
 fn write_ranges(characters: &[u8], out: &mut String) {
     let mut rest = characters;
     while let [first, ..] = rest {
-        let length = rest.iter().zip(*first..).take_while(|(c, next)| *c == next && c.is_ascii_alphanumeric()).count().max(1);
+        let length = rest
+            .iter()
+            .zip(*first..)
+            .take_while(|(c, next)| *c == next && c.is_ascii_alphanumeric())
+            .count()
+            .max(1);
         let (run, after) = rest.split_at(length);
         match run {
             [b'-'] => {}

@@ -14,12 +14,20 @@ use crate::word::Argument;
 pub(super) fn of_command(command: &Command, target: &Target<'_>) -> Result<String, Problem> {
     let prefix = prefix(command, target)?;
     let tails = match command.arguments() {
-        Arguments::Exactly(lists) => lists.iter().map(|list| exact(list, target.dialect)).collect::<Result<_, _>>()?,
-        Arguments::Pattern(pattern) if target.dialect.has_patterns() => vec![format!(" {}", pattern.posix())],
+        Arguments::Exactly(lists) => lists
+            .iter()
+            .map(|list| exact(list, target.dialect))
+            .collect::<Result<_, _>>()?,
+        Arguments::Pattern(pattern) if target.dialect.has_patterns() => {
+            vec![format!(" {}", pattern.posix())]
+        }
         Arguments::Pattern(_) => return Err(Problem::Pattern),
         Arguments::Any => vec![String::new()],
     };
-    Ok(tails.iter().map(|tail| format!("{prefix}{tail}\n")).collect())
+    Ok(tails
+        .iter()
+        .map(|tail| format!("{prefix}{tail}\n"))
+        .collect())
 }
 
 /// Everything of a line but the arguments.
@@ -48,7 +56,10 @@ fn exact(arguments: &[Argument], dialect: Dialect) -> Result<String, Problem> {
         Dialect::Sudo(_) => escape_for_sudo,
         Dialect::SudoRs(_) => escape_for_sudo_rs,
     };
-    arguments.iter().map(|argument| escape(argument).map(|text| format!(" {text}"))).collect()
+    arguments
+        .iter()
+        .map(|argument| escape(argument).map(|text| format!(" {text}")))
+        .collect()
 }
 
 fn escape_for_sudo(argument: &Argument) -> Result<String, Problem> {
@@ -68,7 +79,9 @@ fn escape_for_sudo_rs(argument: &Argument) -> Result<String, Problem> {
     let mut out = String::new();
     for character in argument.as_str().chars() {
         match character {
-            '*' | '?' | '[' | ']' | '^' => return Err(Problem::Character(character, argument.to_string())),
+            '*' | '?' | '[' | ']' | '^' => {
+                return Err(Problem::Character(character, argument.to_string()));
+            }
             '\\' | ',' | ':' | '=' | '#' => out.extend(['\\', character]),
             plain => out.push(plain),
         }
