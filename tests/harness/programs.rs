@@ -1,0 +1,60 @@
+//! Where the programs under test are, and how they get onto a host.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::host::Host;
+
+/// The directory into which cargo puts the programs of this build.
+///
+/// # Errors
+/// When this process was not started from a build directory.
+pub fn directory() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find this program's own file")?;
+    let parent = own.parent().context("this program has no directory")?;
+    // Test programs are one level deeper than the others.
+    let built = if parent.ends_with("deps") {
+        parent.parent().unwrap_or(parent)
+    } else {
+        parent
+    };
+    Ok(built.to_path_buf())
+}
+
+/// The root of the source tree.
+#[must_use]
+pub fn source() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+/// What of the machine a host sees read-only: the sources and what was built from them.
+pub(crate) fn trees() -> Result<Vec<PathBuf>> {
+    let (source, built) = (source(), directory()?);
+    Ok(if built.starts_with(&source) {
+        vec![source]
+    } else {
+        vec![source, built]
+    })
+}
+
+impl Host {
+    /// Copies a program of this build onto the host, owned by root and executable by all.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn install_program(&self, name: &str, path: &str) -> Result<()> {
+        let built = directory()?.join(name);
+        ensure!(
+            built.exists(),
+            "`{name}` was not built: run `cargo build --workspace --bins`"
+        );
+        let built = built
+            .to_str()
+            .context("the build directory's name is not text")?;
+        self.run(&["install", "-D", "-m", "755", built, path])?
+            .ok()?;
+        Ok(())
+    }
+}
