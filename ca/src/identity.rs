@@ -19,6 +19,8 @@ mod once;
 mod possession;
 mod self_issued;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use agent::{AuthenticatedAgent, authenticate_agent, claimed_agent, verify_actor};
@@ -26,8 +28,8 @@ pub use bastion::{AuthenticatedBastion, authenticate_bastion, claimed_bastion};
 pub use delegated::{Delegation, TokenKey, VerifiedToken, verify_delegated};
 pub use discovery::DiscoveryError;
 pub use fault::{Refused, TokenFault, TokenKind};
-pub use id_token::{Person, SignIn};
-pub use issuer::{Issuer, Issuers, IssuerSettings, KeyOrigin, NotAnIssuer};
+pub use id_token::Person;
+pub use issuer::{Issuer, IssuerSettings, Issuers, KeyOrigin, NotAnIssuer};
 pub use once::{Once, TokenUse};
 pub use possession::Request;
 

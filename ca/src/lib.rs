@@ -14,3 +14,6 @@ pub mod entropy;
 pub mod sign;
 pub mod store;
 pub mod trail;
+
+// Who calls.
+pub mod identity;

@@ -50,8 +50,7 @@ impl KeySet {
         if text.len() > MAX_KEY_SET {
             return Err(NotAKeySet::TooLong);
         }
-        let document: Document =
-            serde_json::from_slice(text).map_err(|_| NotAKeySet::Malformed)?;
+        let document: Document = serde_json::from_slice(text).map_err(|_| NotAKeySet::Malformed)?;
         let keys: Vec<_> = document
             .keys
             .into_iter()
