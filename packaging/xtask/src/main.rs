@@ -1,0 +1,33 @@
+//! `cargo xtask`: the commands of this workspace. Each works on a fresh clone and may be run again.
+
+#![forbid(unsafe_code)]
+
+mod cargo;
+mod check;
+mod say;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The commands of this workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check formatting, lints and documentation; builds no program and needs no root
+    Check,
+    /// Run everything that CI runs, machine tests included; needs root, installs missing Debian packages
+    Test,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Check => check::run(),
+        Command::Test => test::run(),
+    }
+}
