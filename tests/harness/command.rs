@@ -75,7 +75,8 @@ impl HostCommand {
         self
     }
 
-    /// Runs it to its end.
+    /// Runs it to its end, which is when it has ended and nothing holds its output open any more: what it
+    /// leaves in the background must write elsewhere.
     ///
     /// # Errors
     /// When it cannot be started or takes longer than the limit; its failure is in the output.
