@@ -15,4 +15,15 @@ pub mod manifest;
 pub mod segment;
 
 // Making one.
+pub mod recover;
 pub mod write;
+
+// Reading one.
+pub mod export;
+pub mod printable;
+pub mod read;
+pub mod transcript;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;

@@ -72,8 +72,9 @@ impl Pending {
         self.raw.len()
     }
 
-    pub(crate) fn run(&self) -> Run {
-        self.run
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.raw.capacity()
     }
 
     /// Takes everything out and leaves `buffer`, which is to be empty, for the next segment.
@@ -254,7 +255,7 @@ mod tests {
             let identity = Identity::from_secret_bytes(&[7; 32]);
             let mut pending = Pending::default();
             events.iter().for_each(|event| pending.push(event));
-            prop_assert_eq!(pending.run().events, events.len() as u64);
+            prop_assert_eq!(pending.run.events, events.len() as u64);
             let mut sealer = Sealer::new(1).unwrap();
             let sealed = sealer
                 .seal(&mut pending, &header(number), &[identity.recipient()], &mut |bytes| bytes.fill(9))

@@ -19,6 +19,8 @@ mod inbox;
 mod recorder;
 mod state;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod wait;
 mod worker;
 
@@ -37,6 +39,7 @@ use crate::segment::{MAX_RAW, Sealer};
 use inbox::Inbox;
 
 pub use recorder::{Position, Recorder, Refused};
+pub(crate) use tape::close_archive;
 pub use tape::{Finished, RecordingFailed, WriteError};
 pub use wait::{Failed, Finishing, FlushThrough, Room};
 

@@ -121,6 +121,11 @@ impl Recorder {
         self.0.0.lock().failure()
     }
 
+    #[cfg(test)]
+    pub(super) fn buffer_capacity(&self) -> usize {
+        self.0.0.lock().pending.capacity()
+    }
+
     /// Ends the recording: writes what is left, then the signed manifest. A second call changes nothing.
     pub fn finish(&self, end: End) -> Finishing {
         self.0.end(Ending::InOrder(end));

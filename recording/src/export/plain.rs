@@ -1,0 +1,155 @@
+//! Everything that passed as plain text, safe for any terminal.
+
+use std::io::Write;
+
+use portreeve_protocol::time::Timestamp;
+
+use super::ExportError;
+use crate::event::{Channel, Event, Kind};
+use crate::printable::{Printable, one_line};
+
+/// Writes all `events` under headings: which channel, which stream, since when.
+///
+/// Bytes of one stream follow each other without a heading until another stream speaks.
+///
+/// # Errors
+/// [`ExportError`], after everything before it was written.
+pub fn plain<E>(
+    started_at: Timestamp,
+    events: impl IntoIterator<Item = Result<Event, E>>,
+    out: &mut impl Write,
+) -> Result<(), ExportError<E>> {
+    let mut writer = Plain {
+        started_at,
+        out,
+        speaking: None,
+        at_line_start: true,
+    };
+    for event in events {
+        writer.event(&event.map_err(ExportError::Read)?)?;
+    }
+    writer.silence()?;
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Input,
+    Output,
+    ErrorOutput,
+}
+
+/// The stream whose bytes are being written.
+struct Speaking {
+    channel: Channel,
+    stream: Stream,
+    printable: Printable,
+}
+
+struct Plain<'a, W> {
+    started_at: Timestamp,
+    out: &'a mut W,
+    speaking: Option<Speaking>,
+    at_line_start: bool,
+}
+
+impl<W: Write> Plain<'_, W> {
+    fn event(&mut self, event: &Event) -> std::io::Result<()> {
+        let heading = match &event.kind {
+            Kind::Input(bytes) => return self.data(event, Stream::Input, bytes),
+            Kind::Output(bytes) => return self.data(event, Stream::Output, bytes),
+            Kind::ErrorOutput(bytes) => return self.data(event, Stream::ErrorOutput, bytes),
+            Kind::Started(started) => format!("started: {}", started.program.line()),
+            Kind::Window(size) => format!("window: {} x {}", size.columns, size.rows),
+            Kind::Signal(name) => format!("signal from the agent: {}", one_line(name.as_bytes())),
+            Kind::EndOfInput => "end of input".into(),
+            Kind::EndOfOutput => "end of output".into(),
+            Kind::ExitStatus(status) => format!("exit status {status}"),
+            Kind::ExitSignal(exit) => {
+                let core = if exit.core_dumped {
+                    ", core dumped"
+                } else {
+                    ""
+                };
+                format!(
+                    "ended by signal {}{core}: {}",
+                    one_line(exit.name.as_bytes()),
+                    one_line(exit.message.as_bytes())
+                )
+            }
+            Kind::Closed => "closed".into(),
+            Kind::Refused { what, reason } => {
+                format!(
+                    "refused: {}: {}",
+                    one_line(what.as_bytes()),
+                    one_line(reason.as_bytes())
+                )
+            }
+            Kind::Note(text) => format!("note: {}", one_line(text.as_bytes())),
+            Kind::HostEvent(json) => format!("host: {}", one_line(json.as_bytes())),
+        };
+        self.silence()?;
+        self.heading(event, &heading)
+    }
+
+    fn data(&mut self, event: &Event, stream: Stream, bytes: &[u8]) -> std::io::Result<()> {
+        let mut speaking = match self.speaking.take() {
+            Some(speaking) if speaking.channel == event.channel && speaking.stream == stream => {
+                speaking
+            }
+            other => {
+                self.speaking = other;
+                self.silence()?;
+                self.heading(
+                    event,
+                    match stream {
+                        Stream::Input => "input",
+                        Stream::Output => "output",
+                        Stream::ErrorOutput => "error output",
+                    },
+                )?;
+                Speaking {
+                    channel: event.channel,
+                    stream,
+                    printable: Printable::default(),
+                }
+            }
+        };
+        let mut text = String::with_capacity(bytes.len());
+        speaking.printable.push(bytes, &mut text);
+        self.speaking = Some(speaking);
+        self.text(&text)
+    }
+
+    /// Ends the text of the stream that speaks, so that a heading begins a line. Half a character that it has said so far
+    /// is shown as the bytes that it is.
+    fn silence(&mut self) -> std::io::Result<()> {
+        if let Some(mut speaking) = self.speaking.take() {
+            let mut text = String::new();
+            speaking.printable.finish(&mut text);
+            self.text(&text)?;
+        }
+        if !self.at_line_start {
+            self.out.write_all(b"\n")?;
+            self.at_line_start = true;
+        }
+        Ok(())
+    }
+
+    fn heading(&mut self, event: &Event, text: &str) -> std::io::Result<()> {
+        let at = self
+            .started_at
+            .plus(std::time::Duration::from_micros(event.at_us));
+        match event.channel {
+            Channel::SESSION => writeln!(self.out, "== {at} session: {text}"),
+            Channel(channel) => writeln!(self.out, "== {at} channel {channel}: {text}"),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> std::io::Result<()> {
+        if !text.is_empty() {
+            self.at_line_start = text.ends_with('\n');
+        }
+        self.out.write_all(text.as_bytes())
+    }
+}

@@ -1,0 +1,219 @@
+//! What a bastion does at its start with recordings that its predecessor could not finish.
+//!
+//! A torn entry is removed, and a manifest with `cut` set is written and signed. Segments stay as they are: the bastion
+//! cannot open them. Not for files that a running recorder writes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use portreeve_protocol::digest::Digest;
+use thiserror::Error;
+
+use crate::container::{BLOCK, END, Span};
+use crate::info::Format;
+use crate::manifest::{Manifest, ManifestSigner, SegmentEntry, Totals};
+use crate::read::{ReadError, Recording, Tail};
+use crate::write::{Finished, WriteError, close_archive};
+
+/// How every age file begins.
+const AGE_START: &[u8] = b"age-encryption.org/v1\n";
+
+/// What was done with a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovered {
+    /// Nothing: it is whole.
+    Whole,
+    /// Only its last bytes were missing and have been added; its own manifest and signature stand.
+    Completed,
+    /// It was closed as cut.
+    Cut {
+        /// The recording as it is now.
+        finished: Finished,
+        /// How many bytes of a torn entry were removed.
+        dropped: u64,
+    },
+}
+
+/// Why a recording could not be recovered. The file is then as it was.
+#[derive(Debug, Error)]
+pub enum RecoverError {
+    /// It cannot be read as a recording.
+    #[error("`{}` cannot be recovered", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: ReadError,
+    },
+    /// It cannot be opened or changed.
+    #[error("`{}` cannot be recovered", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The new manifest cannot be made.
+    #[error("`{}` cannot be recovered", path.display())]
+    Close {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: WriteError,
+    },
+}
+
+/// Recovers every `.tar` file of a folder, one result each, in the order of their names.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn recover_folder(
+    folder: &Path,
+    signer: &dyn ManifestSigner,
+) -> io::Result<Vec<(PathBuf, Result<Recovered, RecoverError>)>> {
+    let entries: io::Result<Vec<_>> = fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect();
+    let mut paths: Vec<_> = entries?
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "tar"))
+        .collect();
+    paths.sort();
+    Ok(paths
+        .into_iter()
+        .map(|path| {
+            let recovered = recover(&path, signer);
+            (path, recovered)
+        })
+        .collect())
+}
+
+/// Makes a recording whole again, as far as it goes.
+///
+/// # Errors
+/// [`RecoverError`]; also when not even `session.json` is there.
+pub fn recover(path: &Path, signer: &dyn ManifestSigner) -> Result<Recovered, RecoverError> {
+    let io_error = |source| RecoverError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let read_error = |source| RecoverError::Read {
+        path: path.to_owned(),
+        source,
+    };
+
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(io_error)?;
+    let mut recording = Recording::open(&file).map_err(read_error)?;
+    if recording.tail() == Tail::Ended {
+        return Ok(Recovered::Whole);
+    }
+    let found = survey(&mut recording).map_err(io_error)?;
+    if let Some(end) = found.signed_end {
+        append(&mut file, end, &END).map_err(io_error)?;
+        return Ok(Recovered::Completed);
+    }
+    let manifest = Manifest {
+        format: Format,
+        session: recording.info().session,
+        session_file: recording.session_file(),
+        started_at: recording.info().started_at,
+        ended_at: None,
+        cause: None,
+        cut: true,
+        totals: Totals::of(&found.segments),
+        segments: found.segments,
+    };
+    let (closing, digest) =
+        close_archive(&manifest, signer).map_err(|source| RecoverError::Close {
+            path: path.to_owned(),
+            source,
+        })?;
+    let len = file.seek(SeekFrom::End(0)).map_err(io_error)?;
+    append(&mut file, found.whole_len, &closing).map_err(io_error)?;
+    let finished = Finished {
+        path: path.to_owned(),
+        manifest: digest,
+        bytes: found.whole_len + closing.len() as u64,
+    };
+    Ok(Recovered::Cut {
+        finished,
+        dropped: len.saturating_sub(found.whole_len),
+    })
+}
+
+/// What can be kept.
+struct Survey {
+    segments: Vec<SegmentEntry>,
+    /// The end of the last whole segment.
+    whole_len: u64,
+    /// The end of a signature that was written whole, together with a manifest that fits.
+    signed_end: Option<u64>,
+}
+
+fn survey(recording: &mut Recording<&File>) -> io::Result<Survey> {
+    let mut segments = Vec::new();
+    let mut whole_len = recording.session_span().next_entry();
+    let spans = recording.segment_spans().to_vec();
+    for (number, span) in (0u32..).zip(&spans) {
+        let Some(sealed) = recording.sealed_segment(number)? else {
+            break;
+        };
+        // Each segment was on disk before the next was begun, so only the last one can be torn.
+        if spans.len() == segments.len() + 1 && is_torn(&sealed) {
+            break;
+        }
+        segments.push(SegmentEntry {
+            digest: Digest::of(&sealed),
+            size: span.size,
+            events: None,
+            first_us: None,
+            last_us: None,
+        });
+        whole_len = span.next_entry();
+    }
+    let signed_end = recording.signature_span().map(Span::next_entry);
+    let is_signed = signed_end.is_some() && has_fitting_manifest(recording, &segments)?;
+    Ok(Survey {
+        segments,
+        whole_len,
+        signed_end: signed_end.filter(|_| is_signed),
+    })
+}
+
+/// Manifest and signature are written at once; after a loss of power either may be there in part.
+fn has_fitting_manifest(
+    recording: &mut Recording<&File>,
+    segments: &[SegmentEntry],
+) -> io::Result<bool> {
+    let signature = recording.signature()?.unwrap_or_default();
+    if ssh_key::SshSig::from_pem(&signature).is_err() {
+        return Ok(false);
+    }
+    Ok(match recording.unverified_manifest() {
+        Ok(Some(manifest)) => {
+            let pairs = manifest.segments.iter().zip(segments);
+            manifest.segments.len() == segments.len()
+                && pairs.into_iter().all(|(a, b)| a.digest == b.digest)
+        }
+        Ok(None) | Err(_) => false,
+    })
+}
+
+fn is_torn(sealed: &[u8]) -> bool {
+    !sealed.starts_with(AGE_START)
+        || sealed
+            .chunks_exact(BLOCK)
+            .any(|block| block.iter().all(|byte| *byte == 0))
+}
+
+fn append(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
+    file.set_len(at)?;
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)?;
+    file.sync_data()
+}

@@ -1,0 +1,7 @@
+//! Whole recordings: written, read back, cut, altered, and opened by other programs.
+
+mod crash;
+mod programs;
+mod round_trip;
+pub(crate) mod support;
+mod tamper;
