@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::sign::Limits;
 use portreeve_protocol::age::Recipient;
 use portreeve_protocol::time::Ttl;
 
@@ -56,8 +57,10 @@ pub struct SignerConfig {
     pub keys: PathBuf,
     /// Whether `serve` starts the signer itself.
     pub spawn: bool,
-    /// The audit log's name in checkpoints.
-    pub log_origin: String,
+    /// The user that the server runs as, where it is another than the signer's.
+    pub server_uid: Option<u32>,
+    /// What it signs at most.
+    pub limits: Limits,
 }
 
 /// An identity provider.

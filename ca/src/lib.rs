@@ -12,6 +12,7 @@ pub mod entropy;
 
 // What the server knows and what it may ask to be signed.
 pub mod sign;
+pub mod signer_main;
 pub mod store;
 pub mod trail;
 

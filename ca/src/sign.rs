@@ -6,7 +6,15 @@
 //!
 //! Callers: `app/` through [`SignerClient`]; `portreeve-ca signer` runs the other end.
 
+mod certificate;
 mod client;
+#[cfg(test)]
+pub(crate) mod examples;
+pub(crate) mod frame;
+pub mod keys;
+mod limits;
+mod rate;
+pub(crate) mod signatory;
 mod spec;
 
 use portreeve_protocol::key::PublicKey;
@@ -17,6 +25,7 @@ use portreeve_protocol::token::DelegatedClaims;
 use serde::{Deserialize, Serialize};
 
 pub use client::{SignerClient, SignerError};
+pub use limits::Limits;
 pub use spec::{AccessSpec, BastionHostSpec, ControlSpec, SessionSpec, Validity};
 
 /// Everything that can be asked of the signer.

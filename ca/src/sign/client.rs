@@ -1,22 +1,39 @@
-//! The server's end of the signer's socket.
+//! The server's end of the signer's socket: one connection, over which many callers' batches travel
+//! at the same time.
 
+mod connection;
+
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::time::Duration;
 
 use portreeve_protocol::order::Order;
 use portreeve_protocol::secret::SecretText;
 use portreeve_protocol::signed::Signed;
 use portreeve_protocol::token::DelegatedClaims;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     AccessSpec, BastionHostSpec, ControlSpec, LogHead, PublicKeys, Refusal, Request, Response,
     SessionSpec,
 };
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many batches may wait to be sent.
+const QUEUE: usize = 1024;
+
 /// Asks the signer. Cheap to clone; reconnects by itself.
 #[derive(Debug, Clone)]
 pub struct SignerClient {
-    socket: Arc<PathBuf>,
+    outbox: mpsc::Sender<Batch>,
+}
+
+/// Requests that are answered together, and who waits for the answers.
+#[derive(Debug)]
+struct Batch {
+    requests: Vec<Request>,
+    answer: oneshot::Sender<io::Result<Vec<Response>>>,
 }
 
 /// Why nothing was signed.
@@ -24,7 +41,7 @@ pub struct SignerClient {
 pub enum SignerError {
     /// The signer does not answer.
     #[error("the signer does not answer: check that `portreeve-ca signer` runs")]
-    Unreachable(#[source] std::io::Error),
+    Unreachable(#[source] io::Error),
     /// The request is beyond the signer's limits.
     #[error("the signer refused: {0}")]
     Refused(Refusal),
@@ -34,12 +51,13 @@ pub enum SignerError {
 }
 
 impl SignerClient {
-    /// A client of the signer at `socket`.
+    /// A client of the signer at `socket`. It connects when it is first asked, and again whenever
+    /// the connection is lost; its task ends with its last clone. Call it within the runtime.
     #[must_use]
     pub fn new(socket: PathBuf) -> Self {
-        Self {
-            socket: Arc::new(socket),
-        }
+        let (outbox, inbox) = mpsc::channel(QUEUE);
+        tokio::spawn(connection::keep(socket, inbox));
+        Self { outbox }
     }
 
     /// The public halves of the signer's keys.
@@ -127,13 +145,36 @@ impl SignerClient {
         answers.pop().ok_or(SignerError::Confused)
     }
 
-    /// Sends a batch and waits for its answers.
-    async fn ask(&self, _requests: Vec<Request>) -> Result<Vec<Response>, SignerError> {
-        tokio::net::UnixStream::connect(self.socket.as_path())
-            .await
-            .map_err(SignerError::Unreachable)?;
-        Err(SignerError::Confused)
+    /// Sends a batch and waits for its answers. A connection that breaks is tried once more: the
+    /// signer may have been started anew, and to sign twice what is used once does no harm.
+    async fn ask(&self, requests: Vec<Request>) -> Result<Vec<Response>, SignerError> {
+        let expected = requests.len();
+        let answers = match self.ask_once(requests.clone()).await {
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => self.ask_once(requests).await,
+            answered => answered,
+        };
+        match answers {
+            Ok(answers) if answers.len() == expected => Ok(answers),
+            Ok(_) => Err(SignerError::Confused),
+            Err(error) => Err(SignerError::Unreachable(error)),
+        }
     }
+
+    async fn ask_once(&self, requests: Vec<Request>) -> io::Result<Vec<Response>> {
+        let (answer, answered) = oneshot::channel();
+        let exchange = async {
+            let batch = Batch { requests, answer };
+            self.outbox.send(batch).await.map_err(|_| broken())?;
+            answered.await.map_err(|_| broken())?
+        };
+        tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::from(io::ErrorKind::BrokenPipe)
 }
 
 fn certificate(answer: Option<Response>) -> Result<String, SignerError> {
