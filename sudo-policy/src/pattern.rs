@@ -12,9 +12,11 @@
 mod language;
 mod parse;
 mod posix;
+mod question;
 
 use self::language::Program;
 pub use self::parse::{PLACEHOLDERS, PatternError};
+pub(crate) use self::question::{Sought, holds};
 
 /// Characters that a pattern can name, as a set of ASCII codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,10 @@ impl Characters {
 
     fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    fn len(self) -> u32 {
+        self.0.count_ones()
     }
 
     fn contains(self, character: u8) -> bool {
@@ -84,10 +90,9 @@ impl Pattern {
         self.program.matches(text.as_bytes())
     }
 
-    /// Whether the pattern takes any text that has `part` in it.
-    #[must_use]
-    pub fn can_contain(&self, part: &str) -> bool {
-        self.program.can_contain(part.as_bytes())
+    /// Whether some text that the pattern takes holds what is sought.
+    pub(crate) fn may_hold(&self, sought: &Sought<'_>) -> bool {
+        self.program.may_hold(sought)
     }
 }
 
@@ -152,14 +157,45 @@ mod tests {
     }
 
     #[test]
-    fn can_contain_asks_about_the_whole_language() {
-        let units = pattern("^status [a-z.]{1,9}/?$");
-        assert!(units.can_contain(".."));
-        assert!(units.can_contain("a/"));
-        assert!(!units.can_contain("/a"));
-        assert!(!units.can_contain("  "));
-        assert!(pattern("^(/etc/passwd|/etc/group)$").can_contain("/etc/group"));
-        assert!(!pattern("^(/etc/passwd|/etc/group)$").can_contain("/etc/passwd/"));
+    fn questions_are_about_everything_that_a_pattern_may_take() {
+        for (text, sought, answer) in [
+            ("^status [a-z.]{1,9}/?$", Sought::Part(".."), true),
+            ("^status [a-z.]{1,9}/?$", Sought::Part("a/"), true),
+            ("^status [a-z.]{1,9}/?$", Sought::Part("/a"), false),
+            (
+                "^(/etc/passwd|/etc/group)$",
+                Sought::Part("/etc/group"),
+                true,
+            ),
+            (
+                "^(/etc/passwd|/etc/group)$",
+                Sought::Part("/etc/shadow"),
+                false,
+            ),
+            (
+                "^/proc/<pid>/(exe|m[a-z]+)$",
+                Sought::PartsInOrder("/proc/", "/mem"),
+                true,
+            ),
+            (
+                "^/proc/<pid>/(exe|cwd)$",
+                Sought::PartsInOrder("/proc/", "/mem"),
+                false,
+            ),
+            ("^[a-z-]+$", Sought::FreeOption, true),
+            ("^-n [0-9-]+$", Sought::FreeOption, true),
+            ("^-n [0-9]+$", Sought::FreeOption, false),
+            ("^-(a|b) x$", Sought::FreeOption, false),
+            ("^a[ b]*$", Sought::FreeSpace, true),
+            ("^a b$", Sought::FreeSpace, false),
+            ("^(status|show) <unit>$", Sought::Verb("start"), false),
+            ("^[a-z]+ <unit>$", Sought::Verb("start"), true),
+            ("^(status|show) <unit>$", Sought::Word("start"), false),
+            ("^(status|start) <unit>$", Sought::Word("start"), true),
+            ("^-[a-z]+$", Sought::Short('k'), true),
+        ] {
+            assert_eq!(pattern(text).may_hold(&sought), answer, "{text} {sought:?}");
+        }
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! The pattern becomes a small non-deterministic machine whose states are walked side by side, so
 //! the time is bounded by the size of the pattern times the length of the text.
 
+use super::question::{Sought, State};
 use super::{Characters, Node};
 
 /// Most instructions of one pattern.
-const MAX_INSTRUCTIONS: usize = 4096;
+const MAX_INSTRUCTIONS: usize = 2048;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Instruction {
@@ -45,37 +46,63 @@ impl Program {
         self.accepts(&states)
     }
 
-    /// Whether some text that the pattern takes contains `part`.
+    /// Whether some text that the pattern takes holds what is sought.
     ///
-    /// Walks the machine beside one that searches for `part`; a pair of states is visited once.
-    pub(super) fn can_contain(&self, part: &[u8]) -> bool {
-        let width = part.len() + 1;
+    /// Walks this machine beside that of the question; a pair of their states is visited once.
+    pub(super) fn may_hold(&self, sought: &Sought<'_>) -> bool {
+        if !sought
+            .letters()
+            .all(|letter| self.characters().contains(letter))
+        {
+            return false;
+        }
+        let width = sought.states();
         let mut seen = vec![false; self.0.len() * width];
-        let mut todo = vec![(0, 0)];
-        while let Some((state, found)) = todo.pop() {
-            let Some(visited) = seen.get_mut(state * width + found) else {
-                continue;
-            };
-            if std::mem::replace(visited, true) {
-                continue;
-            }
-            // Every state leads to the end, so a part that was found stays found.
-            if found == part.len() {
+        let mut todo = vec![(0, Sought::START)];
+        while let Some((at, state)) = todo.pop() {
+            // Every instruction leads to the end, so what was found stays found.
+            if state == State::Found {
                 return true;
             }
-            match self.0.get(state) {
+            let Some(visited) = seen.get_mut(at * width + state.index()) else {
+                continue;
+            };
+            if state == State::Never || std::mem::replace(visited, true) {
+                continue;
+            }
+            match self.0.get(at) {
                 Some(Instruction::Take(set)) => {
+                    let free = set.len() > 1;
+                    let next = |character| (at + 1, sought.step(state, character, free));
                     todo.extend(
                         set.iter()
-                            .map(|character| (state + 1, advance(part, found, character))),
+                            .filter(|&character| sought.tells_apart(character))
+                            .map(next),
+                    );
+                    // All others are the same to the question, so one stands for them.
+                    todo.extend(
+                        set.iter()
+                            .find(|&character| !sought.tells_apart(character))
+                            .map(next),
                     );
                 }
-                Some(&Instruction::Fork(one, other)) => todo.extend([(one, found), (other, found)]),
-                Some(&Instruction::Jump(to)) => todo.push((to, found)),
+                Some(&Instruction::Fork(one, other)) => todo.extend([(one, state), (other, state)]),
+                Some(&Instruction::Jump(to)) => todo.push((to, state)),
+                Some(Instruction::Done) if sought.is_found_at_end(state) => return true,
                 Some(Instruction::Done) | None => {}
             }
         }
         false
+    }
+
+    /// Every character that the pattern takes anywhere.
+    fn characters(&self) -> Characters {
+        self.0
+            .iter()
+            .fold(Characters::NONE, |all, instruction| match instruction {
+                Instruction::Take(set) => all.with(*set),
+                Instruction::Fork(..) | Instruction::Jump(_) | Instruction::Done => all,
+            })
     }
 
     fn step(&self, states: &[usize], takes: impl Fn(Characters) -> bool) -> Vec<usize> {
@@ -113,19 +140,6 @@ impl Program {
             .iter()
             .any(|&state| matches!(self.0.get(state), Some(Instruction::Done)))
     }
-}
-
-/// How much of `part` has been found once `character` follows the first `found` characters of it.
-fn advance(part: &[u8], found: usize, character: u8) -> usize {
-    if found == part.len() {
-        return found;
-    }
-    let mut seen = part.get(..found).unwrap_or_default().to_vec();
-    seen.push(character);
-    (0..=seen.len())
-        .rev()
-        .find(|&length| part.starts_with(seen.get(seen.len() - length..).unwrap_or_default()))
-        .unwrap_or(0)
 }
 
 fn emit(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
