@@ -1,11 +1,11 @@
 //! Sealing in the age v1 format, with X25519 recipients only.
 //!
-//! Works on whole values in memory: a grant is a few KiB, a recording segment a few hundred.
-//! It draws no randomness and reads no files; both are the caller's. It does not say who wrote a sealed value:
-//! signatures around it do.
+//! Works on whole values in memory: a grant is a few KiB, a recording segment a few hundred. It
+//! draws no randomness and reads no files; both are the caller's. It does not say who wrote a
+//! sealed value: signatures around it do.
 //!
-//! Callers: the CA seals grants and the bastion opens them; the bastion seals recording segments and reviewers open them.
-//! The rules are in `docs/spec/sealing.md`.
+//! Callers: the CA seals grants and the bastion opens them; the bastion seals recording segments
+//! and reviewers open them. The rules are in `docs/spec/sealing.md`.
 
 mod header;
 mod key;
@@ -20,7 +20,8 @@ pub use key::{Identity, ParseKeyError, Recipient};
 pub use open::{OpenError, open};
 pub use seal::{SealError, seal};
 
-/// The most stanzas a header may have: each costs the reader one scalar multiplication before anything is authenticated.
+/// The most stanzas a header may have: each costs the reader one scalar multiplication before
+/// anything is authenticated.
 pub const MAX_RECIPIENTS: usize = 64;
 
 /// The longest header a reader looks at, in bytes.

@@ -22,7 +22,8 @@ const IDENTITY_TEXT_LEN: usize = 74;
 #[serde(try_from = "String", into = "String")]
 pub struct Recipient([u8; 32]);
 
-/// The secret half: opens what was sealed to its recipient. Does not print its secret and is wiped when dropped.
+/// The secret half: opens what was sealed to its recipient. Does not print its secret and is wiped
+/// when dropped.
 pub struct Identity {
     secret: StaticSecret,
     recipient: Recipient,
@@ -60,7 +61,8 @@ impl Recipient {
     /// # Errors
     /// [`ParseKeyError::Weak`] for a point of low order.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, ParseKeyError> {
-        // Every clamped scalar is a multiple of the cofactor, so any one of them sends every low-order point to zero.
+        // Every clamped scalar is a multiple of the cofactor, so any one of them sends every
+        // low-order point to zero.
         let any_scalar = StaticSecret::from([1; 32]);
         if any_scalar
             .diffie_hellman(&PublicKey::from(bytes))
@@ -115,6 +117,19 @@ impl Identity {
         Self::from_secret_bytes(&bytes)
     }
 
+    /// Reads a key file as `age-keygen` writes it: one identity a line; empty lines and comments
+    /// are skipped.
+    ///
+    /// # Errors
+    /// The first line that is neither.
+    pub fn all_in(file: &str) -> Result<Vec<Self>, ParseKeyError> {
+        file.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(str::parse)
+            .collect()
+    }
+
     /// Takes the 32 bytes of an existing secret.
     #[must_use]
     pub fn from_secret_bytes(bytes: &[u8; 32]) -> Self {
@@ -161,8 +176,9 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Reads a Bech32 text of exactly 32 bytes. The prefix settles human-readable part and case at once: Bech32 forbids mixed
-/// case, and `1` is not in its alphabet, so the first one is the separator.
+/// Reads a Bech32 text of exactly 32 bytes. The prefix settles human-readable part and case at
+/// once: Bech32 forbids mixed case, and `1` is not in its alphabet, so the first one is the
+/// separator.
 fn decode(text: &str, prefix: &'static str) -> Result<Zeroizing<[u8; 32]>, ParseKeyError> {
     if !text.starts_with(prefix) {
         return Err(ParseKeyError::Prefix { wanted: prefix });

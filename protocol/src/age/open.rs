@@ -20,7 +20,8 @@ pub enum OpenError {
     /// The header breaks the grammar.
     #[error("the age header is malformed: {0}")]
     Header(&'static str),
-    /// The header is longer than [`super::MAX_HEADER_BYTES`] or has more than [`super::MAX_RECIPIENTS`] stanzas.
+    /// The header is longer than [`super::MAX_HEADER_BYTES`] or has more than
+    /// [`super::MAX_RECIPIENTS`] stanzas.
     #[error("the age header is too large")]
     HeaderTooLarge,
     /// A stanza whose share is a weak point of the curve: somebody made it by hand.
@@ -43,7 +44,8 @@ pub enum OpenError {
     },
 }
 
-/// Opens `sealed` with whichever of `identities` it was sealed to, if its content has at most `limit` bytes.
+/// Opens `sealed` with whichever of `identities` it was sealed to, if its content has at most
+/// `limit` bytes.
 ///
 /// # Errors
 /// [`OpenError`]; no part of the content is given out when any part of it is wrong.

@@ -24,7 +24,8 @@ pub enum SealError {
 
 /// Seals `plaintext` so that each of `recipients` can open it.
 ///
-/// `entropy` fills a slice with bytes of a cryptographic generator, or with fixed bytes where a vector is made.
+/// `entropy` fills a slice with bytes of a cryptographic generator, or with fixed bytes where a
+/// vector is made.
 ///
 /// # Errors
 /// [`SealError`] when the number of recipients is zero or above [`MAX_RECIPIENTS`].

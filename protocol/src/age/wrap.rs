@@ -1,4 +1,5 @@
-//! The key schedule: the file key, what is derived from it, and how one stanza wraps it for one recipient.
+//! The key schedule: the file key, what is derived from it, and how one stanza wraps it for one
+//! recipient.
 
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce, Tag};
