@@ -1,7 +1,8 @@
-//! The part of CBOR (RFC 8949) that events use: definite lengths; unsigned numbers, bytes, text, arrays, booleans, null.
+//! The part of CBOR (RFC 8949) that events use: definite lengths; unsigned numbers, bytes, text,
+//! arrays, booleans, null.
 //!
-//! Written by hand because byte strings are the bulk of a recording: they are appended to a buffer once when written
-//! and shared without a copy when read.
+//! Written by hand because byte strings are the bulk of a recording: they are appended to a buffer
+//! once when written and shared without a copy when read.
 
 use bytes::Bytes;
 use thiserror::Error;

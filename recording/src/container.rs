@@ -1,7 +1,8 @@
 //! The tar file around everything: framing entries, and finding them again.
 //!
-//! Only the framing that the format has is accepted: the headers must be byte for byte those that [`frame`] makes, in the
-//! one order that a recording has. So a file that we read is also one that every tar reads in the same way.
+//! Only the framing that the format has is accepted: the headers must be byte for byte those that
+//! [`frame`] makes, in the one order that a recording has. So a file that we read is also one that
+//! every tar reads in the same way.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -1,7 +1,8 @@
 //! A recording in forms that other programs read.
 //!
-//! Each export takes the events one by one and writes as it goes. An asciicast holds what the host's programs printed,
-//! control sequences and all: it is for players that emulate a terminal. The plain transcript is safe to print anywhere.
+//! Each export takes the events one by one and writes as it goes. An asciicast holds what the
+//! host's programs printed, control sequences and all: it is for players that emulate a terminal.
+//! The plain transcript is safe to print anywhere.
 
 mod asciicast;
 mod json_lines;

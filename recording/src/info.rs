@@ -1,4 +1,5 @@
-//! `session.json`: whose session a recording is of. The only part besides the manifest that is readable without a key.
+//! `session.json`: whose session a recording is of. The only part besides the manifest that is
+//! readable without a key.
 
 use portreeve_protocol::age::Recipient;
 use portreeve_protocol::canonical::{self, NotCanonical};

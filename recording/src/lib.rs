@@ -1,8 +1,9 @@
 //! What one session's recording is: written by the bastion, read by reviewers.
 //!
-//! The format is `docs/spec/recording.md`. This crate knows no network, no async runtime and no policy; it reads no clock
-//! but the monotonic one that its writer's threads sleep by, and randomness is the caller's. The bastion writes
-//! ([`write`]), its start-up recovers ([`recover`]), and the command line reads, verifies and exports.
+//! The format is `docs/spec/recording.md`. This crate knows no network, no async runtime and no
+//! policy; it reads no clock but the monotonic one that its writer's threads sleep by, and
+//! randomness is the caller's. The bastion writes ([`write`]), its start-up recovers ([`recover`]),
+//! and the command line reads, verifies and exports.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,8 @@
 //! Bytes of a host as text that cannot drive a reader's terminal.
 //!
-//! Printable text, line feeds and tabs pass. A carriage return right before a line feed is left out. Everything else is
-//! shown: bytes and ASCII control characters as `\x1b`, other characters that move, hide or reorder text as `\u{202e}`.
+//! Printable text, line feeds and tabs pass. A carriage return right before a line feed is left
+//! out. Everything else is shown: bytes and ASCII control characters as `\x1b`, other characters
+//! that move, hide or reorder text as `\u{202e}`.
 
 /// Makes one stream printable, piece by piece: a character may be split between two pieces.
 #[derive(Debug, Default)]
@@ -123,8 +124,8 @@ fn release_return(held_return: &mut bool, out: &mut String) {
     }
 }
 
-/// Characters of the Unicode category Cf, the line and paragraph separators, and the tags: none of them is seen, and some
-/// make a line read differently from what it holds.
+/// Characters of the Unicode category Cf, the line and paragraph separators, and the tags: none of
+/// them is seen, and some make a line read differently from what it holds.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'

@@ -1,7 +1,8 @@
 //! Reading a recording back, one segment in memory at a time.
 //!
-//! Metadata needs no key. Events do, and are given out only while the segments belong together: each must name its
-//! session, its place and the one before it. Whether the recording is what a bastion signed is [`crate::verify`]'s matter.
+//! Metadata needs no key. Events do, and are given out only while the segments belong together:
+//! each must name its session, its place and the one before it. Whether the recording is what a
+//! bastion signed is [`crate::verify`]'s matter.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -269,7 +270,8 @@ pub(crate) fn open_in_chain(
 
 /// Reads one entry. Its size was checked against the limit of its kind when the file was indexed.
 ///
-/// What fills its last block up must be zeroes, so that no byte of a recording is outside what is checked.
+/// What fills its last block up must be zeroes, so that no byte of a recording is outside what is
+/// checked.
 fn content<R: Read + Seek>(file: &mut R, span: Span) -> io::Result<Vec<u8>> {
     let padded = span.next_entry().saturating_sub(span.offset);
     let mut bytes = Vec::with_capacity(usize::try_from(padded).unwrap_or(0));

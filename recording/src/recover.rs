@@ -1,7 +1,7 @@
 //! What a bastion does at its start with recordings that its predecessor could not finish.
 //!
-//! A torn entry is removed, and a manifest with `cut` set is written and signed. Segments stay as they are: the bastion
-//! cannot open them. Not for files that a running recorder writes.
+//! A torn entry is removed, and a manifest with `cut` set is written and signed. Segments stay as
+//! they are: the bastion cannot open them. Not for files that a running recorder writes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use portreeve_protocol::digest::Digest;
 use thiserror::Error;
 
-use crate::container::{BLOCK, END, Span};
+use crate::container::{BLOCK, END};
 use crate::info::Format;
 use crate::manifest::{Manifest, ManifestSigner, SegmentEntry, Totals};
 use crate::read::{ReadError, Recording, Tail};
@@ -25,7 +25,7 @@ pub enum Recovered {
     /// Nothing: it is whole.
     Whole,
     /// Only its last bytes were missing and have been added; its own manifest and signature stand.
-    Completed,
+    Completed(Finished),
     /// It was closed as cut.
     Cut {
         /// The recording as it is now.
@@ -113,9 +113,13 @@ pub fn recover(path: &Path, signer: &dyn ManifestSigner) -> Result<Recovered, Re
         return Ok(Recovered::Whole);
     }
     let found = survey(&mut recording).map_err(io_error)?;
-    if let Some(end) = found.signed_end {
-        append(&mut file, end, &END).map_err(io_error)?;
-        return Ok(Recovered::Completed);
+    if let Some(signed) = found.signed {
+        append(&mut file, signed.len, &END).map_err(io_error)?;
+        return Ok(Recovered::Completed(Finished {
+            path: path.to_owned(),
+            manifest: signed.manifest,
+            bytes: signed.len + END.len() as u64,
+        }));
     }
     let manifest = Manifest {
         format: Format,
@@ -151,8 +155,14 @@ struct Survey {
     segments: Vec<SegmentEntry>,
     /// The end of the last whole segment.
     whole_len: u64,
-    /// The end of a signature that was written whole, together with a manifest that fits.
-    signed_end: Option<u64>,
+    /// A manifest that was written whole and fits, with its signature.
+    signed: Option<SignedPart>,
+}
+
+struct SignedPart {
+    /// The end of the signature.
+    len: u64,
+    manifest: Digest,
 }
 
 fn survey(recording: &mut Recording<&File>) -> io::Result<Survey> {
@@ -176,32 +186,33 @@ fn survey(recording: &mut Recording<&File>) -> io::Result<Survey> {
         });
         whole_len = span.next_entry();
     }
-    let signed_end = recording.signature_span().map(Span::next_entry);
-    let is_signed = signed_end.is_some() && has_fitting_manifest(recording, &segments)?;
+    let signed = signed_part(recording, &segments)?;
     Ok(Survey {
         segments,
         whole_len,
-        signed_end: signed_end.filter(|_| is_signed),
+        signed,
     })
 }
 
 /// Manifest and signature are written at once; after a loss of power either may be there in part.
-fn has_fitting_manifest(
+fn signed_part(
     recording: &mut Recording<&File>,
     segments: &[SegmentEntry],
-) -> io::Result<bool> {
+) -> io::Result<Option<SignedPart>> {
+    let Some(span) = recording.signature_span() else {
+        return Ok(None);
+    };
     let signature = recording.signature()?.unwrap_or_default();
-    if ssh_key::SshSig::from_pem(&signature).is_err() {
-        return Ok(false);
-    }
-    Ok(match recording.unverified_manifest() {
-        Ok(Some(manifest)) => {
-            let pairs = manifest.segments.iter().zip(segments);
-            manifest.segments.len() == segments.len()
-                && pairs.into_iter().all(|(a, b)| a.digest == b.digest)
-        }
-        Ok(None) | Err(_) => false,
-    })
+    let json = recording.manifest_bytes()?.unwrap_or_default();
+    let is_whole = ssh_key::SshSig::from_pem(&signature).is_ok()
+        && Manifest::from_json(&json).is_ok_and(|manifest| {
+            let stated = manifest.segments.iter().map(|segment| segment.digest);
+            stated.eq(segments.iter().map(|segment| segment.digest))
+        });
+    Ok(is_whole.then(|| SignedPart {
+        len: span.next_entry(),
+        manifest: Digest::of(&json),
+    }))
 }
 
 fn is_torn(sealed: &[u8]) -> bool {

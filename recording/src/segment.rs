@@ -1,6 +1,7 @@
 //! A segment: a run of events, compressed and sealed as one piece.
 //!
-//! Pure: bytes in, bytes out. The writer decides when a segment is closed and where it goes; the reader where it comes from.
+//! Pure: bytes in, bytes out. The writer decides when a segment is closed and where it goes; the
+//! reader where it comes from.
 
 use std::io;
 
@@ -16,7 +17,8 @@ use crate::info::{Format, UnknownFormat};
 
 /// The most bytes that a segment has before it is compressed.
 pub const MAX_RAW: usize = 16 * 1024 * 1024;
-/// The most bytes that a sealed segment has: incompressible content and the overhead of zstd and age.
+/// The most bytes that a sealed segment has: incompressible content and the overhead of zstd and
+/// age.
 pub const MAX_SEALED: usize = MAX_RAW + 256 * 1024;
 /// The length of the header item, which does not depend on its values.
 const HEADER_LEN: usize = 79;

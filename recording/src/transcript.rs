@@ -1,4 +1,5 @@
-//! The list of what was done in a session: every program, every refusal, and what the bastion and the host remarked.
+//! The list of what was done in a session: every program, every refusal, and what the bastion and
+//! the host remarked.
 //!
 //! Made from events one by one; holds no content but command lines.
 

@@ -40,7 +40,8 @@ impl Verdict {
         self.faults.is_empty()
     }
 
-    /// A bastion that counts vouches for exactly these bytes, to the end of the session, and nothing contradicts it.
+    /// A bastion that counts vouches for exactly these bytes, to the end of the session, and
+    /// nothing contradicts it.
     #[must_use]
     pub fn is_signed_and_whole(&self) -> bool {
         self.holds()

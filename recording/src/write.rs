@@ -1,19 +1,23 @@
 //! Writing recordings while sessions run.
 //!
-//! The bastion hands every event to its session's [`Recorder`], which encodes it into memory and returns at once. A few
-//! threads, shared by all sessions, compress, seal and append what has gathered; each session belongs to one of them, so
-//! its segments are in order. Nothing here blocks the caller or knows an async runtime: what takes time is a plain future.
+//! The bastion hands every event to its session's [`Recorder`], which encodes it into memory and
+//! returns at once. A few threads, shared by all sessions, compress, seal and append what has
+//! gathered; each session belongs to one of them, so its segments are in order. Nothing here blocks
+//! the caller or knows an async runtime: what takes time is a plain future.
 //!
 //! ```text
-//! try_record ──▶ pending (per session, capped) ──▶ thread: zstd → age → tar → fdatasync ──▶ flush_through resolves
+//! try_record ──▶ pending (per session, capped) ──▶ thread: zstd → age → tar → fdatasync ──▶
+//! flush_through resolves
 //! ```
 //!
-//! A segment is closed when it holds [`PoolOptions::segment_bytes`], when it is [`PoolOptions::segment_age`] old, or when
-//! somebody waits for it. Under load it takes everything that came before the thread got to it, so that bulk pays less
-//! per byte. A session without traffic costs no buffer and no wake-up.
+//! A segment is closed when it holds [`PoolOptions::segment_bytes`], when it is
+//! [`PoolOptions::segment_age`] old, or when somebody waits for it. Under load it takes everything
+//! that came before the thread got to it, so that bulk pays less per byte. A session without
+//! traffic costs no buffer and no wake-up.
 //!
-//! Whatever fails (disk, sealing, signing) fails the recording for good: every later event is refused and
-//! [`Recorder::failed`] resolves. The caller closes the session; this module closes none.
+//! Whatever fails (disk, sealing, signing) fails the recording for good: every later event is
+//! refused and [`Recorder::failed`] resolves. The caller closes the session; this module closes
+//! none.
 
 mod inbox;
 mod recorder;
@@ -95,7 +99,8 @@ pub struct RecorderPool {
 }
 
 impl RecorderPool {
-    /// Starts the threads. Options outside what the format allows are brought to the nearest that is.
+    /// Starts the threads. Options outside what the format allows are brought to the nearest that
+    /// is.
     ///
     /// # Errors
     /// When a thread or a compressor cannot be made.
@@ -125,7 +130,8 @@ impl RecorderPool {
             let thread = std::thread::Builder::new()
                 .name(format!("recorder-{number}"))
                 .spawn(move || worker.run());
-            // Pushed first: if the thread cannot be made, dropping the pool still closes every inbox.
+            // Pushed first: if the thread cannot be made, dropping the pool still closes every
+            // inbox.
             pool.inboxes.push(inbox);
             pool.threads.push(thread?);
         }
@@ -134,22 +140,22 @@ impl RecorderPool {
 
     /// Begins the recording of one session as `<session id>.tar` in `folder`, which must exist.
     ///
-    /// Returns at once; the file is made by a thread. Await `flush_through(Position::BEGINNING)` to know that it is there.
+    /// Returns at once; the file is made by a thread. Await `flush_through(Position::BEGINNING)` to
+    /// know that it is there.
     #[must_use = "dropping the recorder ends the recording as cut"]
     pub fn begin(&self, folder: PathBuf, info: SessionInfo) -> Recorder {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        // INVARIANT: `start` made at least one inbox, so the remainder is one of them.
-        let inbox = self
-            .inboxes
-            .iter()
-            .cycle()
-            .nth(turn % self.inboxes.len().max(1));
-        let inbox = inbox.map_or_else(|| Arc::new(Inbox::closed()), Arc::clone);
+        // A pool has at least one thread; were there none, the recording would fail and not be
+        // lost.
+        let inbox = turn
+            .checked_rem(self.inboxes.len())
+            .and_then(|turn| self.inboxes.get(turn))
+            .map_or_else(|| Arc::new(Inbox::closed()), Arc::clone);
         Recorder::begin(inbox, &self.options, folder, info)
     }
 
-    /// Writes everything that was recorded, then ends the threads. Sessions that were not finished are left cut.
-    /// Blocks.
+    /// Writes everything that was recorded, then ends the threads. Sessions that were not finished
+    /// are left cut. Blocks.
     pub fn close(mut self) {
         self.close_inboxes();
         for thread in self.threads.drain(..) {

@@ -121,8 +121,8 @@ impl<W: Write> Plain<'_, W> {
         self.text(&text)
     }
 
-    /// Ends the text of the stream that speaks, so that a heading begins a line. Half a character that it has said so far
-    /// is shown as the bytes that it is.
+    /// Ends the text of the stream that speaks, so that a heading begins a line. Half a character
+    /// that it has said so far is shown as the bytes that it is.
     fn silence(&mut self) -> std::io::Result<()> {
         if let Some(mut speaking) = self.speaking.take() {
             let mut text = String::new();

@@ -1,4 +1,5 @@
-//! The programs that must open a recording without us: tar, age, zstd, ssh-keygen, and a CBOR reader in Python.
+//! The programs that must open a recording without us: tar, age, zstd, ssh-keygen, and a CBOR
+//! reader in Python.
 
 use std::fs;
 use std::path::Path;
@@ -103,10 +104,7 @@ fn tar_lists_a_recording_that_ends_after_a_whole_entry_without_a_word() {
     let bytes = fs::read(&path).unwrap();
     let recording = open(&path);
     for (number, span) in recording.segment_spans().iter().enumerate() {
-        let cut = altered(
-            folder.path(),
-            &bytes[..usize::try_from(span.next_entry()).unwrap()],
-        );
+        let cut = altered(folder.path(), &bytes[..place(span.next_entry())]);
         let listed = run_quietly(
             "tar",
             &["tf", cut.to_str().unwrap()],

@@ -54,7 +54,7 @@ pub(crate) fn entropy() -> Entropy {
             let n = counter
                 .fetch_add(1, Ordering::Relaxed)
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            *byte = (n >> 32) as u8;
+            *byte = n.to_be_bytes()[0];
         }
     })
 }
@@ -226,6 +226,11 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Pending => std::thread::park_timeout(Duration::from_secs(30)),
         }
     }
+}
+
+/// An offset in a file as one in memory.
+pub(crate) fn place(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
 }
 
 /// Asks once.

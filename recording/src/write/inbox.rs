@@ -21,7 +21,8 @@ struct Queue {
     closing: bool,
 }
 
-/// Waking a thread is a system call: only do it when it sleeps and would not wake in time by itself.
+/// Waking a thread is a system call: only do it when it sleeps and would not wake in time by
+/// itself.
 #[derive(Default, PartialEq, Eq)]
 enum Sleep {
     #[default]
@@ -94,7 +95,8 @@ impl Inbox {
         let mut queue = self.lock();
         loop {
             queue.sleep = Sleep::Awake;
-            // Sessions that are due come first: there is at most one entry of each, so they cannot starve the others.
+            // Sessions that are due come first: there is at most one entry of each, so they cannot
+            // starve the others.
             let wait = match queue.aging.front() {
                 Some((due, _)) if queue.closing || *due <= Instant::now() => {
                     return queue

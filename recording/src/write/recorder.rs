@@ -94,7 +94,8 @@ impl Recorder {
         Ok(position)
     }
 
-    /// Resolves when everything up to and with `position` is on disk. Polling it makes the thread write at once.
+    /// Resolves when everything up to and with `position` is on disk. Polling it makes the thread
+    /// write at once.
     pub fn flush_through(&self, position: Position) -> FlushThrough {
         FlushThrough::new(&self.0.0, position.0)
     }
@@ -126,7 +127,8 @@ impl Recorder {
         self.0.0.lock().pending.capacity()
     }
 
-    /// Ends the recording: writes what is left, then the signed manifest. A second call changes nothing.
+    /// Ends the recording: writes what is left, then the signed manifest. A second call changes
+    /// nothing.
     pub fn finish(&self, end: End) -> Finishing {
         self.0.end(Ending::InOrder(end));
         Finishing::new(&self.0.0)

@@ -145,7 +145,8 @@ impl Session {
         }
     }
 
-    /// Has the thread look at this session when its segment is old enough. Call without holding the lock.
+    /// Has the thread look at this session when its segment is old enough. Call without holding the
+    /// lock.
     pub(super) fn ask_for_work_later(self: &Arc<Self>) {
         if self
             .inbox
@@ -220,7 +221,8 @@ impl State {
     }
 }
 
-/// Wakes whoever waits for something that is so now. Takes the lock, because wakers run code of others.
+/// Wakes whoever waits for something that is so now. Takes the lock, because wakers run code of
+/// others.
 pub(super) fn wake(mut state: MutexGuard<'_, State>) {
     let (over, still) = std::mem::take(&mut state.waiters)
         .into_iter()

@@ -1,4 +1,5 @@
-//! One recording's file: made, appended to, closed. Blocking; only threads of the pool call it, and recovery.
+//! One recording's file: made, appended to, closed. Blocking; only threads of the pool call it, and
+//! recovery.
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
@@ -206,8 +207,8 @@ impl Tape {
         u32::try_from(self.segments.len()).unwrap_or(u32::MAX)
     }
 
-    /// One write, then to the disk. After a failure the file is brought back to its last whole entry, if that can be done;
-    /// recovery does the same for files that could not.
+    /// One write, then to the disk. After a failure the file is brought back to its last whole
+    /// entry, if that can be done; recovery does the same for files that could not.
     fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         match self
             .file

@@ -18,7 +18,8 @@ pub(super) struct Worker {
     signer: Arc<dyn ManifestSigner>,
     entropy: Entropy,
     segment_bytes: usize,
-    /// A used buffer. A session under load gets it in exchange for its full one, so bulk allocates nothing.
+    /// A used buffer. A session under load gets it in exchange for its full one, so bulk allocates
+    /// nothing.
     spare: Vec<u8>,
 }
 
@@ -140,8 +141,8 @@ impl Worker {
     }
 }
 
-/// Takes what is due and leaves no buffer behind: every event starts to age, so this comes after the last of them, and a
-/// session that falls silent ends up without memory.
+/// Takes what is due and leaves no buffer behind: every event starts to age, so this comes after
+/// the last of them, and a session that falls silent ends up without memory.
 fn take_due(session: &Session) -> Taken {
     let mut state = session.lock();
     state.is_aging = false;
