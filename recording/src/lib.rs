@@ -2,14 +2,14 @@
 //!
 //! The format is `docs/spec/recording.md`. This crate knows no network, no async runtime and no
 //! policy; it reads no clock but the monotonic one that its writer's threads sleep by, and
-//! randomness is the caller's. The bastion writes ([`write`]), its start-up recovers ([`recover`]),
+//! randomness is the caller's. The bastion writes ([`mod@write`]), its start-up recovers ([`mod@recover`]),
 //! and the command line reads, verifies and exports.
 
 #![forbid(unsafe_code)]
 
 // What a recording consists of.
 mod cbor;
-pub mod container;
+mod container;
 pub mod event;
 pub mod info;
 pub mod manifest;
