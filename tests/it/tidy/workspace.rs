@@ -105,12 +105,19 @@ fn no_source_file_is_too_long_to_be_read_at_once() {
         .filter(|path| path.extension().is_some_and(|e| e == "rs"))
     {
         let lines = fs::read_to_string(&path).unwrap().lines().count();
+        let limit = if is_test(&path) { 700 } else { 500 };
         assert!(
-            lines <= 500,
+            lines <= limit,
             "`{}` has {lines} lines; split it where it has two reasons to change",
             path.display()
         );
     }
+}
+
+/// Cases are added to a test file for one reason only, and are read one at a time.
+fn is_test(path: &Path) -> bool {
+    let inside = path.strip_prefix(programs::source()).unwrap();
+    inside.ends_with("tests.rs") || inside.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// The lines `crate -> crate, crate` of the block `graph`, by folder.
