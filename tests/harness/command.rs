@@ -15,7 +15,7 @@ use crate::process::Process;
 const TIMED_OUT: i32 = 124;
 
 /// A command for a host. Its environment is a fresh one; nothing of this process's leaks into the host.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[must_use = "a command does nothing until it is run or spawned"]
 pub struct HostCommand {
     host: Host,

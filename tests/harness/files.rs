@@ -56,6 +56,19 @@ impl Host {
             .success())
     }
 
+    /// Whether something listens on a TCP port; asked without connecting to it.
+    ///
+    /// # Errors
+    /// When the host is off.
+    pub fn listens_on(&self, port: u16) -> Result<bool> {
+        let mut listens = false;
+        for table in ["tcp", "tcp6"] {
+            let sockets = fs::read_to_string(format!("/proc/{}/net/{table}", self.init()?))?;
+            listens |= sockets.lines().skip(1).any(|line| listens_on(line, port));
+        }
+        Ok(listens)
+    }
+
     /// Waits until something listens on a TCP port, without connecting to it.
     ///
     /// # Errors
@@ -63,12 +76,7 @@ impl Host {
     pub fn wait_port(&self, port: u16) -> Result<()> {
         let what = format!("port {port} of `{}`", self.name());
         until(&what, Duration::from_secs(10), || {
-            let mut listens = false;
-            for table in ["tcp", "tcp6"] {
-                let sockets = fs::read_to_string(format!("/proc/{}/net/{table}", self.init()?))?;
-                listens |= sockets.lines().skip(1).any(|line| listens_on(line, port));
-            }
-            Ok(listens.then_some(()))
+            Ok(self.listens_on(port)?.then_some(()))
         })
     }
 

@@ -5,7 +5,8 @@
 //! may do as root what it likes there, cut the power, and look at what is left.
 //! Nothing outside the lab is changed, and nothing of the lab outlives the process that made it.
 //!
-//! This crate does not know the programs under test; it starts what it is told to start.
+//! An [`installation::Installation`] is a lab with a whole Portreeve on it; nothing else here knows the
+//! programs under test.
 //! Callers: the machine tests in `tests/it`, the benchmarks and the demonstration.
 
 #![forbid(unsafe_code)]
@@ -15,11 +16,13 @@ mod command;
 mod files;
 mod host;
 mod idp;
+pub mod installation;
 mod keeper;
 mod lab;
 pub mod packages;
 mod process;
 pub mod programs;
+mod service;
 mod sshd;
 mod topology;
 mod wait;
@@ -31,6 +34,7 @@ pub use host::Host;
 pub use idp::{Idp, Person, SignIn};
 pub use lab::{Kept, Lab};
 pub use process::Process;
+pub use service::{Ready, Service};
 pub use sshd::Sshd;
 pub use topology::{Network, Port, Topology};
 pub use wait::until;

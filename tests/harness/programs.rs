@@ -22,6 +22,38 @@ pub fn directory() -> Result<PathBuf> {
     Ok(built.to_path_buf())
 }
 
+/// Which build of the programs goes onto hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Build {
+    /// The one that this process belongs to.
+    #[default]
+    Own,
+    /// The optimised one, for figures.
+    Release,
+}
+
+impl Build {
+    /// The directory into which cargo puts the programs of this build.
+    ///
+    /// # Errors
+    /// As for [`directory`].
+    pub fn directory(self) -> Result<PathBuf> {
+        let own = directory()?;
+        Ok(match self {
+            Self::Own => own,
+            Self::Release => own.parent().unwrap_or(&own).join("release"),
+        })
+    }
+
+    /// The command that makes the programs.
+    const fn recipe(self) -> &'static str {
+        match self {
+            Self::Own => "cargo build --workspace --bins",
+            Self::Release => "cargo build --workspace --bins --release",
+        }
+    }
+}
+
 /// The root of the source tree.
 #[must_use]
 pub fn source() -> PathBuf {
@@ -40,15 +72,16 @@ pub(crate) fn trees() -> Result<Vec<PathBuf>> {
 }
 
 impl Host {
-    /// Copies a program of this build onto the host, owned by root and executable by all.
+    /// Copies a program onto the host, owned by root and executable by all.
     ///
     /// # Errors
     /// When it was not built.
-    pub fn install_program(&self, name: &str, path: &str) -> Result<()> {
-        let built = directory()?.join(name);
+    pub fn install_program(&self, build: Build, name: &str, path: &str) -> Result<()> {
+        let built = build.directory()?.join(name);
         ensure!(
             built.exists(),
-            "`{name}` was not built: run `cargo build --workspace --bins`"
+            "`{name}` was not built: run `{}`",
+            build.recipe()
         );
         let built = built
             .to_str()

@@ -17,11 +17,11 @@ pub struct Sshd {
 }
 
 impl Host {
-    /// Starts the distribution's sshd on port 22, with a host key of its own that survives a power cut.
+    /// Gives sshd a host key of its own, unless it has one.
     ///
     /// # Errors
-    /// When it does not come up, for instance because of a drop-in that it does not understand.
-    pub fn start_sshd(&self) -> Result<Sshd> {
+    /// When the host refuses.
+    pub fn make_host_key(&self) -> Result<()> {
         if !self.exists(HOST_KEY)? {
             self.run(&[
                 "ssh-keygen",
@@ -37,6 +37,15 @@ impl Host {
             ])?
             .ok()?;
         }
+        Ok(())
+    }
+
+    /// Starts the distribution's sshd on port 22, with a host key of its own that survives a power cut.
+    ///
+    /// # Errors
+    /// When it does not come up, for instance because of a drop-in that it does not understand.
+    pub fn start_sshd(&self) -> Result<Sshd> {
+        self.make_host_key()?;
         // Asked first, because what a wrong configuration says is then the error and not a missing port.
         self.run(&["/usr/sbin/sshd", "-t"])?.ok()?;
         let process = self

@@ -1,0 +1,150 @@
+//! A whole Portreeve in a lab: the real programs, installed and set up as their users would do it.
+//!
+//! ```text
+//!   agent ── access ── bastion ── production ── prod ── outside ── attacker
+//! ```
+//!
+//! `bastion` holds the identity provider, the CA and the bastion; `prod` is enrolled; the agent
+//! `soc/forensics` lives on `agent`; people sign in on `bastion`, because the provider is on its loopback.
+//! Callers: machine tests, benchmarks, the demonstration.
+
+mod account;
+mod agent;
+mod intruder;
+mod person;
+mod set_up;
+mod traces;
+
+use anyhow::{Context, Result};
+
+use crate::idp::{Idp, Person};
+use crate::lab::{Kept, Lab};
+use crate::programs::Build;
+use crate::service::Service;
+use crate::sshd::Sshd;
+use crate::topology::{Network, Topology};
+
+pub use account::Account;
+pub use agent::{AgentAccount, PURPOSE, TICKET, Wish};
+pub use intruder::ReverseShell;
+pub use person::{IdToken, PersonAccount};
+pub use traces::traces;
+
+/// The CA's URL, which is also the issuer that its tokens name.
+pub const CA_URL: &str = "https://ca.example.com:8443";
+/// The agent of the installation.
+pub const AGENT: &str = "soc/forensics";
+/// The production host's name in the registry, and in the lab.
+pub const HOST: &str = "prod";
+/// The bastion's name in the registry.
+pub const BASTION: &str = "bastion-1";
+
+/// A running Portreeve. Dropping it takes everything down.
+#[derive(Debug)]
+pub struct Installation {
+    /// `portreeve-ca serve`, with the signer that it started.
+    pub ca: Service,
+    /// `portreeve-bastion serve`.
+    pub bastion: Service,
+    /// `portreeve-host daemon` on production.
+    pub daemon: Service,
+    /// The distribution's sshd on production.
+    pub sshd: Sshd,
+    /// The identity provider.
+    pub idp: Idp,
+    /// What reviewers and verifiers need.
+    pub evidence: Evidence,
+    people: Vec<PersonAccount>,
+    agent: AgentAccount,
+    /// Last, so that the processes' guards go before what they run on.
+    lab: Lab,
+}
+
+/// The keys with which evidence is opened and checked, and where it is. All on the host `bastion`.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The folder of recordings.
+    pub recordings: String,
+    /// The file with the key that opens recordings.
+    pub review_key: String,
+    /// The file with the audit log's verifier key.
+    pub log_key: String,
+    /// The file with the public key that signs recordings.
+    pub bastion_key: String,
+    /// The file with the public key that signs attestations and receipts.
+    pub host_key: String,
+}
+
+impl Installation {
+    /// Installs the programs of this build, with everyone of [`Person::everyone`].
+    ///
+    /// # Errors
+    /// When a step fails, with what the program said.
+    pub fn new() -> Result<Self> {
+        Self::with(Build::Own, &mut |_| {})
+    }
+
+    /// As [`Installation::new`], with the programs of `build`, telling `say` each step before it is done.
+    ///
+    /// # Errors
+    /// As for [`Installation::new`].
+    pub fn with(build: Build, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        let lab = Lab::with(&topology())?;
+        set_up::install(lab, build, &Person::everyone(), say)
+    }
+
+    /// The hosts and networks.
+    #[must_use]
+    pub const fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// The account of a person, by user name.
+    ///
+    /// # Errors
+    /// When there is nobody of that name.
+    pub fn person(&self, user_name: &str) -> Result<&PersonAccount> {
+        let found = self
+            .people
+            .iter()
+            .find(|known| known.person.user_name == user_name);
+        found.with_context(|| format!("there is no `{user_name}`"))
+    }
+
+    /// The agent.
+    #[must_use]
+    pub const fn agent(&self) -> &AgentAccount {
+        &self.agent
+    }
+
+    /// Leaves everything running after this process.
+    ///
+    /// # Errors
+    /// When the lab is broken already.
+    pub fn keep(self) -> Result<Kept> {
+        let Self {
+            ca,
+            bastion,
+            daemon,
+            sshd,
+            idp,
+            lab,
+            ..
+        } = self;
+        let kept = lab.keep()?;
+        // Their guards look at the lab and leave a kept one alone.
+        drop((ca, bastion, daemon, sshd, idp));
+        Ok(kept)
+    }
+}
+
+/// The standard hosts, and one on the outside that production can reach.
+fn topology() -> Topology {
+    let (access, production, outside) =
+        (Network::access(), Network::production(), Network::outside());
+    Topology::empty()
+        .host("agent", [access.at(10)])
+        .host("bastion", [access.at(20), production.at(20)])
+        .host(HOST, [production.at(30), outside.at(30)])
+        .host("attacker", [outside.at(66)])
+}
