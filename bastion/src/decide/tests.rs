@@ -1,0 +1,91 @@
+use super::*;
+use crate::accept::tests::mint::Mint;
+use crate::request::Forwarding;
+use bytes::Bytes;
+use portreeve_access_policy::STARTER_POLICY;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+/// The answer that the starter policy, or another, gives the example session.
+pub(crate) fn answer(policy: &str, program: Wanted) -> Verdict {
+    let policies = Policies::parse("test.cedar", policy).unwrap();
+    let facts = Facts::of(&Mint::new(NOW).grant(), "192.0.2.7".parse().unwrap());
+    let mut count = 0;
+    let new_id = || {
+        count += 1;
+        DecisionId::new(NOW, [count; 10])
+    };
+    let asked = Asked {
+        program,
+        pty: false,
+    };
+    decide(&policies, &facts, &asked, NOW, new_id)
+}
+
+const NO_WRITING: &str = r#"
+@id("reads") permit (principal, action in [Portreeve::Action::"sftpRead", Portreeve::Action::"exec"], resource);
+"#;
+const FORWARDS: &str = r#"
+@id("forwards") permit (principal, action == Portreeve::Action::"forward", resource);
+"#;
+
+#[test]
+fn what_policy_permits_and_the_bastion_offers_is_permitted() {
+    let id = Bytes::from_static(b"id");
+    let cases = [
+        (Wanted::Shell, Program::Shell, 1),
+        (Wanted::Exec(id.clone()), Program::Exec(id), 1),
+        (Wanted::Sftp, Program::Sftp, 2),
+    ];
+    for (wanted, program, decisions) in cases {
+        let verdict = answer(STARTER_POLICY, wanted);
+        assert_eq!(verdict.notes.len(), decisions);
+        assert!(verdict.notes.iter().all(|note| note.permitted));
+        match verdict.outcome {
+            Outcome::Permitted(permit) => assert_eq!(*permit.program(), program),
+            Outcome::Refused(refused) => panic!("{refused}"),
+        }
+    }
+}
+
+#[test]
+fn everything_else_is_refused() {
+    let long = Bytes::from(vec![b'x'; MAX_COMMAND + 1]);
+    let forward = || Wanted::Forward(Forwarding::new("direct-tcpip", Some(("192.0.2.1", 80))));
+    let cases = [
+        ("", Wanted::Shell, Refused::Policy, 1),
+        (
+            "",
+            Wanted::Exec(Bytes::from_static(b"id")),
+            Refused::Policy,
+            1,
+        ),
+        (NO_WRITING, Wanted::Sftp, Refused::Policy, 2),
+        (NO_WRITING, Wanted::Exec(long), Refused::TooLong, 0),
+        (
+            STARTER_POLICY,
+            Wanted::subsystem("netconf"),
+            Refused::Subsystem,
+            0,
+        ),
+        (STARTER_POLICY, forward(), Refused::Policy, 1),
+        (FORWARDS, forward(), Refused::Forwarding, 1),
+    ];
+    for (policy, wanted, expected, decisions) in cases {
+        let verdict = answer(policy, wanted.clone());
+        assert_eq!(verdict.notes.len(), decisions, "{wanted:?}");
+        match verdict.outcome {
+            Outcome::Refused(refused) => assert_eq!(refused, expected, "{wanted:?}"),
+            Outcome::Permitted(_) => panic!("{wanted:?} was permitted"),
+        }
+    }
+}
+
+#[test]
+fn strictness_of_a_policy_comes_with_the_permit() {
+    let strict = r#"@id("all") @recording("strict") permit (principal, action, resource);"#;
+    let Outcome::Permitted(permit) = answer(strict, Wanted::Shell).outcome else {
+        panic!("refused");
+    };
+    assert!(permit.is_strict());
+}
