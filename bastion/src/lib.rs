@@ -14,6 +14,12 @@ pub mod session;
 // The host of a session.
 pub mod host;
 
+// The CA.
+pub mod ca;
+pub mod deliver;
+pub mod feed;
+pub mod spool;
+
 // The world.
 pub mod clock;
 pub mod entropy;

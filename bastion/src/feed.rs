@@ -1,0 +1,161 @@
+//! What the CA tells its bastions: the policy in force, kills, and that it is alive.
+//!
+//! [`follow`] keeps the stream open for the life of the program and comes back where it was. The rest of the program asks
+//! [`Feed`] which policy decides and when the CA was last heard; it is the session's deadlines that make silence an end.
+
+mod sse;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use portreeve_access_policy::decide::Policies;
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::feed::FeedItem;
+use portreeve_protocol::id::SessionId;
+use tokio::sync::{mpsc, watch};
+
+use crate::ca::{Ca, CaError};
+use crate::clock::{Clock, Steady};
+
+/// The first pause before the stream is opened again; it doubles up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the feed said last.
+#[derive(Debug)]
+pub struct Feed {
+    heard: AtomicU64,
+    policies: watch::Sender<Option<Arc<Policies>>>,
+    clock: Clock,
+}
+
+/// A session that somebody killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kill {
+    /// Which.
+    pub session: SessionId,
+    /// Why, for the agent to read.
+    pub reason: String,
+}
+
+impl Feed {
+    /// A feed from which nothing was heard. It is stale until something is.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            heard: AtomicU64::new(0),
+            policies: watch::Sender::new(None),
+            clock,
+        }
+    }
+
+    /// When the CA was last heard; nothing when never.
+    #[must_use]
+    pub fn heard(&self) -> Option<Steady> {
+        match self.heard.load(Ordering::Relaxed) {
+            0 => None,
+            millis => Some(Steady::from_millis(millis)),
+        }
+    }
+
+    /// The policy in force; nothing when it is not known or not understood, and then nothing is permitted.
+    #[must_use]
+    pub fn policies(&self) -> Option<Arc<Policies>> {
+        self.policies.borrow().clone()
+    }
+
+    /// Every change of the policy in force.
+    #[must_use]
+    pub fn policy_changes(&self) -> watch::Receiver<Option<Arc<Policies>>> {
+        self.policies.subscribe()
+    }
+
+    fn hear(&self) {
+        let millis = self.clock.now().steady.as_millis().max(1);
+        self.heard.store(millis, Ordering::Relaxed);
+    }
+
+    async fn adopt(&self, version: Digest, text: String) {
+        if self
+            .policies()
+            .is_some_and(|policies| policies.version() == version)
+        {
+            return;
+        }
+        // Checking a policy takes long enough to hold up everything else on this thread.
+        let parsed = tokio::task::spawn_blocking(move || {
+            (Digest::of(text.as_bytes()) == version).then(|| Policies::parse("policy.cedar", &text))
+        });
+        let adopted = match parsed.await {
+            Ok(Some(Ok(policies))) => {
+                tracing::info!(%version, "another policy is in force");
+                Some(Arc::new(policies))
+            }
+            Ok(Some(Err(problems))) => {
+                tracing::error!(%version, problems = problems.as_slice().len(), "the policy is not understood; nothing is permitted");
+                None
+            }
+            Ok(None) | Err(_) => {
+                tracing::error!(%version, "the policy is not the version that the CA named; nothing is permitted");
+                None
+            }
+        };
+        self.policies.send_replace(adopted);
+    }
+}
+
+/// Follows the feed for ever.
+pub async fn follow(feed: Arc<Feed>, ca: Arc<Ca>, kills: mpsc::Sender<Kill>) {
+    let mut last = None;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let heard_before = feed.heard();
+        if let Err(error) = follow_once(&feed, &ca, &kills, &mut last).await {
+            tracing::warn!(%error, "the feed broke; opening it again");
+        }
+        pause = if feed.heard() == heard_before {
+            (pause * 2).min(LAST_PAUSE)
+        } else {
+            FIRST_PAUSE
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn follow_once(
+    feed: &Feed,
+    ca: &Ca,
+    kills: &mpsc::Sender<Kill>,
+    last: &mut Option<String>,
+) -> Result<(), CaError> {
+    let silence = Duration::from_secs(portreeve_protocol::feed::STALE_AFTER);
+    let mut response = ca.feed(last.as_deref()).await?;
+    let mut parser = sse::Parser::default();
+    loop {
+        let chunk = tokio::time::timeout(silence, response.chunk())
+            .await
+            .map_err(|_| CaError::Unreachable("nothing heard for too long".into()))?
+            .map_err(|error| CaError::Unreachable(error.to_string()))?;
+        let Some(chunk) = chunk else {
+            return Err(CaError::Unreachable("the CA closed the feed".into()));
+        };
+        let items = parser
+            .push(&chunk)
+            .map_err(|error| CaError::Answer(error.to_string()))?;
+        for item in items {
+            let read = serde_json::from_str(&item.data)
+                .map_err(|error| CaError::Answer(error.to_string()))?;
+            match read {
+                FeedItem::Heartbeat { at: _ } => {}
+                FeedItem::Policy { version, text } => feed.adopt(version, text).await,
+                FeedItem::Kill { session, reason } => {
+                    // The program ends when nobody takes kills any more.
+                    let _ = kills.send(Kill { session, reason }).await;
+                }
+            }
+            feed.hear();
+            *last = item.id.or_else(|| last.take());
+        }
+    }
+}
