@@ -3,6 +3,7 @@
 //! [`Bundle::parse`] is the only way to get one. It reads the text and nothing else; whether the
 //! bundle is wise is for [`check`](crate::check) to say.
 
+mod item;
 mod read;
 
 use portreeve_protocol::digest::Digest;
@@ -93,7 +94,9 @@ impl Bundle {
 pub struct Command {
     span: Span,
     path: CommandPath,
+    path_span: Span,
     arguments: Arguments,
+    arguments_span: Span,
     run_as: UserName,
     noexec: bool,
     digest: Option<Digest>,
@@ -106,6 +109,18 @@ impl Command {
     #[must_use]
     pub fn span(&self) -> Span {
         self.span
+    }
+
+    /// Where its path stands.
+    #[must_use]
+    pub fn path_span(&self) -> Span {
+        self.path_span
+    }
+
+    /// Where its arguments stand; its path when it has none.
+    #[must_use]
+    pub fn arguments_span(&self) -> Span {
+        self.arguments_span
     }
 
     /// The program.

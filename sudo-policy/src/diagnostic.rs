@@ -84,7 +84,7 @@ pub struct Report {
 
 impl Report {
     pub(crate) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
-        diagnostics.sort_by(|a, b| (a.span, a.code).cmp(&(b.span, b.code)));
+        diagnostics.sort_by_key(|problem| (problem.span, problem.code));
         diagnostics.dedup();
         Self {
             source,

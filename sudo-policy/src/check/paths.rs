@@ -34,7 +34,7 @@ const UNPACKAGED: &[&str] = &[
 /// Reports what is doubtful about the place of a program.
 pub(super) fn check(command: &Command, found: &mut Vec<Diagnostic>) {
     let path = command.path();
-    let span = command.span();
+    let span = command.path_span();
     if let Some(directory) = WRITABLE
         .iter()
         .find(|directory| lies_in(path.as_str(), directory))

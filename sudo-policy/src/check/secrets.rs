@@ -1,6 +1,6 @@
 //! Places where secrets lie.
 
-use super::programs::{READERS, is_called};
+use super::programs::{READERS, is_one_of};
 use super::reach::may_hold;
 use crate::bundle::{Arguments, Command};
 use crate::code::Code;
@@ -14,7 +14,7 @@ use crate::pattern::Sought;
 const PLACES: &[(&str, &str)] = &[
     ("/etc/shadow", "password hashes"),
     ("/etc/gshadow", "password hashes"),
-    ("shadow", "password hashes"),
+    ("/var/backups/shadow", "password hashes"),
     ("/etc/security/opasswd", "password hashes"),
     ("/etc/ssh/ssh_host_", "the host's private keys"),
     ("/.ssh/", "private keys"),
@@ -60,6 +60,12 @@ const PLACES: &[(&str, &str)] = &[
     ("/var/lib/systemd/coredump", "memory dumps"),
 ];
 
+/// Names that are secrets in the directory where they belong, and the caller chooses the directory.
+const RELATIVE: &[(&str, &str)] = &[
+    ("shadow", "password hashes"),
+    ("gshadow", "password hashes"),
+];
+
 /// Files of a process that hold its memory, or lead past the permissions of files.
 const OF_PROCESSES: &[(&str, &str)] = &[
     ("/mem", "the memory of a process"),
@@ -84,10 +90,7 @@ const OF_PROCESSES: &[(&str, &str)] = &[
 pub(super) fn check(command: &Command, found: &mut Vec<Diagnostic>) {
     if *command.arguments() == Arguments::Any {
         // With any arguments everything is in reach; that matters where the program prints files.
-        if READERS
-            .iter()
-            .any(|reader| is_called(command.path().file_name(), reader))
-        {
+        if is_one_of(command.path().file_name(), READERS) {
             let message = format!(
                 "`{}` prints any file, with all secrets of this host",
                 command.path()
@@ -95,7 +98,7 @@ pub(super) fn check(command: &Command, found: &mut Vec<Diagnostic>) {
             let help = "name the files that are needed, as exact arguments";
             found.push(Diagnostic::error(
                 Code::Secret,
-                command.span(),
+                command.arguments_span(),
                 message,
                 help,
             ));
@@ -115,17 +118,20 @@ pub(super) fn check(command: &Command, found: &mut Vec<Diagnostic>) {
             *what,
         )
     });
+    let relative = RELATIVE
+        .iter()
+        .map(|(name, what)| (Sought::Word(name), *name, *what));
     let processes = OF_PROCESSES
         .iter()
         .map(|(file, what)| (Sought::PartsInOrder("/proc/", file), *file, *what));
     let mut told = Vec::new();
-    for (sought, place, what) in places.chain(processes) {
+    for (sought, place, what) in places.chain(relative).chain(processes) {
         if !told.contains(&what) && may_hold(command.arguments(), &sought) {
             told.push(what);
             let message = format!("the arguments reach {what} (`{place}`)");
             found.push(Diagnostic::error(
                 Code::Secret,
-                command.span(),
+                command.arguments_span(),
                 message,
                 "name files and options that lead elsewhere",
             ));

@@ -4,6 +4,8 @@
 //! A character is *free* when its place in the pattern takes others too: the caller chooses it. A
 //! character of an exact argument is never free.
 
+use std::fmt;
+
 /// Something that arguments may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sought<'a> {
@@ -25,6 +27,22 @@ pub(crate) enum Sought<'a> {
     FreeOption,
     /// A space that the caller decides on.
     FreeSpace,
+}
+
+impl fmt::Display for Sought<'_> {
+    /// The argument as somebody would type it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Something => f.write_str("…"),
+            Self::Part(text) | Self::Word(text) | Self::Prefix(text) | Self::Verb(text) => {
+                f.write_str(text)
+            }
+            Self::PartsInOrder(first, second) => write!(f, "{first}…{second}"),
+            Self::Short(letter) => write!(f, "-{letter}"),
+            Self::FreeOption => f.write_str("-…"),
+            Self::FreeSpace => f.write_str(" "),
+        }
+    }
 }
 
 /// Where the machine of a question stands.
@@ -121,7 +139,7 @@ impl Sought<'_> {
             Self::Word(word) => spelled(word.as_bytes(), fits, character, free),
             Self::Prefix(prefix) => match spelled(prefix.as_bytes(), fits, character, free) {
                 Fits(fits) => found_when(prefix.len(), fits),
-                other => other,
+                done @ (OtherWord | Never | Found) => done,
             },
             Self::Short(letter) => short(*letter, fits, character),
             Self::Verb(verb) => first_word(verb.as_bytes(), fits, character),
