@@ -10,9 +10,12 @@
 
 mod account;
 mod agent;
+mod evidence;
 mod intruder;
 mod person;
 mod set_up;
+mod story;
+mod token;
 mod traces;
 
 use anyhow::{Context, Result};
@@ -26,8 +29,12 @@ use crate::topology::{Network, Topology};
 
 pub use account::Account;
 pub use agent::{AgentAccount, PURPOSE, TICKET, Wish};
+pub use evidence::Evidence;
 pub use intruder::ReverseShell;
-pub use person::{IdToken, PersonAccount};
+pub use person::PersonAccount;
+pub use portreeve_protocol::session::SessionGranted;
+pub use story::{Asked, Story};
+pub use token::Token;
 pub use traces::traces;
 
 /// The CA's URL, which is also the issuer that its tokens name.
@@ -60,21 +67,6 @@ pub struct Installation {
     lab: Lab,
 }
 
-/// The keys with which evidence is opened and checked, and where it is. All on the host `bastion`.
-#[derive(Debug, Clone)]
-pub struct Evidence {
-    /// The folder of recordings.
-    pub recordings: String,
-    /// The file with the key that opens recordings.
-    pub review_key: String,
-    /// The file with the audit log's verifier key.
-    pub log_key: String,
-    /// The file with the public key that signs recordings.
-    pub bastion_key: String,
-    /// The file with the public key that signs attestations and receipts.
-    pub host_key: String,
-}
-
 impl Installation {
     /// Installs the programs of this build, with everyone of [`Person::everyone`].
     ///
@@ -89,8 +81,20 @@ impl Installation {
     /// # Errors
     /// As for [`Installation::new`].
     pub fn with(build: Build, say: &mut dyn FnMut(&str)) -> Result<Self> {
-        let lab = Lab::with(&topology())?;
+        let lab = Lab::with(&Self::topology())?;
         set_up::install(lab, build, &Person::everyone(), say)
+    }
+
+    /// The standard hosts, and one on the outside that production can reach.
+    #[must_use]
+    pub fn topology() -> Topology {
+        let (access, production, outside) =
+            (Network::access(), Network::production(), Network::outside());
+        Topology::empty()
+            .host("agent", [access.at(10)])
+            .host("bastion", [access.at(20), production.at(20)])
+            .host(HOST, [production.at(30), outside.at(30)])
+            .host("attacker", [outside.at(66)])
     }
 
     /// The hosts and networks.
@@ -136,15 +140,4 @@ impl Installation {
         drop((ca, bastion, daemon, sshd, idp));
         Ok(kept)
     }
-}
-
-/// The standard hosts, and one on the outside that production can reach.
-fn topology() -> Topology {
-    let (access, production, outside) =
-        (Network::access(), Network::production(), Network::outside());
-    Topology::empty()
-        .host("agent", [access.at(10)])
-        .host("bastion", [access.at(20), production.at(20)])
-        .host(HOST, [production.at(30), outside.at(30)])
-        .host("attacker", [outside.at(66)])
 }

@@ -13,4 +13,5 @@
 mod hosts;
 mod idp;
 mod labs;
+mod scenario;
 mod tidy;

@@ -4,6 +4,7 @@
 
 mod cargo;
 mod check;
+mod demo;
 mod say;
 mod test;
 
@@ -21,6 +22,12 @@ struct Arguments {
 enum Command {
     /// Check formatting, lints and documentation; builds no program and needs no root
     Check,
+    /// Play one investigation on the real programs and tell it step by step; needs root, installs missing Debian packages
+    Demo {
+        /// Leave everything running, and print commands to try
+        #[arg(long)]
+        keep: bool,
+    },
     /// Run everything that CI runs, machine tests included; needs root, installs missing Debian packages
     Test,
 }
@@ -28,6 +35,7 @@ enum Command {
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Check => check::run(),
+        Command::Demo { keep } => demo::run(keep),
         Command::Test => test::run(),
     }
 }

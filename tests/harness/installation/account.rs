@@ -23,12 +23,24 @@ impl Account {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        Ok(Self {
+        let account = Self {
             host: host.clone(),
             user: user.to_owned(),
             home,
             environment,
-        })
+        };
+        account.write_profile()?;
+        Ok(account)
+    }
+
+    /// Gives the settings to login shells too, for a person who enters the host.
+    fn write_profile(&self) -> Result<()> {
+        let exports: String = self
+            .environment
+            .iter()
+            .map(|(name, value)| format!("export {name}='{value}'\n"))
+            .collect();
+        self.write(&format!("{}/.profile", self.home), exports.as_bytes())
     }
 
     /// The host.

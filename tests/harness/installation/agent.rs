@@ -6,7 +6,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::session::{SessionGranted, SessionSummary};
 
 use super::account::Account;
-use super::person::IdToken;
+use super::token::Token;
 use crate::command::{HostCommand, Output};
 
 /// The ticket that everything in tests is done for.
@@ -110,7 +110,7 @@ impl AgentAccount {
     ///
     /// # Errors
     /// When the host refuses.
-    pub fn receive(&self, token: &IdToken) -> Result<()> {
+    pub fn receive(&self, token: &Token) -> Result<()> {
         self.account
             .write(&self.subject_token, token.text().as_bytes())
     }
@@ -119,9 +119,11 @@ impl AgentAccount {
     ///
     /// # Errors
     /// When the CA refuses.
-    pub fn exchange(&self) -> Result<()> {
+    pub fn exchange(&self) -> Result<Token> {
         self.account.portreeve(["exchange"]).run()?.ok()?;
-        Ok(())
+        // Kept where the commands that follow look for it.
+        let kept = format!("{}/.local/state/portreeve/token", self.account.home());
+        Token::new(&self.account.host().read_text(&kept)?)
     }
 
     /// Asks for a session.
@@ -185,12 +187,19 @@ impl AgentAccount {
     /// # Errors
     /// When the CA refuses.
     pub fn trail(&self, session: SessionId) -> Result<Trail> {
+        Ok(serde_json::from_str(&self.trail_text(session)?)?)
+    }
+
+    /// The same as the text that `portreeve verify` reads.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    pub fn trail_text(&self, session: SessionId) -> Result<String> {
         let file = format!("{}/trail-{session}.json", self.account.home());
         self.account
             .portreeve(["trail", &session.to_string(), "--output", &file])
             .run()?
             .ok()?;
-        let text = self.account.host().read(&file)?;
-        Ok(serde_json::from_slice(&text)?)
+        self.account.host().read_text(&file)
     }
 }

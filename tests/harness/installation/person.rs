@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::account::Account;
+use super::token::Token;
 use crate::command::Output;
 use crate::idp::{self, Idp};
 
@@ -15,24 +16,6 @@ pub struct PersonAccount {
     pub person: idp::Person,
     browser: String,
     issuer: String,
-}
-
-/// What the CA is shown as a human's sign-in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdToken(String);
-
-impl IdToken {
-    /// Takes a token's text.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self(text.trim().to_owned())
-    }
-
-    /// Its text.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.0
-    }
 }
 
 impl PersonAccount {
@@ -50,12 +33,9 @@ impl PersonAccount {
     ///
     /// # Errors
     /// When the provider or `portreeve login` refuses.
-    pub fn login(&self) -> Result<IdToken> {
+    pub fn login(&self) -> Result<Token> {
         let output = self.try_login()?.ok()?;
-        let token = IdToken::new(&output.text());
-        Some(token)
-            .filter(|token| token.text().split('.').count() == 3)
-            .with_context(|| format!("`portreeve login` printed `{}`", output.text()))
+        Token::new(&output.text()).context("`portreeve login --print-token`")
     }
 
     /// As [`PersonAccount::login`], whatever comes of it.
