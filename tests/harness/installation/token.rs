@@ -28,6 +28,19 @@ impl Token {
         &self.0
     }
 
+    /// One claim as text, unchecked, by its JSON pointer: `/act/sub`. What is no text is shown as JSON.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn claim(&self, pointer: &str) -> Result<String> {
+        let claims = self.claims()?;
+        let claim = claims.pointer(pointer);
+        let claim = claim.with_context(|| format!("there is no claim `{pointer}` in {claims}"))?;
+        Ok(claim
+            .as_str()
+            .map_or_else(|| claim.to_string(), str::to_owned))
+    }
+
     /// Its claims, unchecked.
     ///
     /// # Errors
@@ -47,7 +60,8 @@ mod tests {
     #[test]
     fn the_second_part_has_the_claims() {
         let token = Token::new("e30.eyJzdWIiOiJhIn0.AA\n").unwrap();
-        assert_eq!(token.claims().unwrap()["sub"], "a");
+        assert_eq!(token.claim("/sub").unwrap(), "a");
+        assert!(token.claim("/act/sub").is_err());
         assert!(Token::new("e30.e30").is_err());
         assert!(Token::new("e30.not json.AA").is_err());
     }

@@ -110,27 +110,25 @@ fn sign_in(notes: &mut Notes, site: &Installation) -> Result<()> {
     let alice = site.person("alice")?;
     notes.typed("alice@bastion", "portreeve login");
     let token = notes.time(|| alice.login())?;
-    let claims = token.claims()?;
     notes.proved(&format!(
         "{} says: this is {}, signed in with {}",
-        text(&claims["iss"]),
-        text(&claims["email"]),
-        claims["amr"]
+        token.claim("/iss")?,
+        token.claim("/email")?,
+        token.claim("/amr")?
     ));
     site.agent().receive(&token)
 }
 
 fn exchange(notes: &mut Notes, site: &Installation) -> Result<()> {
     notes.typed("forensics@agent", "portreeve exchange");
-    let claims = notes.time(|| site.agent().exchange())?.claims()?;
+    let token = notes.time(|| site.agent().exchange())?;
+    let (human, actor) = (token.claim("/sub")?, token.claim("/act/sub")?);
     ensure!(
-        claims["act"]["sub"] == AGENT && claims["client_id"] == AGENT,
-        "the delegated token does not name the agent: {claims}"
+        actor == AGENT && token.claim("/client_id")? == AGENT,
+        "the delegated token does not name the agent"
     );
     notes.proved(&format!(
-        "the delegated token names both: human {}, agent {}",
-        text(&claims["sub"]),
-        text(&claims["act"]["sub"])
+        "the delegated token names both: human {human}, agent {actor}"
     ));
     notes.fact("it is bound to the agent's key: whoever steals it has nothing");
     Ok(())
@@ -287,10 +285,6 @@ fn end(
     );
     notes.proved("looked for on `prod`, and not found: account, group, sudo rules, home, processes, control group, files");
     Ok(story)
-}
-
-fn text(value: &impl ToString) -> String {
-    value.to_string().trim_matches('"').to_owned()
 }
 
 /// The first digits of a digest are enough to recognise it.
