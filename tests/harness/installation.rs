@@ -18,6 +18,8 @@ mod story;
 mod token;
 mod traces;
 
+use std::ops::Deref;
+
 use anyhow::{Context, Result};
 
 use crate::idp::{Idp, Person};
@@ -115,10 +117,39 @@ impl Installation {
         found.with_context(|| format!("there is no `{user_name}`"))
     }
 
+    /// Lets a person sign in and hands the agent their sign-in, which it exchanges.
+    ///
+    /// # Errors
+    /// When the provider or the CA refuses.
+    pub fn sign_in(&self, user_name: &str) -> Result<()> {
+        self.agent.receive(&self.person(user_name)?.login()?)?;
+        self.agent.exchange()?;
+        Ok(())
+    }
+
+    /// Switches production off and on, as when its power fails, and starts its services again.
+    ///
+    /// # Errors
+    /// When it does not come up again.
+    pub fn power_cycle_production(&mut self) -> Result<()> {
+        let prod = self.lab.host(HOST);
+        prod.power_cut()?;
+        prod.boot()?;
+        self.sshd = prod.start_sshd()?;
+        self.daemon.forget();
+        self.daemon.start_again()
+    }
+
     /// The agent.
     #[must_use]
     pub const fn agent(&self) -> &AgentAccount {
         &self.agent
+    }
+
+    /// A look at an installation that several tests share. Keeps the logs when the test that looks fails.
+    #[must_use]
+    pub const fn visit(&'static self) -> Visit {
+        Visit(self)
     }
 
     /// Leaves everything running after this process.
@@ -139,5 +170,23 @@ impl Installation {
         // Their guards look at the lab and leave a kept one alone.
         drop((ca, bastion, daemon, sshd, idp));
         Ok(kept)
+    }
+}
+
+/// What [`Installation::visit`] returns.
+#[derive(Debug)]
+pub struct Visit(&'static Installation);
+
+impl Deref for Visit {
+    type Target = Installation;
+
+    fn deref(&self) -> &Installation {
+        self.0
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.0.lab.save_logs_of_a_failure();
     }
 }

@@ -96,6 +96,15 @@ impl Lab {
         self.keeper.state().join("log")
     }
 
+    /// Copies the logs to where they outlive the lab, if this thread is panicking.
+    ///
+    /// A lab does so itself when it is dropped; one that several tests share is never dropped.
+    pub(crate) fn save_logs_of_a_failure(&self) {
+        if std::thread::panicking() {
+            save_logs(&self.logs());
+        }
+    }
+
     /// Leaves the lab running after this process.
     ///
     /// # Errors
@@ -114,9 +123,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            save_logs(&self.logs());
-        }
+        self.save_logs_of_a_failure();
     }
 }
 

@@ -114,6 +114,11 @@ impl Service {
         Ok(())
     }
 
+    /// Forgets the process, which ended with its host.
+    pub(crate) fn forget(&mut self) {
+        self.process = None;
+    }
+
     fn take(&mut self) -> Result<Process> {
         self.process
             .take()

@@ -10,8 +10,11 @@
     reason = "a test that cannot go on has failed, in its helpers too"
 )]
 
+mod formats;
 mod hosts;
 mod idp;
+mod kill;
+mod kill9;
 mod labs;
 mod scenario;
 mod tidy;
