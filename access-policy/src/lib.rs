@@ -21,7 +21,9 @@ mod vocabulary;
 pub mod explain;
 pub mod publish;
 
-pub use self::vocabulary::SCHEMA;
+// What a new installation starts with, and trying policies out.
+pub mod examples;
+pub mod starter;
 
-/// The policy that a new installation starts with.
-pub const STARTER_POLICY: &str = include_str!("../policies/starter.cedar");
+pub use self::starter::STARTER_POLICY;
+pub use self::vocabulary::SCHEMA;

@@ -56,6 +56,10 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
+    pub(crate) fn one(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+
     /// The problems, in the order of the file.
     #[must_use]
     pub fn as_slice(&self) -> &[Problem] {
@@ -213,15 +217,22 @@ impl Found<'_> {
     }
 
     fn report(&mut self, at: usize, message: String, help: Option<&str>) {
-        let before = self.text.get(..at).unwrap_or("");
+        let (line, column) = position(self.text, at);
         self.problems.push(Problem {
             file: self.file_name.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before.rsplit('\n').next().unwrap_or("").chars().count() + 1,
+            line,
+            column,
             message: message.replace(|c: char| c.is_control(), " "),
             help: help.map(|help| help.replace(|c: char| c.is_control(), " ")),
         });
     }
+}
+
+/// Line and column of a byte, both from 1.
+pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or("");
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
 }
 
 fn is_id(text: &str) -> bool {
@@ -229,16 +240,4 @@ fn is_id(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_starter_policy_is_publishable() {
-        if let Err(problems) = read("starter.cedar", crate::STARTER_POLICY) {
-            panic!("{problems}");
-        }
-    }
 }

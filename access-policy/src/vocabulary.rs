@@ -143,8 +143,10 @@ impl Vocabulary {
                 )
             }
             Question::Human(request) => {
-                let resource = facts.resource(&request.act)?;
+                // First the person who asks: what is known of them now counts, also where the
+                // session that they ask about is their own.
                 let human = facts.human(&request.human)?;
+                let resource = facts.resource(&request.act)?;
                 facts.circumstances(&request.circumstances);
                 (human, request.act.action(), resource)
             }
@@ -180,8 +182,7 @@ impl FactsBuilder<'_> {
         attributes: impl IntoIterator<Item = (&'static str, RestrictedExpression)>,
         parents: HashSet<EntityUid>,
     ) -> Result<EntityUid, Inexpressible> {
-        // The same person may be both the one who asks and the one whose session it is; what was
-        // said first about an entity stands, and it must not be said in two ways.
+        // The person who asks may also be the one whose session it is: what was said first stands.
         if self.entities.iter().any(|known| known.uid() == uid) {
             return Ok(uid);
         }
