@@ -1,11 +1,24 @@
 //! The configuration file: one TOML document, no unknown fields, errors with file, line and field.
 
+mod file;
+#[cfg(test)]
+mod tests;
+mod understand;
+
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::sign::Limits;
 use portreeve_protocol::age::Recipient;
 use portreeve_protocol::time::Ttl;
+
+use self::understand::understand;
+use crate::sign::Limits;
+
+pub use self::understand::Fault;
+
+/// The most bytes of the file that are read.
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
@@ -22,8 +35,6 @@ pub struct Config {
     pub signer: SignerConfig,
     /// Who signs humans in.
     pub issuers: Vec<IssuerConfig>,
-    /// Groups at the identity provider whose members administer.
-    pub admin_groups: Vec<String>,
     /// What sessions are like unless policy is stricter.
     pub sessions: SessionConfig,
     /// How long a delegated token lives.
@@ -118,25 +129,44 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file says something that cannot be.
-    #[error("{}:{line}: {detail}", path.display())]
+    #[error("{}:{line}: {fault}", path.display())]
     Content {
         /// Which file.
         path: PathBuf,
         /// In which line.
         line: usize,
-        /// What is wrong, the field's name included.
-        detail: String,
+        /// What is wrong with which field.
+        fault: Fault,
     },
 }
 
-/// Reads and checks the configuration file.
+/// Reads and checks the configuration file. Relative paths in it begin at its directory.
 ///
 /// # Errors
 /// When it cannot be read or says something that cannot be.
 pub fn read(path: &Path) -> Result<Config, ConfigError> {
-    let source = std::io::Error::from(std::io::ErrorKind::Unsupported);
-    Err(ConfigError::Read {
+    let text = read_text(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
+    })?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    understand(&text, directory).map_err(|(offset, fault)| ConfigError::Content {
+        path: path.to_owned(),
+        line: line_of(&text, offset),
+        fault,
     })
+}
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?
+        .take(MAX_FILE)
+        .read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The line of a byte offset, counted from 1.
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().iter().take(offset);
+    1 + before.filter(|byte| **byte == b'\n').count()
 }

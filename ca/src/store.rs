@@ -7,13 +7,26 @@
 //!
 //! Callers: `app/` and [`crate::trail`].
 
+mod agent;
+mod apply;
 mod bastion;
 mod change;
 mod feed;
 mod host;
 mod human;
+mod log;
+mod open;
+mod published;
+mod row;
 mod session;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod used;
+mod write;
 
+use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,9 +37,13 @@ use portreeve_protocol::id::{EventId, SessionId};
 use portreeve_protocol::name::{BastionName, BundleName, HostName};
 use portreeve_protocol::pair::Agent;
 use portreeve_protocol::time::Timestamp;
-use tokio::sync::watch;
+use sqlx::SqlitePool;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use self::log::Leaf;
+use self::write::{Commit, Job, Writer};
 use crate::clock::Clock;
+use crate::trail::tree::{Frontier, Source};
 
 pub use bastion::{Bastion, BastionEnrolled};
 pub use change::{Change, Refusal};
@@ -34,6 +51,9 @@ pub use feed::FeedEntry;
 pub use host::{Host, HostEnrolled};
 pub use human::KnownHuman;
 pub use session::{NewSession, Session, SessionFilter};
+
+/// How many commits may wait for the writer.
+const QUEUE: usize = 4096;
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,7 +64,12 @@ pub struct Store {
 #[derive(Debug)]
 struct Shared {
     clock: Clock,
-    feed: watch::Sender<u64>,
+    readers: SqlitePool,
+    writer: mpsc::Sender<Job>,
+    log: watch::Receiver<Frontier>,
+    feed: watch::Receiver<u64>,
+    /// Held, not used: it keeps other processes from the database.
+    _lock: File,
 }
 
 /// What a commit did.
@@ -120,11 +145,32 @@ impl Store {
     /// # Errors
     /// When that fails.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
-        let _ = path;
-        let feed = watch::Sender::new(0);
+        let opened = open::open(path).await?;
+        let writer = Writer::new(opened.writer, clock.clone()).await?;
+        let published = writer.published();
+        let (log, feed) = (published.log.subscribe(), published.feed.subscribe());
+        let (outbox, inbox) = mpsc::channel(QUEUE);
+        tokio::spawn(writer.run(inbox));
         Ok(Self {
-            shared: Arc::new(Shared { clock, feed }),
+            shared: Arc::new(Shared {
+                clock,
+                readers: opened.readers,
+                writer: outbox,
+                log,
+                feed,
+                _lock: opened.lock,
+            }),
         })
+    }
+
+    /// Finishes what is waiting and closes the database. What comes later finds it closed.
+    pub async fn close(&self) {
+        let (closed, wait) = oneshot::channel();
+        if self.shared.writer.send(Job::Close(closed)).await.is_ok() {
+            // An error means that the writer was closed by somebody else.
+            let _ = wait.await;
+        }
+        self.shared.readers.close().await;
     }
 
     /// Does all of the changes and logs all of the events, durably, or does nothing.
@@ -139,8 +185,19 @@ impl Store {
         changes: Vec<Change>,
         events: Vec<Event>,
     ) -> Result<Committed, CommitError> {
-        let _ = (changes, events);
-        Err(StoreError::Closed.into())
+        let mut leaves = Vec::with_capacity(events.len());
+        for event in &events {
+            leaves.push(Leaf::of(event).ok_or(CommitError::Event(event.id))?);
+        }
+        let (done, wait) = oneshot::channel();
+        let commit = Commit {
+            changes,
+            leaves,
+            done,
+        };
+        let sent = self.shared.writer.send(Job::Commit(commit)).await;
+        sent.map_err(|_| StoreError::Closed)?;
+        wait.await.map_err(|_| StoreError::Closed)?
     }
 
     /// An agent.
@@ -148,8 +205,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn agent(&self, agent: &Agent) -> Result<Option<AgentRecord>, StoreError> {
-        let _ = agent;
-        Err(StoreError::Closed)
+        agent::one(&self.shared.readers, agent).await
     }
 
     /// All agents.
@@ -157,7 +213,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn agents(&self) -> Result<Vec<AgentRecord>, StoreError> {
-        Err(StoreError::Closed)
+        agent::all(&self.shared.readers).await
     }
 
     /// A host.
@@ -165,8 +221,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn host(&self, host: &HostName) -> Result<Option<Host>, StoreError> {
-        let _ = host;
-        Err(StoreError::Closed)
+        host::one(&self.shared.readers, host).await
     }
 
     /// All hosts.
@@ -174,7 +229,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn hosts(&self) -> Result<Vec<Host>, StoreError> {
-        Err(StoreError::Closed)
+        host::all(&self.shared.readers).await
     }
 
     /// A bastion.
@@ -182,8 +237,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn bastion(&self, bastion: &BastionName) -> Result<Option<Bastion>, StoreError> {
-        let _ = bastion;
-        Err(StoreError::Closed)
+        bastion::one(&self.shared.readers, bastion).await
     }
 
     /// All bastions.
@@ -191,7 +245,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn bastions(&self) -> Result<Vec<Bastion>, StoreError> {
-        Err(StoreError::Closed)
+        bastion::all(&self.shared.readers).await
     }
 
     /// A human who was seen before, by [`portreeve_protocol::pair::Human::id`].
@@ -199,8 +253,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn human(&self, id: &str) -> Result<Option<KnownHuman>, StoreError> {
-        let _ = id;
-        Err(StoreError::Closed)
+        human::one(&self.shared.readers, id).await
     }
 
     /// The policy in force: the one published last.
@@ -208,7 +261,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn policy(&self) -> Result<Option<PolicyRecord>, StoreError> {
-        Err(StoreError::Closed)
+        published::current_policy(&self.shared.readers).await
     }
 
     /// Any policy ever published, by its version.
@@ -219,8 +272,7 @@ impl Store {
         &self,
         version: &Digest,
     ) -> Result<Option<PolicyRecord>, StoreError> {
-        let _ = version;
-        Err(StoreError::Closed)
+        published::policy_version(&self.shared.readers, version).await
     }
 
     /// The bundle published last under a name, with its text.
@@ -228,8 +280,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn bundle(&self, name: &BundleName) -> Result<Option<BundleRecord>, StoreError> {
-        let _ = name;
-        Err(StoreError::Closed)
+        published::current_bundle(&self.shared.readers, name).await
     }
 
     /// Any bundle ever published, by its digest, with its text.
@@ -240,8 +291,7 @@ impl Store {
         &self,
         digest: &Digest,
     ) -> Result<Option<BundleRecord>, StoreError> {
-        let _ = digest;
-        Err(StoreError::Closed)
+        published::bundle_version(&self.shared.readers, digest).await
     }
 
     /// The bundles published last under each name, without their texts.
@@ -249,7 +299,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn bundles(&self) -> Result<Vec<BundleRecord>, StoreError> {
-        Err(StoreError::Closed)
+        published::current_bundles(&self.shared.readers).await
     }
 
     /// A session.
@@ -257,8 +307,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session(&self, session: SessionId) -> Result<Option<Session>, StoreError> {
-        let _ = session;
-        Err(StoreError::Closed)
+        session::one(&self.shared.readers, session).await
     }
 
     /// Sessions, the newest first.
@@ -266,8 +315,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>, StoreError> {
-        let _ = filter;
-        Err(StoreError::Closed)
+        session::some(&self.shared.readers, filter).await
     }
 
     /// Items of the feed after the one numbered `after`, oldest first, `limit` at most.
@@ -275,19 +323,56 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn feed_after(&self, after: u64, limit: u32) -> Result<Vec<FeedEntry>, StoreError> {
-        let _ = (after, limit);
-        Err(StoreError::Closed)
+        feed::after(&self.shared.readers, after, limit).await
     }
 
     /// The number of the feed's last item, and every later one as it becomes durable.
     #[must_use]
     pub fn watch_feed(&self) -> watch::Receiver<u64> {
-        self.shared.feed.subscribe()
+        self.shared.feed.clone()
     }
 
     /// The clock that the store reads.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    /// The end of the log as it is durable, and every later one.
+    pub(crate) fn watch_log(&self) -> watch::Receiver<Frontier> {
+        self.shared.log.clone()
+    }
+
+    /// The events of a session among the first `size`, with their places.
+    pub(crate) async fn events_of(
+        &self,
+        session: SessionId,
+        size: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, String)>, StoreError> {
+        log::events_of(&self.shared.readers, session, size, limit).await
+    }
+
+    /// The stored hashes among these sources.
+    pub(crate) async fn hashes(
+        &self,
+        sources: impl IntoIterator<Item = Source>,
+    ) -> Result<HashMap<Source, Digest>, StoreError> {
+        log::hashes(&self.shared.readers, sources).await
+    }
+
+    /// The signed checkpoint that covers most.
+    pub(crate) async fn last_checkpoint(&self) -> Result<Option<String>, StoreError> {
+        log::last_checkpoint(&self.shared.readers).await
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolClosed) {
+            Self::Closed
+        } else {
+            Self::Database(error.to_string())
+        }
     }
 }

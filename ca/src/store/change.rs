@@ -161,6 +161,15 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
+    /// Keeps a signed checkpoint.
+    KeepCheckpoint {
+        /// How many events it covers.
+        size: u64,
+        /// The signed note.
+        note: String,
+        /// When this is done.
+        at: Timestamp,
+    },
     /// Settles what time has settled: sessions that nobody claimed in time, sessions whose time is
     /// over without a receipt, used texts and feed items that nobody needs any more.
     Sweep {

@@ -1,4 +1,7 @@
-//! Sessions.
+//! Sessions: what is known of one, and how it goes from one state to the next.
+
+mod query;
+mod step;
 
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
@@ -7,6 +10,9 @@ use portreeve_protocol::pair::{Agent, Pair};
 use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary};
 use portreeve_protocol::task::Task;
 use portreeve_protocol::time::Timestamp;
+
+pub(super) use query::{one, some};
+pub(super) use step::{add, claim, end, kill, open};
 
 /// A session whose certificates are signed.
 #[derive(Debug, Clone)]

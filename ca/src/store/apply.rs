@@ -1,0 +1,126 @@
+//! One change, applied to the database within the writer's transaction.
+
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{Change, Refusal, StoreError};
+use super::{agent, bastion, feed, host, human, log, published, session, sweep, used};
+
+/// Why a change was not applied.
+#[derive(Debug)]
+pub(super) enum NotApplied {
+    /// The state of a thing rules it out. Nothing of this change was written.
+    Refused(Refusal),
+    /// The database failed.
+    Failed(StoreError),
+}
+
+impl From<sqlx::Error> for NotApplied {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<StoreError> for NotApplied {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Refusal> for NotApplied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What a change, once applied, has to say.
+pub(super) type Applied = Result<(), NotApplied>;
+
+pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied {
+    match change {
+        Change::AddAgent(record) => agent::add(db, record).await,
+        Change::DisableAgent(agent) => agent::disable(db, agent).await,
+        Change::AddHost {
+            host,
+            address,
+            labels,
+            token,
+            token_expires_at,
+            at,
+        } => {
+            let ticket = Ticket {
+                token: *token,
+                expires_at: *token_expires_at,
+            };
+            host::add(db, host, address, labels, ticket, *at).await
+        }
+        Change::EnrolHost {
+            host,
+            token,
+            enrolled,
+            at,
+        } => host::enrol(db, host, *token, enrolled, *at).await,
+        Change::AddBastion {
+            bastion,
+            address,
+            egress,
+            token,
+            token_expires_at,
+            at,
+        } => {
+            let ticket = Ticket {
+                token: *token,
+                expires_at: *token_expires_at,
+            };
+            bastion::add(db, bastion, address, egress, ticket, *at).await
+        }
+        Change::EnrolBastion {
+            bastion,
+            token,
+            enrolled,
+            at,
+        } => bastion::enrol(db, bastion, *token, enrolled, *at).await,
+        Change::SeeHuman { human, at } => human::see(db, human, *at).await,
+        Change::DeprovisionHuman { human, at } => human::deprovision(db, human, *at).await,
+        Change::PublishPolicy { text, at } => published::policy(db, text, *at).await,
+        Change::PublishBundle { name, text, at } => published::bundle(db, name, text, *at).await,
+        Change::AddSession(new) => session::add(db, new).await,
+        Change::ClaimSession {
+            session,
+            bastion,
+            serial,
+            at,
+        } => session::claim(db, *session, bastion, *serial, *at).await,
+        Change::OpenSession { session } => session::open(db, *session).await,
+        Change::KillSession { session, by, at } => {
+            session::kill(db, *session, by.as_ref(), *at).await
+        }
+        Change::EndSession {
+            session,
+            cause,
+            confirmed,
+            at,
+        } => session::end(db, *session, *cause, *confirmed, *at).await,
+        Change::UseOnce { nonce, until } => used::once(db, nonce, *until).await,
+        Change::Feed { item, at } => feed::append(db, item, *at).await,
+        Change::KeepCheckpoint { size, note, at } => {
+            log::keep_checkpoint(db, *size, note, *at).await
+        }
+        Change::Sweep { at } => sweep::sweep(db, *at).await,
+    }
+}
+
+/// A one-time token that goes out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ticket {
+    /// The digest of the token.
+    pub(super) token: Digest,
+    /// When it is void.
+    pub(super) expires_at: Timestamp,
+}
+
+/// Whether a statement changed anything.
+pub(super) fn changed(done: &sqlx::sqlite::SqliteQueryResult) -> bool {
+    done.rows_affected() > 0
+}

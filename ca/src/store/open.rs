@@ -1,0 +1,103 @@
+//! Opening the database: one process at a time, files that nobody else reads, the schema up to
+//! date.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, SqlSafeStr as _, SqliteConnection, SqlitePool};
+
+use super::StoreError;
+
+/// How many questions are answered at the same time.
+const READERS: u32 = 4;
+
+/// The open database.
+pub(super) struct Opened {
+    /// For the writer alone.
+    pub(super) writer: SqliteConnection,
+    /// For everybody else.
+    pub(super) readers: SqlitePool,
+    /// Held as long as the database is open.
+    pub(super) lock: File,
+}
+
+pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
+    let failed = |detail: String| StoreError::Open {
+        path: path.display().to_string(),
+        detail,
+    };
+    let lock = lock(path).map_err(|error| failed(error.to_string()))?;
+    private_file(path, true).map_err(|error| failed(error.to_string()))?;
+    let options = options(path);
+    let mut writer = options
+        .connect()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    migrator()
+        .run(&mut writer)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_with(options.pragma("query_only", "1"))
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Opened {
+        writer,
+        readers,
+        lock,
+    })
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What is acknowledged survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(200)
+        .disable_statement_logging()
+}
+
+/// The writer keeps the end of the log in memory, so a second process must not append.
+fn lock(path: &Path) -> std::io::Result<File> {
+    let lock = private_file(&path.with_extension("lock"), false)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(std::io::Error::new(
+            std::io::ErrorKind::ResourceBusy,
+            "another process serves it",
+        )),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// SQLite gives its other files the mode of the database.
+fn private_file(path: &Path, read: bool) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(read)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+fn migrator() -> Migrator {
+    let first = include_str!("../../migrations/0001_first.sql");
+    Migrator::with_migrations(vec![Migration::new(
+        1,
+        "first".into(),
+        MigrationType::Simple,
+        first.into_sql_str(),
+        false,
+    )])
+}

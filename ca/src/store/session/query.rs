@@ -1,0 +1,88 @@
+//! Questions about sessions.
+
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::session::{BundleRef, SessionSummary};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+
+use super::{Session, SessionFilter};
+use crate::store::StoreError;
+use crate::store::row::{Columns as _, to_word};
+
+/// How many sessions a listing has at most.
+const MAX_LISTING: u32 = 1000;
+
+pub(in crate::store) async fn one(
+    db: &SqlitePool,
+    session: SessionId,
+) -> Result<Option<Session>, StoreError> {
+    let row = sqlx::query("SELECT * FROM session WHERE session = $1")
+        .bind(session.to_string())
+        .fetch_optional(db)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+pub(in crate::store) async fn some(
+    db: &SqlitePool,
+    filter: &SessionFilter,
+) -> Result<Vec<Session>, StoreError> {
+    let rows = statement(filter)?.build().fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+fn statement(filter: &SessionFilter) -> Result<QueryBuilder<Sqlite>, StoreError> {
+    let mut query = QueryBuilder::new("SELECT * FROM session WHERE 1 = 1");
+    if let Some(human) = &filter.human {
+        query.push(" AND human = ").push_bind(human.clone());
+    }
+    if let Some(agent) = &filter.agent {
+        query.push(" AND agent = ").push_bind(agent.to_string());
+    }
+    if let Some(host) = &filter.host {
+        query.push(" AND host = ").push_bind(host.to_string());
+    }
+    if !filter.states.is_empty() {
+        query.push(" AND state IN (");
+        let mut words = query.separated(", ");
+        for state in &filter.states {
+            words.push_bind(to_word(state)?);
+        }
+        query.push(")");
+    }
+    let limit = filter.limit.unwrap_or(MAX_LISTING).min(MAX_LISTING);
+    query
+        .push(" ORDER BY created_at DESC, session DESC LIMIT ")
+        .push_bind(limit);
+    Ok(query)
+}
+
+fn read(row: &SqliteRow) -> Result<Session, StoreError> {
+    let summary = SessionSummary {
+        session: row.parsed("session")?,
+        pair: row.json("pair")?,
+        task: row.json("task")?,
+        host: row.parsed("host")?,
+        account: row.parsed("account")?,
+        bundle: BundleRef {
+            name: row.parsed("bundle_name")?,
+            digest: row.parsed("bundle_digest")?,
+        },
+        state: row.word("state")?,
+        bastion: row.parsed_if_any("bastion")?,
+        created_at: row.moment("created_at")?,
+        expires_at: row.moment("expires_at")?,
+        ended_at: row.moment_if_any("ended_at")?,
+        cause: row.word_if_any("cause")?,
+        killed_by: row.parsed_if_any("killed_by")?,
+    };
+    Ok(Session {
+        summary,
+        policy: row.parsed("policy")?,
+        access_serial: row.count("access_serial")?,
+        session_serial: row.count("session_serial")?,
+        order: row.parsed("order_digest")?,
+        bastions: row.json("bastions")?,
+        connect_by: row.moment("connect_by")?,
+    })
+}

@@ -1,0 +1,268 @@
+//! How a session goes from one state to the next. There is one writer, so what was read in a
+//! transaction still holds when it is acted upon; which step follows from what was read is pure.
+
+use portreeve_protocol::attest::EndCause;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::{BastionName, HumanName};
+use portreeve_protocol::session::SessionState;
+use portreeve_protocol::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::NewSession;
+use crate::store::apply::{Applied, NotApplied, changed};
+use crate::store::row::{Columns as _, signed, to_json, to_word};
+use crate::store::{Refusal, StoreError};
+
+pub(in crate::store) async fn add(db: &mut SqliteConnection, new: &NewSession) -> Applied {
+    let done = sqlx::query(
+        "INSERT INTO session (session, human, agent, host, pair, task, account, bundle_name,
+             bundle_digest, policy, access_serial, session_serial, control_serial, order_digest,
+             bastions, created_at, connect_by, expires_at, state)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(new.session.to_string())
+    .bind(new.pair.human.id())
+    .bind(new.pair.agent.to_string())
+    .bind(new.host.as_str())
+    .bind(to_json(&new.pair)?)
+    .bind(to_json(&new.task)?)
+    .bind(new.account.as_str())
+    .bind(new.bundle.name.as_str())
+    .bind(new.bundle.digest.to_string())
+    .bind(new.policy.to_string())
+    .bind(signed(new.access_serial))
+    .bind(signed(new.session_serial))
+    .bind(signed(new.control_serial))
+    .bind(new.order.to_string())
+    .bind(to_json(&new.bastions)?)
+    .bind(new.created_at.as_micros())
+    .bind(new.connect_by.as_micros())
+    .bind(new.expires_at.as_micros())
+    .bind(to_word(&SessionState::Issued)?)
+    .execute(db)
+    .await?;
+    if changed(&done) {
+        Ok(())
+    } else {
+        Err(Refusal::Exists.into())
+    }
+}
+
+pub(in crate::store) async fn claim(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    bastion: &BastionName,
+    serial: u64,
+    at: Timestamp,
+) -> Applied {
+    let standing = Standing::read(db, session).await?;
+    standing.may_claim(bastion, serial, at)?;
+    sqlx::query("UPDATE session SET state = $1, bastion = $2 WHERE session = $3")
+        .bind(to_word(&SessionState::Claimed)?)
+        .bind(bastion.as_str())
+        .bind(session.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn open(db: &mut SqliteConnection, session: SessionId) -> Applied {
+    sqlx::query("UPDATE session SET state = $1 WHERE session = $2 AND state = $3")
+        .bind(to_word(&SessionState::Open)?)
+        .bind(session.to_string())
+        .bind(to_word(&SessionState::Claimed)?)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn kill(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    by: Option<&HumanName>,
+    at: Timestamp,
+) -> Applied {
+    let state = Standing::read(db, session).await?.killed()?;
+    sqlx::query(
+        "UPDATE session SET state = $1, cause = $2, killed_by = $3, ended_at = $4
+         WHERE session = $5",
+    )
+    .bind(to_word(&state)?)
+    .bind(to_word(&EndCause::Killed)?)
+    .bind(by.map(HumanName::as_str))
+    .bind(at.as_micros())
+    .bind(session.to_string())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn end(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    cause: EndCause,
+    confirmed: bool,
+    at: Timestamp,
+) -> Applied {
+    let standing = Standing::read(db, session).await?;
+    let Some((state, cause)) = standing.ended(cause, confirmed) else {
+        return Ok(());
+    };
+    sqlx::query("UPDATE session SET state = $1, cause = $2, ended_at = $3 WHERE session = $4")
+        .bind(to_word(&state)?)
+        .bind(to_word(&cause)?)
+        .bind(at.as_micros())
+        .bind(session.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// What decides about a session's next step.
+#[derive(Debug, Clone)]
+struct Standing {
+    state: SessionState,
+    bastion: Option<BastionName>,
+    bastions: Vec<BastionName>,
+    cause: Option<EndCause>,
+    access_serial: u64,
+    connect_by: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl Standing {
+    async fn read(db: &mut SqliteConnection, session: SessionId) -> Result<Self, NotApplied> {
+        let row = sqlx::query("SELECT * FROM session WHERE session = $1")
+            .bind(session.to_string())
+            .fetch_optional(db)
+            .await?
+            .ok_or(Refusal::Missing)?;
+        let read = || {
+            Ok::<_, StoreError>(Self {
+                state: row.word("state")?,
+                bastion: row.parsed_if_any("bastion")?,
+                bastions: row.json("bastions")?,
+                cause: row.word_if_any("cause")?,
+                access_serial: row.count("access_serial")?,
+                connect_by: row.moment("connect_by")?,
+                expires_at: row.moment("expires_at")?,
+            })
+        };
+        Ok(read()?)
+    }
+
+    /// Once, in time, with the certificate that was issued, by a bastion that it was issued for.
+    fn may_claim(&self, bastion: &BastionName, serial: u64, at: Timestamp) -> Result<(), Refusal> {
+        if serial != self.access_serial || !self.bastions.contains(bastion) {
+            return Err(Refusal::Missing);
+        }
+        match (self.state, &self.bastion) {
+            (SessionState::Issued, _) if at < self.connect_by && at < self.expires_at => Ok(()),
+            (SessionState::Claimed | SessionState::Open, Some(owner)) => {
+                Err(Refusal::Claimed(owner.clone()))
+            }
+            _ => Err(Refusal::Over),
+        }
+    }
+
+    /// The state after a kill: nothing to confirm where no bastion ever had it.
+    const fn killed(&self) -> Result<SessionState, Refusal> {
+        match self.state {
+            SessionState::Issued => Ok(SessionState::Ended),
+            SessionState::Claimed | SessionState::Open => Ok(SessionState::NotConfirmed),
+            SessionState::NotConfirmed | SessionState::Ended | SessionState::Unused => {
+                Err(Refusal::Over)
+            }
+        }
+    }
+
+    /// State and cause after an end, or nothing when it changes nothing. What the host confirms
+    /// overrides what was assumed, but whoever killed a session ended it.
+    fn ended(&self, cause: EndCause, confirmed: bool) -> Option<(SessionState, EndCause)> {
+        match (self.state, confirmed) {
+            (SessionState::Ended, _) | (SessionState::NotConfirmed, false) => None,
+            (_, true) if self.cause == Some(EndCause::Killed) => {
+                Some((SessionState::Ended, EndCause::Killed))
+            }
+            (_, true) | (SessionState::Issued | SessionState::Unused, false) => {
+                Some((SessionState::Ended, cause))
+            }
+            (SessionState::Claimed | SessionState::Open, false) => {
+                Some((SessionState::NotConfirmed, cause))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SessionState::{Claimed, Ended, Issued, NotConfirmed, Open, Unused};
+
+    fn standing(state: SessionState) -> Standing {
+        let bastion = (state != Issued).then(|| "east".parse().unwrap());
+        Standing {
+            state,
+            bastion,
+            bastions: vec!["east".parse().unwrap(), "west".parse().unwrap()],
+            cause: None,
+            access_serial: 7,
+            connect_by: Timestamp::from_seconds(100),
+            expires_at: Timestamp::from_seconds(900),
+        }
+    }
+
+    #[test]
+    fn a_claim_fits_or_is_refused() {
+        let east: BastionName = "east".parse().unwrap();
+        let claimed = Err(Refusal::Claimed(east));
+        for (state, bastion, serial, at, expected) in [
+            (Issued, "east", 7, 99, Ok(())),
+            (Issued, "west", 7, 99, Ok(())),
+            (Issued, "north", 7, 99, Err(Refusal::Missing)),
+            (Issued, "east", 8, 99, Err(Refusal::Missing)),
+            (Issued, "east", 7, 100, Err(Refusal::Over)),
+            (Claimed, "west", 7, 99, claimed.clone()),
+            (Claimed, "east", 7, 99, claimed.clone()),
+            (Open, "west", 7, 99, claimed.clone()),
+            (Open, "north", 7, 99, Err(Refusal::Missing)),
+            (NotConfirmed, "west", 7, 99, Err(Refusal::Over)),
+            (Ended, "west", 7, 99, Err(Refusal::Over)),
+            (Unused, "west", 7, 99, Err(Refusal::Over)),
+        ] {
+            let bastion = bastion.parse().unwrap();
+            let at = Timestamp::from_seconds(at);
+            let answer = standing(state).may_claim(&bastion, serial, at);
+            assert_eq!(answer, expected, "{state:?} {bastion} {serial} {at}");
+        }
+    }
+
+    #[test]
+    fn what_a_kill_leaves_to_confirm() {
+        assert_eq!(standing(Issued).killed(), Ok(Ended));
+        assert_eq!(standing(Claimed).killed(), Ok(NotConfirmed));
+        assert_eq!(standing(Open).killed(), Ok(NotConfirmed));
+        for over in [NotConfirmed, Ended, Unused] {
+            assert_eq!(standing(over).killed(), Err(Refusal::Over));
+        }
+    }
+
+    #[test]
+    fn the_end_is_confirmed_once_and_a_kill_stays_the_cause() {
+        use EndCause::{Asked, Killed, LinkLost};
+        assert_eq!(standing(Open).ended(Asked, true), Some((Ended, Asked)));
+        assert_eq!(
+            standing(Open).ended(Asked, false),
+            Some((NotConfirmed, Asked))
+        );
+        assert_eq!(standing(Issued).ended(Asked, false), Some((Ended, Asked)));
+        assert_eq!(standing(Ended).ended(Asked, true), None);
+        let mut waiting = standing(NotConfirmed);
+        assert_eq!(waiting.ended(Asked, false), None);
+        assert_eq!(waiting.ended(LinkLost, true), Some((Ended, LinkLost)));
+        waiting.cause = Some(Killed);
+        assert_eq!(waiting.ended(LinkLost, true), Some((Ended, Killed)));
+    }
+}

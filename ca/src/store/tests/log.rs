@@ -1,0 +1,176 @@
+//! The log's part: what is acknowledged is there, once, and in order.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[tokio::test]
+async fn events_of_many_callers_are_all_logged_each_in_a_place_of_its_own() {
+    let home = Home::new().await;
+    let callers: Vec<_> = (0..60_u64)
+        .map(|caller| {
+            let store = home.store.clone();
+            tokio::spawn(async move {
+                let mut places = Vec::new();
+                for batch in 0..3 {
+                    let events = (0..4)
+                        .map(|n| event(caller * 100 + batch * 10 + n))
+                        .collect();
+                    let committed = store.commit(Vec::new(), events).await.unwrap();
+                    places.extend(committed.events);
+                }
+                places
+            })
+        })
+        .collect();
+    let mut places = BTreeSet::new();
+    for caller in callers {
+        let own: Vec<_> = caller
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|outcome| match outcome {
+                EventOutcome::Logged(place) => place,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(own.is_sorted(), "a caller's events keep their order");
+        places.extend(own);
+    }
+    assert_eq!(places, (0..720).collect());
+    assert_eq!(home.store.watch_log().borrow().size(), 720);
+}
+
+#[tokio::test]
+async fn a_delivery_can_be_repeated_and_nothing_is_overwritten() {
+    let home = Home::new().await;
+    let batch = vec![event(1), event(2)];
+    let logged = home.store.commit(Vec::new(), batch.clone()).await.unwrap();
+    assert_eq!(
+        logged.events,
+        [EventOutcome::Logged(0), EventOutcome::Logged(1)]
+    );
+    let mut altered = event(2);
+    altered.at = after(1);
+    let again = vec![batch[0].clone(), altered.clone(), event(3), event(3)];
+    let known = home.store.commit(Vec::new(), again).await.unwrap();
+    assert_eq!(
+        known.events,
+        [
+            EventOutcome::Known,
+            EventOutcome::Conflicting(altered.id),
+            EventOutcome::Logged(2),
+            EventOutcome::Known
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_survives_a_crash() {
+    let home = Home::new().await;
+    for number in 0..50 {
+        home.store
+            .commit(Vec::new(), vec![event(number)])
+            .await
+            .unwrap();
+    }
+    let frontier = home.store.watch_log().borrow().clone();
+    // The files as a dead process leaves them: nothing closed, nothing checkpointed.
+    let crashed = tempfile::tempdir().unwrap();
+    for file in ["ca.db", "ca.db-wal"] {
+        std::fs::copy(home.path().with_file_name(file), crashed.path().join(file)).unwrap();
+    }
+    let clock = home.clock.clone();
+    let store = Store::open(&crashed.path().join("ca.db"), clock)
+        .await
+        .unwrap();
+    assert_eq!(*store.watch_log().borrow(), frontier);
+    let next = store
+        .commit(Vec::new(), vec![event(0), event(50)])
+        .await
+        .unwrap();
+    assert_eq!(next.events, [EventOutcome::Known, EventOutcome::Logged(50)]);
+}
+
+#[tokio::test]
+async fn nothing_is_logged_when_the_clock_is_before_the_last_event() {
+    let home = Home::new().await;
+    home.store.commit(Vec::new(), vec![event(1)]).await.unwrap();
+    home.clock.set(NOW.minus(Duration::from_secs(1)));
+    home.store.commit(Vec::new(), vec![event(2)]).await.unwrap();
+    home.clock.set(NOW.minus(Duration::from_secs(3)));
+    let refused = home.store.commit(Vec::new(), vec![event(3)]).await;
+    assert!(
+        matches!(refused, Err(CommitError::ClockBehind { .. })),
+        "{refused:?}"
+    );
+    let home = home.reopened().await;
+    let refused = home.change(Change::Sweep { at: NOW }).await;
+    assert!(
+        matches!(refused, Err(CommitError::ClockBehind { .. })),
+        "{refused:?}"
+    );
+    home.clock.set(NOW);
+    home.store.commit(Vec::new(), vec![event(3)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_and_the_change_it_describes_are_stored_together_or_not() {
+    let home = Home::new().await;
+    let nonce = |nonce: &str| Change::UseOnce {
+        nonce: nonce.into(),
+        until: after(60),
+    };
+    home.change(nonce("used")).await.unwrap();
+    let changes = vec![nonce("fresh"), nonce("used")];
+    let refused = home.store.commit(changes, vec![event(1)]).await;
+    assert!(matches!(
+        refused,
+        Err(CommitError::Refused(Refusal::Replayed))
+    ));
+    assert_eq!(home.store.watch_log().borrow().size(), 0);
+    // The first of the two was taken back.
+    home.store
+        .commit(vec![nonce("fresh")], vec![event(1)])
+        .await
+        .unwrap();
+    assert_eq!(home.store.watch_log().borrow().size(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_is_refused_before_anything_is_done() {
+    let home = Home::new().await;
+    let mut large = event(1);
+    large.body = Body::Machine {
+        fact: MachineFact::Alarm {
+            detail: "x".repeat(200 * 1024),
+        },
+    };
+    let refused = home.store.commit(Vec::new(), vec![large]).await;
+    assert!(matches!(refused, Err(CommitError::Event(_))));
+}
+
+#[tokio::test]
+async fn one_process_serves_a_database_and_others_cannot_read_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new().await;
+    let second = Store::open(&home.path(), home.clock.clone()).await;
+    assert!(second.unwrap_err().to_string().contains("another process"));
+    home.store.commit(Vec::new(), vec![event(1)]).await.unwrap();
+    for file in ["ca.db", "ca.db-wal", "ca.lock"] {
+        let metadata = std::fs::metadata(home.path().with_file_name(file)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let home = Home::new().await;
+    home.store.close().await;
+    let refused = home.store.commit(Vec::new(), vec![event(1)]).await;
+    assert!(matches!(
+        refused,
+        Err(CommitError::Store(StoreError::Closed))
+    ));
+    assert!(matches!(home.store.policy().await, Err(StoreError::Closed)));
+}
