@@ -16,5 +16,12 @@ pub mod signer_main;
 pub mod store;
 pub mod trail;
 
-// Who calls.
+// Who calls, and what they may.
+pub mod decide;
 pub mod identity;
+
+// What is done, and how it is asked for.
+pub mod app;
+pub mod feed;
+pub mod http;
+pub mod service;

@@ -1,0 +1,127 @@
+//! The registry of agents.
+
+use portreeve_access_policy::facts;
+use portreeve_protocol::admin::{AddAgent, AgentRecord, Listing};
+use portreeve_protocol::pair::Agent;
+use portreeve_protocol::problem::Code;
+
+use super::{App, Failure, Origin};
+use crate::decide::HumanAct;
+use crate::identity::Person;
+use crate::store::{Change, CommitError, Refusal};
+
+impl App {
+    /// All agents.
+    ///
+    /// # Errors
+    /// When the person may not see them or the store fails.
+    pub async fn agents(
+        &self,
+        person: &Person,
+        origin: Origin,
+    ) -> Result<Listing<AgentRecord>, Failure> {
+        let asked = HumanAct::ManageAgents { agent: None };
+        self.permit(person, asked, "agents", origin).await?;
+        let items = self.store.agents().await?;
+        Ok(Listing { items })
+    }
+
+    /// Registers an agent.
+    ///
+    /// # Errors
+    /// When the person may not, the name or the key is taken, the key is not Ed25519, or the store fails.
+    pub async fn add_agent(
+        &self,
+        person: &Person,
+        request: AddAgent,
+        origin: Origin,
+    ) -> Result<AgentRecord, Failure> {
+        let record = AgentRecord {
+            agent: request.agent,
+            key: request.key,
+            owner: request.owner,
+            enabled: true,
+            review_by: request.review_by,
+            created_at: origin.at,
+        };
+        let permitted = self
+            .permit(person, act(&record), record.agent.to_string(), origin)
+            .await?;
+        if record.key.ed25519().is_none() {
+            return Err(Failure::advise(
+                Code::Invalid,
+                "an agent authenticates with an Ed25519 key; make one with `ssh-keygen -t ed25519`",
+            ));
+        }
+        let added = permitted.event(format!("added with key {}", record.key.fingerprint()));
+        match self
+            .store
+            .commit(vec![Change::AddAgent(record.clone())], vec![added])
+            .await
+        {
+            Ok(_) => Ok(record),
+            Err(CommitError::Refused(Refusal::Exists)) => {
+                self.log
+                    .append(vec![permitted.event("the name or the key is taken")])
+                    .await?;
+                Err(Failure::advise(
+                    Code::Conflict,
+                    "an agent of this name or with this key exists",
+                ))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes all rights from an agent and kills its sessions.
+    ///
+    /// # Errors
+    /// When the person may not, there is no such agent, or the store fails.
+    pub async fn disable_agent(
+        &self,
+        person: &Person,
+        agent: &Agent,
+        origin: Origin,
+    ) -> Result<AgentRecord, Failure> {
+        let Some(record) = self.store.agent(agent).await? else {
+            // Whoever may not manage agents learns the same as of an agent that exists.
+            let asked = HumanAct::ManageAgents { agent: None };
+            let permitted = self
+                .permit(person, asked, agent.to_string(), origin)
+                .await?;
+            self.log
+                .append(vec![permitted.event("there is no such agent")])
+                .await?;
+            return Err(Failure::told(Code::NotPermitted));
+        };
+        let permitted = self
+            .permit(person, act(&record), agent.to_string(), origin)
+            .await?;
+        let change = Change::DisableAgent(agent.clone());
+        self.store
+            .commit(vec![change], vec![permitted.event("disabled")])
+            .await?;
+        self.kill_all_of(
+            agent,
+            permitted.human(),
+            "the agent was disabled",
+            origin.at,
+        )
+        .await?;
+        Ok(AgentRecord {
+            enabled: false,
+            ..record
+        })
+    }
+}
+
+fn act(record: &AgentRecord) -> HumanAct {
+    HumanAct::ManageAgents {
+        agent: Some(Box::new(facts::Agent {
+            identity: record.agent.clone(),
+            owner: record.owner.clone(),
+            enabled: record.enabled,
+            review_by: record.review_by,
+        })),
+    }
+}

@@ -1,0 +1,111 @@
+//! `POST /v1/sessions/{id}/claim`: a bastion takes a session, once.
+
+use portreeve_protocol::event::AccessFact;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::problem::Code;
+use portreeve_protocol::session::{ClaimRequest, Claimed};
+
+use super::record::Access;
+use super::{App, Failure, Origin};
+use crate::identity::AuthenticatedBastion;
+use crate::store::{Change, CommitError, Refusal, Session, StoreError};
+
+impl App {
+    /// Gives a session to the bastion that its agent connected to.
+    ///
+    /// # Errors
+    /// When there is no such session for this bastion, it belongs to another, is over, or one of
+    /// its pair lost its rights since.
+    pub async fn claim(
+        &self,
+        bastion: &AuthenticatedBastion,
+        id: SessionId,
+        request: &ClaimRequest,
+        origin: Origin,
+    ) -> Result<Claimed, Failure> {
+        let unavailable = || Failure::told(Code::SessionUnavailable);
+        let found = self.store.session(id).await?.ok_or_else(unavailable)?;
+        if let Some(reason) = self.withdrawn(&found).await? {
+            return Err(self
+                .refuse_connection(&found, reason, unavailable(), origin)
+                .await?);
+        }
+        let bundle = self
+            .store
+            .bundle_version(&found.summary.bundle.digest)
+            .await?
+            .and_then(|bundle| bundle.text)
+            .ok_or_else(|| StoreError::Damaged {
+                what: "bundle",
+                detail: format!("there is no text for {}", found.summary.bundle.digest),
+            })?;
+        let claim = Change::ClaimSession {
+            session: id,
+            bastion: bastion.name().clone(),
+            serial: request.serial,
+            at: origin.at,
+        };
+        let claimed = access(&found).event(
+            origin.at,
+            AccessFact::SessionClaimed {
+                bastion: bastion.name().clone(),
+                agent_address: request.agent_address.to_canonical(),
+            },
+        );
+        match self.store.commit(vec![claim], vec![claimed]).await {
+            Ok(_) => Ok(Claimed {
+                bundle,
+                expires_at: found.summary.expires_at,
+            }),
+            Err(CommitError::Refused(refusal)) => {
+                let reason = refusal.to_string();
+                let failure = match refusal {
+                    Refusal::Claimed(_) => CommitError::Refused(refusal).into(),
+                    _ => unavailable(),
+                };
+                Err(self
+                    .refuse_connection(&found, reason, failure, origin)
+                    .await?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Why a session that was granted may not begin any more, if so.
+    async fn withdrawn(&self, found: &Session) -> Result<Option<String>, StoreError> {
+        let pair = &found.summary.pair;
+        let id = pair.human.id();
+        let (agent, human) =
+            tokio::try_join!(self.store.agent(&pair.agent), self.store.human(&id))?;
+        if agent.is_none_or(|agent| !agent.enabled) {
+            return Ok(Some(
+                "the agent was disabled after the session was granted".into(),
+            ));
+        }
+        let deprovisioned = human.is_some_and(|human| human.deprovisioned_at.is_some());
+        Ok(deprovisioned
+            .then(|| "the human was deprovisioned after the session was granted".into()))
+    }
+
+    async fn refuse_connection(
+        &self,
+        found: &Session,
+        detail: String,
+        failure: Failure,
+        origin: Origin,
+    ) -> Result<Failure, Failure> {
+        let code = failure.problem().code;
+        let refused =
+            access(found).event(origin.at, AccessFact::ConnectionRefused { code, detail });
+        self.log.append(vec![refused]).await?;
+        Ok(failure)
+    }
+}
+
+fn access(found: &Session) -> Access<'_> {
+    Access {
+        pair: &found.summary.pair,
+        task: Some(&found.summary.task),
+        session: Some(found.summary.session),
+    }
+}

@@ -1,0 +1,233 @@
+//! Whether an event that a bastion delivers is taken, and what it changes. Pure.
+//!
+//! A bastion is believed about what it did in the sessions that it claimed; about a host, only the
+//! host's own signature is believed. Pair and task are always the registry's.
+
+use portreeve_protocol::attest;
+use portreeve_protocol::canonical;
+use portreeve_protocol::event::{AccessFact, Body, Event, MAX_EVENT, Machine, MachineFact};
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::key::PublicKey;
+use portreeve_protocol::name::BastionName;
+use portreeve_protocol::session::SessionSummary;
+use portreeve_protocol::signed::{Signed, Statement, VerifyError};
+use portreeve_protocol::time::Timestamp;
+
+use super::record::machine;
+use crate::store::{Change, Session};
+
+/// A session with the key of its host.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub(super) session: Session,
+    pub(super) host_identity: Option<PublicKey>,
+}
+
+/// An event that is taken, and what follows from it.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) event: Event,
+    pub(super) change: Option<Change>,
+    /// Something that somebody should look at.
+    pub(super) alarm: Option<Event>,
+}
+
+/// Why an event is not taken. It will never be, so the sender may forget it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotTaken {
+    #[error("its source is not the bastion that sends it")]
+    Source,
+    #[error("it is larger than {MAX_EVENT} bytes or has no canonical form")]
+    Form,
+    #[error("a bastion does not report this")]
+    Kind,
+    #[error("it names no session that is known")]
+    Session,
+    #[error("the session was not claimed by this bastion")]
+    NotClaimed,
+    #[error("the host of the session is not enrolled")]
+    Host,
+    #[error("the host's statement is not believed: {0}")]
+    Statement(#[from] VerifyError),
+    #[error("the host's statement is about another {0}")]
+    Mismatch(&'static str),
+    #[error("the log has another event of this id")]
+    Conflict,
+}
+
+/// The session that an event is about, if it is about one.
+pub(super) fn session_of(event: &Event) -> Option<SessionId> {
+    match &event.body {
+        Body::Access { session, .. } => *session,
+        Body::Administration { .. } | Body::Refused { .. } | Body::Machine { .. } => None,
+    }
+}
+
+/// Checks one event from `sender`; `subject` is the session that it names.
+pub(super) fn check(
+    event: Event,
+    sender: &BastionName,
+    subject: Option<&Subject>,
+) -> Result<Taken, NotTaken> {
+    if event.source != Machine::Bastion(sender.clone()) {
+        return Err(NotTaken::Source);
+    }
+    if canonical::to_string(&event).map_or(usize::MAX, |text| text.len()) > MAX_EVENT {
+        return Err(NotTaken::Form);
+    }
+    match event.body {
+        Body::Refused { .. } => Ok(plain(event)),
+        Body::Machine { ref fact } => match fact {
+            MachineFact::Started { .. } | MachineFact::Stopped | MachineFact::Alarm { .. } => {
+                Ok(plain(event))
+            }
+            MachineFact::HostEnrolled { .. } | MachineFact::BastionEnrolled { .. } => {
+                Err(NotTaken::Kind)
+            }
+        },
+        Body::Administration { .. } => Err(NotTaken::Kind),
+        Body::Access { fact, .. } => {
+            let subject = subject.ok_or(NotTaken::Session)?;
+            let (change, alarm) = check_access(&fact, event.at, sender, subject)?;
+            let summary = &subject.session.summary;
+            let event = Event {
+                body: Body::Access {
+                    pair: summary.pair.clone(),
+                    task: Some(summary.task.clone()),
+                    session: Some(summary.session),
+                    fact,
+                },
+                ..event
+            };
+            Ok(Taken {
+                alarm: alarm.map(|detail| machine(event.at, MachineFact::Alarm { detail })),
+                event,
+                change,
+            })
+        }
+    }
+}
+
+fn plain(event: Event) -> Taken {
+    Taken {
+        event,
+        change: None,
+        alarm: None,
+    }
+}
+
+type Outcome = Result<(Option<Change>, Option<String>), NotTaken>;
+
+fn check_access(
+    fact: &AccessFact,
+    reported_at: Timestamp,
+    sender: &BastionName,
+    subject: &Subject,
+) -> Outcome {
+    let session = &subject.session;
+    let summary = &session.summary;
+    let id = summary.session;
+    let claimed = || match &summary.bastion {
+        Some(bastion) if bastion == sender => Ok(()),
+        _ => Err(NotTaken::NotClaimed),
+    };
+    match fact {
+        // The session of another bastion is what such a refusal may be about.
+        AccessFact::ConnectionRefused { .. } if session.bastions.contains(sender) => {
+            Ok((None, None))
+        }
+        AccessFact::ConnectionRefused { .. }
+        | AccessFact::HostRefused { .. }
+        | AccessFact::ChannelDecided { .. }
+        | AccessFact::ChannelClosed { .. }
+        | AccessFact::SessionEnding { .. }
+        | AccessFact::RecordingSealed { .. } => claimed().map(|()| (None, None)),
+        AccessFact::HostReady { attestation } => {
+            claimed()?;
+            check_attestation(attestation, subject)?;
+            Ok((Some(Change::OpenSession { session: id }), None))
+        }
+        AccessFact::Host { event } => {
+            let said = believe(event, subject)?;
+            demand(said.session == id, "session")?;
+            demand(said.account == summary.account, "account")?;
+            demand(said.host == summary.host, "host")?;
+            Ok((None, None))
+        }
+        AccessFact::HostGone { receipt } => check_receipt(receipt, subject),
+        AccessFact::SessionClosed { cause, .. } => {
+            claimed()?;
+            let ended = Change::EndSession {
+                session: id,
+                cause: *cause,
+                // Only the host's own receipt confirms.
+                confirmed: false,
+                at: reported_at,
+            };
+            Ok((Some(ended), None))
+        }
+        AccessFact::TokenIssued { .. }
+        | AccessFact::SessionDecided { .. }
+        | AccessFact::SessionIntended { .. }
+        | AccessFact::SessionIssued { .. }
+        | AccessFact::SessionRefused { .. }
+        | AccessFact::SessionClaimed { .. }
+        | AccessFact::SessionKilled { .. } => Err(NotTaken::Kind),
+    }
+}
+
+fn check_attestation(
+    attestation: &Signed<attest::Attestation>,
+    subject: &Subject,
+) -> Result<(), NotTaken> {
+    let said = believe(attestation, subject)?;
+    let SessionSummary {
+        session,
+        account,
+        host,
+        bundle,
+        ..
+    } = &subject.session.summary;
+    demand(said.session == *session, "session")?;
+    demand(said.account == *account, "account")?;
+    demand(said.host == *host, "host")?;
+    demand(said.bundle == *bundle, "bundle")?;
+    demand(said.order_digest == subject.session.order, "order")
+}
+
+fn check_receipt(receipt: &Signed<attest::Receipt>, subject: &Subject) -> Outcome {
+    let said = believe(receipt, subject)?;
+    let summary = &subject.session.summary;
+    demand(said.session == summary.session, "session")?;
+    demand(said.account == summary.account, "account")?;
+    demand(said.host == summary.host, "host")?;
+    let ended = Change::EndSession {
+        session: summary.session,
+        cause: said.cause,
+        // What was left behind is not gone; somebody must look before it counts as ended.
+        confirmed: said.left.is_empty(),
+        at: said.gone_at,
+    };
+    let alarm = (!said.left.is_empty()).then(|| {
+        let left = said.left.join("; ");
+        format!(
+            "host `{}` could not remove everything of session {}: {left}",
+            summary.host, summary.session
+        )
+    });
+    Ok((Some(ended), alarm))
+}
+
+/// The statement, if the host of the session signed it.
+fn believe<T: Statement>(statement: &Signed<T>, subject: &Subject) -> Result<T, NotTaken> {
+    let key = subject.host_identity.as_ref().ok_or(NotTaken::Host)?;
+    Ok(statement.verify(key)?.into_inner())
+}
+
+fn demand(holds: bool, what: &'static str) -> Result<(), NotTaken> {
+    if holds {
+        Ok(())
+    } else {
+        Err(NotTaken::Mismatch(what))
+    }
+}

@@ -1,0 +1,103 @@
+//! `POST /v1/events`: what a bastion delivers from its spool.
+
+use std::collections::HashMap;
+
+use portreeve_protocol::event::{EventBatch, EventsStored, MAX_BATCH};
+use portreeve_protocol::id::{EventId, SessionId};
+use portreeve_protocol::problem::Code;
+
+use super::event_check::{NotTaken, Subject, Taken, check, session_of};
+use super::{App, Failure};
+use crate::identity::AuthenticatedBastion;
+use crate::store::{EventOutcome, StoreError};
+
+impl App {
+    /// Makes a batch of events durable, with what they change, and says which are not taken.
+    ///
+    /// # Errors
+    /// When the batch is too large or the store fails; nothing of the batch is taken then.
+    pub async fn events_in(
+        &self,
+        bastion: &AuthenticatedBastion,
+        batch: EventBatch,
+    ) -> Result<EventsStored, Failure> {
+        if batch.events.len() > MAX_BATCH {
+            let detail = format!("a batch has {MAX_BATCH} events at most");
+            return Err(Failure::advise(Code::TooLarge, detail));
+        }
+        let subjects = self.subjects(&batch).await?;
+        let mut taken = Vec::new();
+        let mut refused = Vec::new();
+        for event in batch.events {
+            let id = event.id;
+            let subject = session_of(&event).and_then(|session| subjects.get(&session));
+            match check(event, bastion.name(), subject) {
+                Ok(one) => taken.push(one),
+                Err(reason) => refused.push((id, reason)),
+            }
+        }
+        let stored = self.store_taken(taken, &mut refused).await?;
+        if !refused.is_empty() {
+            tracing::warn!(bastion = %bastion.name(), ?refused, "events are not taken");
+        }
+        Ok(EventsStored {
+            stored,
+            refused: refused
+                .into_iter()
+                .map(|(id, reason)| (id, reason.to_string()))
+                .collect(),
+        })
+    }
+
+    /// The sessions that a batch is about, each looked up once.
+    async fn subjects(
+        &self,
+        batch: &EventBatch,
+    ) -> Result<HashMap<SessionId, Subject>, StoreError> {
+        let mut subjects = HashMap::new();
+        for id in batch.events.iter().filter_map(session_of) {
+            if subjects.contains_key(&id) {
+                continue;
+            }
+            if let Some(session) = self.store.session(id).await? {
+                let host = self.store.host(&session.summary.host).await?;
+                let host_identity = host.and_then(|host| host.record.identity);
+                subjects.insert(
+                    id,
+                    Subject {
+                        session,
+                        host_identity,
+                    },
+                );
+            }
+        }
+        Ok(subjects)
+    }
+
+    async fn store_taken(
+        &self,
+        taken: Vec<Taken>,
+        refused: &mut Vec<(EventId, NotTaken)>,
+    ) -> Result<u32, Failure> {
+        let (mut changes, mut events, mut alarms) = (Vec::new(), Vec::new(), Vec::new());
+        for one in taken {
+            changes.extend(one.change);
+            alarms.extend(one.alarm);
+            events.push(one.event);
+        }
+        let delivered = events.len();
+        events.extend(alarms);
+        if events.is_empty() {
+            return Ok(0);
+        }
+        let committed = self.store.commit(changes, events).await?;
+        let mut stored = 0;
+        for outcome in committed.events.into_iter().take(delivered) {
+            match outcome {
+                EventOutcome::Logged(_) | EventOutcome::Known => stored += 1,
+                EventOutcome::Conflicting(id) => refused.push((id, NotTaken::Conflict)),
+            }
+        }
+        Ok(stored)
+    }
+}

@@ -1,0 +1,137 @@
+//! `POST /v1/sessions/{id}/kill`, and killing whatever an agent has.
+
+use portreeve_protocol::event::{AccessFact, Event};
+use portreeve_protocol::feed::FeedItem;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::pair::{Agent, Human};
+use portreeve_protocol::session::{KillRequest, SessionState, SessionSummary};
+use portreeve_protocol::time::Timestamp;
+
+use super::record::Access;
+use super::{App, Caller, Failure, Origin};
+use crate::decide::HumanAct;
+use crate::store::{Change, CommitError, Refusal, SessionFilter};
+
+impl App {
+    /// Kills a session: from this commit on no bastion may serve it, and those that do are told.
+    /// A session that is over already stays as it is.
+    ///
+    /// # Errors
+    /// When there is none, the caller may not kill it, or the store fails.
+    pub async fn kill(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        request: &KillRequest,
+        origin: Origin,
+    ) -> Result<SessionSummary, Failure> {
+        let found = self.visible(caller, id, origin).await?;
+        let (by, act) = match caller {
+            Caller::Pair(_) => (None, None),
+            Caller::Person(person) => {
+                let facts = Box::new(self.facts_of(&found).await?);
+                let asked = HumanAct::Kill { session: facts };
+                let permitted = self.permit(person, asked, id.to_string(), origin).await?;
+                (Some(person.human()), Some(permitted))
+            }
+        };
+        let kill = Kill {
+            by,
+            reason: request.reason.as_str(),
+            at: origin.at,
+        };
+        let mut events = vec![kill.event(&found.summary)];
+        events.extend(act.as_ref().map(|act| act.event("killed")));
+        match self.store.commit(kill.changes(id), events).await {
+            Ok(_) => {}
+            Err(CommitError::Refused(Refusal::Over)) => {
+                let over = act.as_ref().map(|act| act.event("it was over already"));
+                self.log.append(over.into_iter().collect()).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        match self.store.session(id).await? {
+            Some(session) => Ok(session.summary),
+            None => Ok(found.summary),
+        }
+    }
+
+    /// Kills every session that an agent has. Sessions that are granted meanwhile are refused when
+    /// a bastion claims them.
+    pub(super) async fn kill_all_of(
+        &self,
+        agent: &Agent,
+        by: &Human,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), Failure> {
+        let live = SessionFilter {
+            agent: Some(agent.clone()),
+            states: vec![
+                SessionState::Issued,
+                SessionState::Claimed,
+                SessionState::Open,
+            ],
+            limit: Some(u32::MAX),
+            ..SessionFilter::default()
+        };
+        let kill = Kill {
+            by: Some(by),
+            reason,
+            at,
+        };
+        for session in self.store.sessions(&live).await? {
+            let changes = kill.changes(session.summary.session);
+            match self
+                .store
+                .commit(changes, vec![kill.event(&session.summary)])
+                .await
+            {
+                Ok(_) | Err(CommitError::Refused(Refusal::Over)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One killing.
+struct Kill<'a> {
+    by: Option<&'a Human>,
+    reason: &'a str,
+    at: Timestamp,
+}
+
+impl Kill<'_> {
+    fn changes(&self, session: SessionId) -> Vec<Change> {
+        vec![
+            Change::KillSession {
+                session,
+                by: self.by.map(|human| human.name.clone()),
+                at: self.at,
+            },
+            Change::Feed {
+                item: FeedItem::Kill {
+                    session,
+                    reason: self.reason.to_owned(),
+                },
+                at: self.at,
+            },
+        ]
+    }
+
+    fn event(&self, killed: &SessionSummary) -> Event {
+        let access = Access {
+            pair: &killed.pair,
+            task: Some(&killed.task),
+            session: Some(killed.session),
+        };
+        access.event(
+            self.at,
+            AccessFact::SessionKilled {
+                by: self.by.cloned(),
+                reason: self.reason.to_owned(),
+            },
+        )
+    }
+}

@@ -1,0 +1,38 @@
+//! `GET /v1/sessions/{id}/trail` and `GET /v1/log/checkpoint`.
+
+use portreeve_protocol::checkpoint::Trail;
+use portreeve_protocol::id::SessionId;
+
+use super::{App, Caller, Failure, Origin};
+use crate::decide::HumanAct;
+
+impl App {
+    /// All events of a session with the proofs that they are in the log. That a person read it is
+    /// itself recorded.
+    ///
+    /// # Errors
+    /// When there is no such session, the caller may not read it, or store or signer fail.
+    pub async fn trail(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        origin: Origin,
+    ) -> Result<Trail, Failure> {
+        let found = self.visible(caller, id, origin).await?;
+        if let Caller::Person(person) = caller {
+            let session = Some(Box::new(self.facts_of(&found).await?));
+            let asked = HumanAct::ReadTrail { session };
+            let permitted = self.permit(person, asked, id.to_string(), origin).await?;
+            self.log.append(vec![permitted.event("read")]).await?;
+        }
+        Ok(self.log.trail_of(id).await?)
+    }
+
+    /// A signed checkpoint that covers everything recorded until now.
+    ///
+    /// # Errors
+    /// When store or signer fail.
+    pub async fn checkpoint(&self) -> Result<String, Failure> {
+        Ok(self.log.checkpoint().await?)
+    }
+}

@@ -1,0 +1,90 @@
+//! Bodies and path parts, read into values that cannot be wrong.
+
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use portreeve_protocol::problem::Code;
+use serde::de::DeserializeOwned;
+
+use super::Server;
+use super::answer::Rejection;
+
+/// A JSON body. An error names the field.
+#[derive(Debug)]
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Server> for Body<T> {
+    type Rejection = Rejection;
+
+    async fn from_request(request: Request, server: &Server) -> Result<Self, Rejection> {
+        if !has_type(&request, "application/json") {
+            return Err(Rejection::advise(
+                Code::Malformed,
+                "send `content-type: application/json`",
+            ));
+        }
+        let bytes = read(request, server).await?;
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let path = error.path().to_string();
+            let place = if path == "." {
+                "the body".into()
+            } else {
+                format!("`{path}`")
+            };
+            Rejection::advise(Code::Malformed, format!("{place}: {}", error.inner()))
+        })?;
+        json.end().map_err(|_| {
+            Rejection::advise(Code::Malformed, "the body goes on after the JSON value")
+        })?;
+        Ok(Self(value))
+    }
+}
+
+/// A form (`application/x-www-form-urlencoded`), with repetitions kept.
+#[derive(Debug)]
+pub(super) struct Form(pub(super) Vec<(String, String)>);
+
+impl FromRequest<Server> for Form {
+    type Rejection = Rejection;
+
+    async fn from_request(request: Request, server: &Server) -> Result<Self, Rejection> {
+        match axum::Form::from_request(request, server).await {
+            Ok(axum::Form(pairs)) => Ok(Self(pairs)),
+            Err(rejection) if rejection.status() == 413 => Err(Rejection::new(Code::TooLarge)),
+            Err(_) => Err(Rejection::advise(
+                Code::Malformed,
+                "send `content-type: application/x-www-form-urlencoded` and a form",
+            )),
+        }
+    }
+}
+
+/// A part of the path as a value.
+pub(super) fn part<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Rejection> {
+    text.parse()
+        .map_err(|error: T::Err| Rejection::advise(Code::Malformed, format!("the path: {error}")))
+}
+
+fn has_type(request: &Request, wanted: &str) -> bool {
+    request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+}
+
+async fn read(request: Request, server: &Server) -> Result<Bytes, Rejection> {
+    Bytes::from_request(request, server)
+        .await
+        .map_err(|rejection| match rejection {
+            BytesRejection::FailedToBufferBody(failed) if failed.status() == 413 => {
+                Rejection::new(Code::TooLarge)
+            }
+            _ => Rejection::advise(Code::Malformed, "the body could not be read"),
+        })
+}

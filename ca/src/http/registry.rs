@@ -1,0 +1,98 @@
+//! Agents, hosts and bastions, and their enrolment.
+
+use axum::extract::{Path, State};
+use portreeve_protocol::admin::{
+    AddAgent, AddBastion, AddHost, AgentRecord, BastionTicket, HostRecord, Listing,
+};
+use portreeve_protocol::enrol::{BastionEnrolled, BastionEnrolment, HostProof, HostTicket};
+use portreeve_protocol::pair::Agent;
+use portreeve_protocol::session::BastionContact;
+
+use super::Server;
+use super::answer::{Created, Json, Rejection};
+use super::body::{Body, part};
+use super::proof::{ByAnybody, ByPerson};
+
+pub(super) async fn agents(
+    State(server): State<Server>,
+    by: ByPerson,
+) -> Result<Json<Listing<AgentRecord>>, Rejection> {
+    Ok(Json(server.app.agents(&by.person, by.origin).await?))
+}
+
+pub(super) async fn add_agent(
+    State(server): State<Server>,
+    by: ByPerson,
+    Body(request): Body<AddAgent>,
+) -> Result<Created<AgentRecord>, Rejection> {
+    let record = server.app.add_agent(&by.person, request, by.origin).await?;
+    Ok(Created(record))
+}
+
+pub(super) async fn disable_agent(
+    State(server): State<Server>,
+    by: ByPerson,
+    Path((team, name)): Path<(String, String)>,
+) -> Result<Json<AgentRecord>, Rejection> {
+    let agent = Agent {
+        team: part(&team)?,
+        name: part(&name)?,
+    };
+    let record = server
+        .app
+        .disable_agent(&by.person, &agent, by.origin)
+        .await?;
+    Ok(Json(record))
+}
+
+pub(super) async fn hosts(
+    State(server): State<Server>,
+    by: ByPerson,
+) -> Result<Json<Listing<HostRecord>>, Rejection> {
+    Ok(Json(server.app.hosts(&by.person, by.origin).await?))
+}
+
+pub(super) async fn add_host(
+    State(server): State<Server>,
+    by: ByPerson,
+    Body(request): Body<AddHost>,
+) -> Result<Created<HostTicket>, Rejection> {
+    let ticket = server.app.add_host(&by.person, request, by.origin).await?;
+    Ok(Created(ticket))
+}
+
+pub(super) async fn enrol_host(
+    State(server): State<Server>,
+    by: ByAnybody,
+    Body(proof): Body<HostProof>,
+) -> Result<Created<HostRecord>, Rejection> {
+    Ok(Created(server.app.enrol_host(&proof, by.origin).await?))
+}
+
+pub(super) async fn bastions(
+    State(server): State<Server>,
+    by: ByPerson,
+) -> Result<Json<Listing<BastionContact>>, Rejection> {
+    Ok(Json(server.app.bastions(&by.person, by.origin).await?))
+}
+
+pub(super) async fn add_bastion(
+    State(server): State<Server>,
+    by: ByPerson,
+    Body(request): Body<AddBastion>,
+) -> Result<Created<BastionTicket>, Rejection> {
+    let ticket = server
+        .app
+        .add_bastion(&by.person, request, by.origin)
+        .await?;
+    Ok(Created(ticket))
+}
+
+pub(super) async fn enrol_bastion(
+    State(server): State<Server>,
+    by: ByAnybody,
+    Body(request): Body<BastionEnrolment>,
+) -> Result<Created<BastionEnrolled>, Rejection> {
+    let enrolled = server.app.enrol_bastion(request, by.origin).await?;
+    Ok(Created(enrolled))
+}

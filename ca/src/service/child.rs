@@ -1,0 +1,92 @@
+//! The signer as a child process, started again when it ends.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How long to wait before a signer that ended is started again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long a signer may take to end.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// A signer that this process keeps running. It has our end of a pipe as its standard input, so it
+/// ends when we do, however we end.
+#[derive(Debug)]
+pub(super) struct SignerProcess {
+    stop: oneshot::Sender<()>,
+    keeper: JoinHandle<()>,
+}
+
+impl SignerProcess {
+    /// Starts it from this very program.
+    pub(super) fn start(config: &Path) -> io::Result<Self> {
+        let program = std::env::current_exe()?;
+        let config = config.to_owned();
+        let child = spawn(&program, &config)?;
+        let (stop, stopped) = oneshot::channel();
+        let keeper = tokio::spawn(keep(program, config, child, stopped));
+        Ok(Self { stop, keeper })
+    }
+
+    /// Ends it.
+    pub(super) async fn stop(self) {
+        // The keeper is gone only if it panicked, and its child with it.
+        let _ = self.stop.send(());
+        if let Err(error) = self.keeper.await {
+            tracing::error!(%error, "the signer's keeper failed");
+        }
+    }
+}
+
+async fn keep(
+    program: PathBuf,
+    config: PathBuf,
+    mut child: Child,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break end(child).await,
+            status = child.wait() => {
+                tracing::error!(?status, "the signer ended; it is started again");
+            }
+        }
+        child = loop {
+            tokio::select! {
+                _ = &mut stopped => return,
+                () = tokio::time::sleep(AGAIN_AFTER) => {}
+            }
+            match spawn(&program, &config) {
+                Ok(child) => break child,
+                Err(error) => tracing::error!(%error, "the signer cannot be started"),
+            }
+        };
+    }
+}
+
+/// Closes its standard input, at which it ends, and waits.
+async fn end(mut child: Child) {
+    drop(child.stdin.take());
+    if tokio::time::timeout(FAREWELL, child.wait()).await.is_err() {
+        tracing::warn!("the signer does not end; it is killed");
+        if let Err(error) = child.kill().await {
+            tracing::error!(%error, "the signer could not be killed");
+        }
+    }
+}
+
+fn spawn(program: &Path, config: &Path) -> io::Result<Child> {
+    Command::new(program)
+        .arg("signer")
+        .arg("--config")
+        .arg(config)
+        .arg("--until-stdin-closes")
+        .stdin(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+}
