@@ -15,6 +15,7 @@ mod intruder;
 mod person;
 mod set_up;
 mod story;
+mod thief;
 mod token;
 mod traces;
 
@@ -36,6 +37,7 @@ pub use intruder::ReverseShell;
 pub use person::PersonAccount;
 pub use portreeve_protocol::session::SessionGranted;
 pub use story::{Asked, Story};
+pub use thief::{Attempt, open_grant, session_key};
 pub use token::Token;
 pub use traces::traces;
 
@@ -47,6 +49,9 @@ pub const AGENT: &str = "soc/forensics";
 pub const HOST: &str = "prod";
 /// The bastion's name in the registry.
 pub const BASTION: &str = "bastion-1";
+
+/// The file of the key with which the bastion opens grants.
+pub const UNSEALING_KEY: &str = "/var/lib/portreeve-bastion/unsealing.key";
 
 /// A running Portreeve. Dropping it takes everything down.
 #[derive(Debug)]

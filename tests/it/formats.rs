@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use base64ct::{Base64Unpadded, Encoding as _};
-use portreeve_protocol::certificate::{EXTENSION_GRANT, OPTION_BASTION};
+use portreeve_protocol::certificate::OPTION_BASTION;
 use portreeve_protocol::signed::{Signed, Statement};
-use portreeve_tests::installation::{HOST, Installation, SessionGranted, Story, Visit, Wish};
+use portreeve_tests::installation::{
+    HOST, Installation, SessionGranted, Story, Visit, Wish, open_grant,
+};
 use portreeve_tests::{Host, Output, until};
 use serde_json::Value;
 
@@ -76,10 +77,10 @@ fn ssh_keygen_reads_an_access_certificate() {
 fn age_opens_the_grant_and_ssh_keygen_what_is_in_it() {
     let (site, finished) = finished();
     let (prod, bastion) = (site.lab().host(HOST), site.lab().host("bastion"));
-    let grant = open_grant(bastion, &finished.granted);
+    let grant = open_grant(bastion, &finished.granted).unwrap();
     let account = finished.granted.account.as_str();
 
-    let session = shown(bastion, text(&grant["session_certificate"]));
+    let session = shown(bastion, &grant.session_certificate);
     for wanted in [
         &format!("{account}@{HOST}"),
         "source-address 198.51.100.20",
@@ -88,18 +89,15 @@ fn age_opens_the_grant_and_ssh_keygen_what_is_in_it() {
     ] {
         assert!(session.contains(wanted), "no `{wanted}` in {session}");
     }
-    let control = shown(bastion, text(&grant["control_certificate"]));
+    let control = shown(bastion, &grant.control_certificate);
     assert!(control.contains(&format!("portreeve@{HOST}")), "{control}");
     assert!(!control.contains("permit-"), "{control}");
 
-    let order: Signed<portreeve_protocol::order::Order> =
-        serde_json::from_value(grant["order"].clone()).unwrap();
     let trust: Value =
         serde_json::from_slice(&prod.read("/etc/portreeve/trust.json").unwrap()).unwrap();
-    verify(prod, text(&trust["order_key"]), &order)
-        .ok()
-        .unwrap();
-    assert!(!verify(prod, text(&trust["session_ca"]), &order).success());
+    let key = |name: &str| trust[name].as_str().unwrap();
+    verify(prod, key("order_key"), &grant.order).ok().unwrap();
+    assert!(!verify(prod, key("session_ca"), &grant.order).success());
 }
 
 #[test]
@@ -171,22 +169,6 @@ fn ssh_keygen_verifies_a_recordings_manifest() {
     command.arg(key.trim()).run().unwrap().ok().unwrap();
 }
 
-/// The plain grant, opened as somebody would who took over the bastion.
-fn open_grant(bastion: &Host, granted: &SessionGranted) -> Value {
-    let certificate = ssh_key::Certificate::from_openssh(granted.certificate.trim()).unwrap();
-    let sealed = certificate.extensions().get(EXTENSION_GRANT).unwrap();
-    let sealed = Base64Unpadded::decode_vec(sealed).unwrap();
-    let opened = bastion
-        .command("age")
-        .args(["-d", "-i", "/var/lib/portreeve-bastion/unsealing.key"])
-        .input(&sealed)
-        .run()
-        .unwrap()
-        .ok()
-        .unwrap();
-    serde_json::from_slice(&opened.stdout).unwrap()
-}
-
 /// A certificate as `ssh-keygen -L` shows it.
 fn shown(host: &Host, certificate: &str) -> String {
     let command = host.command("ssh-keygen").args(["-L", "-f", "-"]);
@@ -217,8 +199,4 @@ fn verify<T: Statement>(host: &Host, key: &str, statement: &Signed<T>) -> Output
         .input(statement.unverified_payload().as_bytes())
         .run()
         .unwrap()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap()
 }

@@ -13,6 +13,7 @@
 mod formats;
 mod hosts;
 mod idp;
+mod invariants;
 mod kill;
 mod kill9;
 mod labs;
