@@ -1,2 +1,101 @@
-//! Placeholder.
-fn main() {}
+//! `portreeve-ca`: reads the command line, runs one command, and says by its exit code what came
+//! of it.
+
+#![forbid(unsafe_code)]
+
+mod args;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use portreeve_ca::clock::Clock;
+use portreeve_ca::config::{self, Config};
+use portreeve_ca::{service, signer_main};
+use tracing_subscriber::EnvFilter;
+
+use args::{Command, CommandLine, LogFormat};
+
+/// What came of a command that failed.
+struct Failed {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+/// The exit codes; `--help` explains them, and 2 is a wrong command line.
+#[derive(Clone, Copy)]
+enum Exit {
+    Failure = 1,
+    Configuration = 3,
+    Missing = 4,
+}
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    match log(&line).and_then(|()| run(line.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed { exit, error }) => {
+            // Nobody is left to be told that standard error is closed.
+            let _ = writeln!(std::io::stderr(), "portreeve-ca: {error:#}");
+            ExitCode::from(exit as u8)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failed> {
+    match command {
+        Command::Serve(args) => serve(&args.config),
+        Command::Signer(args) => sign(&args),
+    }
+}
+
+fn serve(path: &Path) -> Result<(), Failed> {
+    let config = read(path)?;
+    // The first call wins, and this is the first: nothing before it speaks TLS.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime does not start")
+        .map_err(failed(Exit::Failure))?
+        .block_on(service::run(&config, path))
+        .map_err(failed(Exit::Missing))
+}
+
+fn sign(args: &args::Signer) -> Result<(), Failed> {
+    let config = read(&args.with.config)?;
+    signer_main::harden().map_err(failed(Exit::Failure))?;
+    let until = if args.until_stdin_closes {
+        signer_main::Until::StdinClosed
+    } else {
+        signer_main::Until::Stopped
+    };
+    signer_main::run(&config.signer, &Clock::system(), until).map_err(failed(Exit::Missing))
+}
+
+fn read(path: &Path) -> Result<Config, Failed> {
+    config::read(path).map_err(failed(Exit::Configuration))
+}
+
+fn failed<E: Into<anyhow::Error>>(exit: Exit) -> impl FnOnce(E) -> Failed {
+    move |error| Failed {
+        exit,
+        error: error.into(),
+    }
+}
+
+fn log(line: &CommandLine) -> Result<(), Failed> {
+    let filter = EnvFilter::try_new(&line.log)
+        .with_context(|| format!("`{}` is no log filter", line.log))
+        .map_err(failed(Exit::Configuration))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match line.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
