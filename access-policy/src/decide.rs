@@ -10,7 +10,8 @@ use crate::explain::{Answer, Asked, DecisionRecord, Outcome};
 use crate::obligation::Obligations;
 use crate::permit::{HumanPermit, PendingStart, SessionPermit, StartPermit};
 use crate::publish::{Problems, read};
-use crate::vocabulary::{Question, Vocabulary};
+use crate::question::Question;
+use crate::vocabulary::Vocabulary;
 
 /// One version of the policies, checked and ready.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct Policies {
     pub(crate) text: String,
     pub(crate) set: cedar_policy::PolicySet,
     pub(crate) obligations: std::collections::BTreeMap<String, Obligations>,
-    pub(crate) vocabulary: Vocabulary,
+    pub(crate) vocabulary: &'static Vocabulary,
 }
 
 /// An answer to somebody who asks for something.

@@ -15,6 +15,7 @@ pub mod facts;
 pub mod decide;
 pub mod obligation;
 pub mod permit;
+mod question;
 mod vocabulary;
 
 // Explaining a decision, and publishing policies.

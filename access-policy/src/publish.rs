@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr as _;
 
-use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode};
 use portreeve_protocol::digest::Digest;
 use serde::Serialize;
 
@@ -92,52 +92,10 @@ struct Found<'t> {
 
 impl Found<'_> {
     fn policies(&mut self) -> Option<Policies> {
-        if self.text.len() > MAX_BYTES {
-            self.report(
-                0,
-                format!("the file has {} bytes", self.text.len()),
-                Some("262,144 bytes is the most"),
-            );
-            return None;
-        }
-        let vocabulary = match Vocabulary::read() {
-            Ok(vocabulary) => vocabulary,
-            Err(error) => {
-                self.report(0, error.to_string(), None);
-                return None;
-            }
-        };
-        let parsed = match PolicySet::from_str(self.text) {
-            Ok(parsed) => parsed,
-            Err(errors) => {
-                errors.iter().for_each(|error| self.report_engine(error));
-                return None;
-            }
-        };
-        if parsed.num_of_policies() > MAX_POLICIES {
-            self.report(
-                0,
-                format!("the file has {} policies", parsed.num_of_policies()),
-                Some("1,000 is the most"),
-            );
-            return None;
-        }
-        if parsed.num_of_templates() > 0 {
-            self.report(
-                0,
-                "templates are not used".to_owned(),
-                Some("write the principal or resource instead of a slot"),
-            );
-        }
+        let parsed = self.parsed()?;
         let (set, obligations) = self.named(&parsed);
-        let validation =
-            Validator::new(vocabulary.schema.clone()).validate(&set, ValidationMode::Strict);
-        validation
-            .validation_errors()
-            .for_each(|error| self.report_engine(error));
-        validation
-            .validation_warnings()
-            .for_each(|warning| self.report_engine(warning));
+        let vocabulary = self.vocabulary()?;
+        self.validate(vocabulary, &set);
         Some(Policies {
             version: Digest::of(self.text.as_bytes()),
             text: self.text.to_owned(),
@@ -147,12 +105,43 @@ impl Found<'_> {
         })
     }
 
+    fn vocabulary(&mut self) -> Option<&'static Vocabulary> {
+        let read = Vocabulary::of_schema();
+        read.map_err(|error| self.report(0, error.to_string(), None))
+            .ok()
+    }
+
+    /// The policies as Cedar reads them, within bounds.
+    fn parsed(&mut self) -> Option<PolicySet> {
+        if self.text.len() > MAX_BYTES {
+            let message = format!("the file has {} bytes", self.text.len());
+            self.report(0, message, Some("262,144 bytes is the most"));
+            return None;
+        }
+        let parsed = match PolicySet::from_str(self.text) {
+            Ok(parsed) => parsed,
+            Err(errors) => {
+                errors.iter().for_each(|error| self.report_engine(error));
+                return None;
+            }
+        };
+        if parsed.num_of_policies() > MAX_POLICIES {
+            let message = format!("the file has {} policies", parsed.num_of_policies());
+            self.report(0, message, Some("1,000 is the most"));
+            return None;
+        }
+        if parsed.num_of_templates() > 0 {
+            let help = "write the principal or resource instead of a slot";
+            self.report(0, "templates are not used".to_owned(), Some(help));
+        }
+        Some(parsed)
+    }
+
     /// The policies under their own ids, and what each demands.
     fn named(&mut self, parsed: &PolicySet) -> (PolicySet, BTreeMap<String, Obligations>) {
         let mut set = PolicySet::new();
         let mut obligations = BTreeMap::new();
-        for policy in parsed.policies() {
-            let at = self.place_of(policy);
+        for (policy, at) in self.placed(parsed) {
             let Some(id) = policy
                 .annotation("id")
                 .filter(|id| is_id(id))
@@ -164,66 +153,80 @@ impl Found<'_> {
             };
             obligations.insert(id.clone(), self.obligations(policy, at));
             if set.add(policy.new_id(PolicyId::new(&id))).is_err() {
-                self.report(
-                    at,
-                    format!("two policies have the id `{id}`"),
-                    Some("give each an id of its own"),
-                );
+                let message = format!("two policies have the id `{id}`");
+                self.report(at, message, Some("give each an id of its own"));
             }
         }
         (set, obligations)
+    }
+
+    /// The policies in the order of the file, each with its place.
+    ///
+    /// Cedar tells the places of errors only, so the text of each policy is searched behind the one
+    /// before it. Cedar numbers the policies of a file in their order.
+    fn placed<'p>(&self, parsed: &'p PolicySet) -> Vec<(&'p Policy, usize)> {
+        let number = |policy: &&Policy| {
+            let id = policy.id().to_string();
+            id.trim_start_matches("policy")
+                .parse()
+                .unwrap_or(usize::MAX)
+        };
+        let mut policies: Vec<&Policy> = parsed.policies().collect();
+        policies.sort_by_key(number);
+        let mut behind = 0;
+        let place = |policy: &'p Policy| {
+            let text = policy.to_cedar().unwrap_or_default();
+            let found = self.text.get(behind..).and_then(|rest| rest.find(&text));
+            let at = found.map_or(behind, |found| behind + found);
+            behind = found.map_or(behind, |_| at + text.len());
+            (policy, at)
+        };
+        policies.into_iter().map(place).collect()
     }
 
     fn obligations(&mut self, policy: &Policy, at: usize) -> Obligations {
         let mut obligations = Obligations::default();
         for (key, value) in policy.annotations() {
             if let Err(error) = obligations.read(key, value) {
-                self.report(
-                    at,
-                    format!(
-                        "`@{}(\"{}\")` is not understood",
-                        key.escape_debug(),
-                        value.escape_debug()
-                    ),
-                    Some(&error.to_string()),
-                );
+                let (key, value) = (key.escape_debug(), value.escape_debug());
+                let message = format!("`@{key}(\"{value}\")` is not understood");
+                self.report(at, message, Some(&error.to_string()));
             }
         }
         if policy.effect() == Effect::Forbid && !obligations.is_empty() {
-            self.report(
-                at,
-                "a `forbid` demands nothing".to_owned(),
-                Some("put the obligation on a `permit`"),
-            );
+            let help = "put the obligation on a `permit`";
+            self.report(at, "a `forbid` demands nothing".to_owned(), Some(help));
         }
         obligations
     }
 
-    /// Where a policy stands: Cedar tells the place of errors only, so its text is searched.
-    fn place_of(&self, policy: &Policy) -> usize {
-        policy
-            .to_cedar()
-            .and_then(|text| self.text.find(&text))
-            .unwrap_or(0)
+    fn validate(&mut self, vocabulary: &Vocabulary, set: &PolicySet) {
+        let validation = vocabulary.validator.validate(set, ValidationMode::Strict);
+        let errors = validation.validation_errors();
+        errors.for_each(|error| self.report_engine(error));
+        if validation.validation_passed() {
+            // A policy with errors draws warnings too, which say the same less clearly.
+            let warnings = validation.validation_warnings();
+            warnings.for_each(|warning| self.report_engine(warning));
+        }
     }
 
     fn report_engine(&mut self, error: &dyn miette::Diagnostic) {
-        let at = error
-            .labels()
-            .and_then(|mut labels| labels.next())
-            .map_or(0, |label| label.offset());
+        let label = error.labels().and_then(|mut labels| labels.next());
+        let at = label.map_or(0, |label| label.offset());
         let help = error.help().map(|help| help.to_string());
         self.report(at, error.to_string(), help.as_deref());
     }
 
     fn report(&mut self, at: usize, message: String, help: Option<&str>) {
         let (line, column) = position(self.text, at);
+        let plain = |text: &str| text.replace(|c: char| c.is_control(), " ");
         self.problems.push(Problem {
             file: self.file_name.to_owned(),
             line,
             column,
-            message: message.replace(|c: char| c.is_control(), " "),
-            help: help.map(|help| help.replace(|c: char| c.is_control(), " ")),
+            message: plain(&message),
+            help: help.map(plain),
         });
     }
 }

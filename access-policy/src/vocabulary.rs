@@ -7,50 +7,22 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr as _;
+use std::sync::OnceLock;
 
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
-    Schema,
+    Schema, Validator,
 };
 
-use crate::act::{HumanAct, HumanRequest, SessionAct, StartRequest, UseRequest};
-use crate::explain::Asked;
+use crate::act::{HumanAct, SessionAct};
 use crate::facts::{Agent, Bundle, Circumstances, Host, Human, Session};
+use crate::question::Question;
 
 /// The schema that every policy is checked against.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
 
-/// One question for the policies.
-pub(crate) enum Question<'a> {
-    /// May the human delegate?
-    Delegate(&'a StartRequest),
-    /// May the agent hold?
-    Hold(&'a StartRequest),
-    /// May the pair start?
-    Start(&'a StartRequest),
-    /// May the pair do this inside its session?
-    Use(&'a UseRequest),
-    /// May the person do this?
-    Human(&'a HumanRequest),
-}
-
-impl<'a> Question<'a> {
-    /// The questions that must all be permitted.
-    pub(crate) fn of(asked: &'a Asked) -> Vec<Self> {
-        match asked {
-            Asked::Start(request) => vec![
-                Self::Delegate(request),
-                Self::Hold(request),
-                Self::Start(request),
-            ],
-            Asked::Use(request) => vec![Self::Use(request)],
-            Asked::Human(request) => vec![Self::Human(request)],
-        }
-    }
-}
-
 /// Why a question cannot be put to the policies. The reason is for the trail.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("the question does not follow the schema: {0}")]
 pub(crate) struct Inexpressible(String);
 
@@ -62,7 +34,7 @@ fn inexpressible(error: impl fmt::Display) -> Inexpressible {
 /// The schema and the names in it, read once.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
-    pub(crate) schema: Schema,
+    pub(crate) validator: Validator,
     action: EntityTypeName,
     group: EntityTypeName,
     human: EntityTypeName,
@@ -76,14 +48,22 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads the schema that is compiled in.
-    pub(crate) fn read() -> Result<Self, Inexpressible> {
+    /// The vocabulary of the schema that is compiled in.
+    pub(crate) fn of_schema() -> Result<&'static Self, Inexpressible> {
+        static VOCABULARY: OnceLock<Result<Vocabulary, Inexpressible>> = OnceLock::new();
+        VOCABULARY
+            .get_or_init(Self::read)
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    fn read() -> Result<Self, Inexpressible> {
         let (schema, _warnings) = Schema::from_cedarschema_str(SCHEMA).map_err(inexpressible)?;
         let name = |name: &str| {
             EntityTypeName::from_str(&format!("Portreeve::{name}")).map_err(inexpressible)
         };
         Ok(Self {
-            schema,
+            validator: Validator::new(schema),
             action: name("Action")?,
             group: name("Group")?,
             human: name("Human")?,
@@ -156,10 +136,16 @@ impl Vocabulary {
         } = facts;
         let action = uid(&self.action, action);
         let context = Context::from_pairs(context).map_err(inexpressible)?;
-        let request = Request::new(principal, action, resource, context, Some(&self.schema))
+        let request = Request::new(
+            principal,
+            action,
+            resource,
+            context,
+            Some(self.validator.schema()),
+        )
+        .map_err(inexpressible)?;
+        let entities = Entities::from_entities(entities, Some(self.validator.schema()))
             .map_err(inexpressible)?;
-        let entities =
-            Entities::from_entities(entities, Some(&self.schema)).map_err(inexpressible)?;
         Ok((request, entities))
     }
 }
@@ -426,42 +412,4 @@ fn string(text: &str) -> RestrictedExpression {
 
 fn strings(texts: &[String]) -> RestrictedExpression {
     RestrictedExpression::new_set(texts.iter().map(|text| string(text)))
-}
-
-impl fmt::Display for Question<'_> {
-    /// The question in short, as `Human alice@example.com delegate Host db-1`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pair = |session: &Session| session.pair().to_string();
-        match self {
-            Self::Delegate(StartRequest { session, .. }) => {
-                write!(
-                    f,
-                    "human {} delegate host {}",
-                    session.human.identity.name, session.host.name
-                )
-            }
-            Self::Hold(StartRequest { session, .. }) => {
-                write!(
-                    f,
-                    "agent {} hold host {}",
-                    session.agent.identity, session.host.name
-                )
-            }
-            Self::Start(StartRequest { session, .. }) => {
-                write!(f, "pair {} start host {}", pair(session), session.host.name)
-            }
-            Self::Use(UseRequest { session, act, .. }) => {
-                write!(
-                    f,
-                    "pair {} {} host {}",
-                    pair(session),
-                    act.action(),
-                    session.host.name
-                )
-            }
-            Self::Human(HumanRequest { human, act, .. }) => {
-                write!(f, "human {} {}", human.identity.name, act.action())
-            }
-        }
-    }
 }

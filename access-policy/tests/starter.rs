@@ -1,7 +1,6 @@
 //! The starter policy decides what its examples say.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::panic,
     reason = "a test that cannot go on has failed, in its helpers too"
 )]
