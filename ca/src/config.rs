@@ -16,6 +16,7 @@ use self::understand::understand;
 use crate::sign::Limits;
 
 pub use self::understand::Fault;
+pub(crate) use self::understand::host_of;
 
 /// The most bytes of the file that are read.
 const MAX_FILE: u64 = 1024 * 1024;

@@ -8,7 +8,9 @@
 // The world: time, randomness, settings.
 pub mod clock;
 pub mod config;
+mod disk;
 pub mod entropy;
+pub mod init;
 
 // What the server knows and what it may ask to be signed.
 pub mod sign;

@@ -68,8 +68,8 @@ struct Shared {
     writer: mpsc::Sender<Job>,
     log: watch::Receiver<Frontier>,
     feed: watch::Receiver<u64>,
-    /// Held, not used: it keeps other processes from the database.
-    _lock: File,
+    /// Keeps other processes from the database until it is closed.
+    lock: File,
 }
 
 /// What a commit did.
@@ -158,7 +158,7 @@ impl Store {
                 writer: outbox,
                 log,
                 feed,
-                _lock: opened.lock,
+                lock: opened.lock,
             }),
         })
     }
@@ -171,6 +171,9 @@ impl Store {
             let _ = wait.await;
         }
         self.shared.readers.close().await;
+        if let Err(error) = self.shared.lock.unlock() {
+            tracing::warn!(%error, "the database stays locked until this process ends");
+        }
     }
 
     /// Does all of the changes and logs all of the events, durably, or does nothing.

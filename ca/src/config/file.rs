@@ -1,10 +1,8 @@
 //! The file's fields as they are written, with their defaults. What they mean together is
 //! [`super::understand`]'s.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use portreeve_protocol::age::Recipient;
 use portreeve_protocol::time::Ttl;
@@ -22,10 +20,10 @@ pub(super) struct File {
     pub(super) tls: Option<Tls>,
     #[serde(default = "database")]
     pub(super) database: PathBuf,
-    #[serde(default, deserialize_with = "ttl")]
-    pub(super) token_ttl: Option<Ttl>,
-    #[serde(default, deserialize_with = "ttl")]
-    pub(super) enrolment_ttl: Option<Ttl>,
+    #[serde(default)]
+    pub(super) token_ttl: Lifetime,
+    #[serde(default)]
+    pub(super) enrolment_ttl: Lifetime,
     pub(super) review_recipients: Spanned<Vec<Recipient>>,
     #[serde(default)]
     pub(super) signer: Signer,
@@ -69,30 +67,21 @@ impl Default for Signer {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SignerLimits {
-    #[serde(deserialize_with = "ttl")]
-    pub(super) session: Option<Ttl>,
-    #[serde(deserialize_with = "ttl")]
-    pub(super) control: Option<Ttl>,
-    #[serde(deserialize_with = "ttl")]
-    pub(super) bastion_host: Option<Ttl>,
-    #[serde(deserialize_with = "ttl")]
-    pub(super) token: Option<Ttl>,
+    pub(super) session: Lifetime,
+    pub(super) control: Lifetime,
+    pub(super) bastion_host: Lifetime,
+    pub(super) token: Lifetime,
     pub(super) per_second: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sessions {
-    #[serde(deserialize_with = "ttl")]
-    pub(super) default_ttl: Option<Ttl>,
-    #[serde(deserialize_with = "ttl")]
-    pub(super) max_ttl: Option<Ttl>,
-    #[serde(deserialize_with = "ttl")]
-    pub(super) connect_within: Option<Ttl>,
-    #[serde(deserialize_with = "ttl")]
-    pub(super) idle: Option<Ttl>,
-    #[serde(deserialize_with = "ttl")]
-    pub(super) linger: Option<Ttl>,
+    pub(super) default_ttl: Lifetime,
+    pub(super) max_ttl: Lifetime,
+    pub(super) connect_within: Lifetime,
+    pub(super) idle: Lifetime,
+    pub(super) linger: Lifetime,
     pub(super) bind_source_address: Option<bool>,
 }
 
@@ -129,16 +118,15 @@ fn groups_claim() -> String {
     "groups".into()
 }
 
-/// A lifetime as people write it, `90s`, `15m`, `2h`.
-fn ttl<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ttl>, D::Error> {
-    text(deserializer).map(Some)
-}
+/// A lifetime as people write it, `90s`, `15m`, `2h`, or nothing.
+pub(super) type Lifetime = Option<Spanned<WrittenTtl>>;
 
-fn text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: Display>,
-{
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(serde::de::Error::custom)
+#[derive(Clone, Copy)]
+pub(super) struct WrittenTtl(pub(super) Ttl);
+
+impl<'de> Deserialize<'de> for WrittenTtl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use portreeve_protocol::time::Ttl;
 use toml::Spanned;
 
-use super::file::{File, Issuer, Sessions, Signer};
+use super::file::{File, Issuer, Lifetime, Sessions, Signer};
 use super::{Config, IssuerConfig, IssuerKeys, SessionConfig, SignerConfig, Transport};
 use crate::sign::Limits;
 
@@ -96,27 +96,51 @@ pub(super) fn understand(text: &str, directory: &Path) -> Result<Config, At> {
     }
     let sessions = sessions(&file.sessions);
     let signer = signer(&file.signer, &issuer, directory)?;
-    let token_ttl = file.token_ttl.unwrap_or(MINUTES_15);
-    no_longer(
-        "sessions.default_ttl",
-        sessions.default_ttl,
-        "sessions.max_ttl",
-        sessions.max_ttl,
-    )?;
+    let token_ttl = or(&file.token_ttl, MINUTES_15);
     let limits = &signer.limits;
-    no_longer(
-        "sessions.max_ttl",
-        sessions.max_ttl,
-        "signer.limits.session",
-        limits.session,
-    )?;
-    no_longer(
-        "sessions.connect_within",
-        sessions.connect_within,
-        "signer.limits.control",
-        limits.control,
-    )?;
-    no_longer("token_ttl", token_ttl, "signer.limits.token", limits.token)?;
+    for (lifetime, field, value, limit, limit_value) in [
+        (
+            &file.sessions.default_ttl,
+            "sessions.default_ttl",
+            sessions.default_ttl,
+            "sessions.max_ttl",
+            sessions.max_ttl,
+        ),
+        (
+            &file.sessions.max_ttl,
+            "sessions.max_ttl",
+            sessions.max_ttl,
+            "signer.limits.session",
+            limits.session,
+        ),
+        (
+            &file.sessions.connect_within,
+            "sessions.connect_within",
+            sessions.connect_within,
+            "signer.limits.control",
+            limits.control,
+        ),
+        (
+            &file.token_ttl,
+            "token_ttl",
+            token_ttl,
+            "signer.limits.token",
+            limits.token,
+        ),
+    ] {
+        if value > limit_value {
+            let at = lifetime
+                .as_ref()
+                .map_or(0, |lifetime| lifetime.span().start);
+            let fault = Fault::Longer {
+                field,
+                value,
+                limit,
+                limit_value,
+            };
+            return Err((at, fault));
+        }
+    }
     Ok(Config {
         issuer,
         listen: *file.listen.get_ref(),
@@ -126,7 +150,7 @@ pub(super) fn understand(text: &str, directory: &Path) -> Result<Config, At> {
         issuers: issuers(&file.issuer, directory)?,
         sessions,
         token_ttl,
-        enrolment_ttl: file.enrolment_ttl.unwrap_or(HOUR),
+        enrolment_ttl: or(&file.enrolment_ttl, HOUR),
         review_recipients: file.review_recipients.into_inner(),
     })
 }
@@ -140,7 +164,20 @@ fn parse(text: &str) -> Result<File, At> {
     let deserializer =
         toml::Deserializer::parse(text).map_err(|error| fault(&error, "file".into()))?;
     serde_path_to_error::deserialize(deserializer)
-        .map_err(|error| fault(error.inner(), error.path().to_string()))
+        .map_err(|error| fault(error.inner(), field_name(&error.path().to_string())))
+}
+
+/// The field as people know it: without the step that `Spanned` adds.
+fn field_name(path: &str) -> String {
+    let parts = path.split('.');
+    let own: Vec<_> = parts
+        .filter(|part| !part.starts_with("$__serde_spanned"))
+        .collect();
+    if own.iter().all(|part| part.is_empty()) {
+        "file".into()
+    } else {
+        own.join(".")
+    }
 }
 
 fn transport(file: &File, directory: &Path) -> Result<Transport, At> {
@@ -181,10 +218,10 @@ fn signer(file: &Signer, issuer: &str, directory: &Path) -> Result<SignerConfig,
         limits: Limits {
             issuer: issuer.to_owned(),
             log_origin: origin.unwrap_or_else(|| log_origin(issuer)),
-            session: limits.session.unwrap_or(HOURS_12),
-            control: limits.control.unwrap_or(MINUTES_5),
-            bastion_host: limits.bastion_host.unwrap_or(DAYS_400),
-            token: limits.token.unwrap_or(HOUR),
+            session: or(&limits.session, HOURS_12),
+            control: or(&limits.control, MINUTES_5),
+            bastion_host: or(&limits.bastion_host, DAYS_400),
+            token: or(&limits.token, HOUR),
             per_second: per_second.map_or(5000, |rate| *rate.get_ref()),
         },
     })
@@ -194,6 +231,11 @@ fn signer(file: &Signer, issuer: &str, directory: &Path) -> Result<SignerConfig,
 fn log_origin(issuer: &str) -> String {
     let authority = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
     format!("{}/log", authority.replace('+', "-").trim_end_matches('/'))
+}
+
+/// What is written, or a default.
+fn or(lifetime: &Lifetime, default: Ttl) -> Ttl {
+    lifetime.as_ref().map_or(default, |ttl| ttl.get_ref().0)
 }
 
 const fn seconds(seconds: u32) -> Ttl {
@@ -214,33 +256,13 @@ const DAYS_400: Ttl = seconds(400 * 24 * 3600);
 
 fn sessions(file: &Sessions) -> SessionConfig {
     SessionConfig {
-        default_ttl: file.default_ttl.unwrap_or(MINUTES_15),
-        max_ttl: file.max_ttl.unwrap_or(HOUR),
-        connect_within: file.connect_within.unwrap_or(MINUTE),
-        idle: file.idle.unwrap_or(MINUTES_5),
-        linger: file.linger.unwrap_or(SECONDS_30),
+        default_ttl: or(&file.default_ttl, MINUTES_15),
+        max_ttl: or(&file.max_ttl, HOUR),
+        connect_within: or(&file.connect_within, MINUTE),
+        idle: or(&file.idle, MINUTES_5),
+        linger: or(&file.linger, SECONDS_30),
         bind_source_address: file.bind_source_address.unwrap_or(true),
     }
-}
-
-fn no_longer(
-    field: &'static str,
-    value: Ttl,
-    limit: &'static str,
-    limit_value: Ttl,
-) -> Result<(), At> {
-    if value <= limit_value {
-        return Ok(());
-    }
-    Err((
-        0,
-        Fault::Longer {
-            field,
-            value,
-            limit,
-            limit_value,
-        },
-    ))
 }
 
 fn issuers(files: &[Issuer], directory: &Path) -> Result<Vec<IssuerConfig>, At> {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -15,7 +15,7 @@ use ssh_key::{LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::{KeyFailed, KeyStore, Role};
-use crate::entropy;
+use crate::{disk, entropy};
 
 /// The longest key file that is read; an Ed25519 one has about 400 bytes.
 const MAX_FILE: u64 = 8 * 1024;
@@ -72,10 +72,7 @@ impl KeyFiles {
     /// # Errors
     /// When the directory exists or a file cannot be written.
     pub fn create(directory: &Path) -> Result<(), KeyFileError> {
-        DirBuilder::new()
-            .mode(0o700)
-            .create(directory)
-            .map_err(|error| named(directory, error))?;
+        disk::new_private_directory(directory).map_err(|error| named(directory, error))?;
         for role in Role::ALL {
             let path = directory.join(role.file_name());
             write_new(&path, role).map_err(|fault| named(&path, fault))?;
@@ -180,22 +177,9 @@ fn write_new(path: &Path, role: Role) -> Result<(), Fault> {
         .public_key()
         .to_openssh()
         .map_err(|_| Fault::Format)?;
-    write_file(path, 0o600, text.as_bytes())?;
-    write_file(
-        &path.with_extension("pub"),
-        0o644,
-        format!("{public}\n").as_bytes(),
-    )
-}
-
-fn write_file(path: &Path, mode: u32, content: &[u8]) -> Result<(), Fault> {
-    let mut file: File = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()?;
+    disk::new_private_file(path, text.as_bytes())?;
+    let public = format!("{public}\n");
+    disk::new_public_file(&path.with_extension("pub"), public.as_bytes())?;
     Ok(())
 }
 
@@ -252,10 +236,10 @@ mod tests {
         nix::unistd::mkfifo(&key, nix::sys::stat::Mode::S_IRUSR).unwrap();
         assert!(refused(&directory).contains("not a regular file"));
         std::fs::remove_file(&key).unwrap();
-        write_file(&key, 0o600, b"-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
+        disk::new_private_file(&key, b"-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
         assert!(refused(&directory).contains("not an unencrypted"));
         std::fs::remove_file(&key).unwrap();
-        write_file(&key, 0o600, &[b'x'; 9000]).unwrap();
+        disk::new_private_file(&key, &[b'x'; 9000]).unwrap();
         assert!(refused(&directory).contains("not a regular file"));
     }
 }
