@@ -1,0 +1,144 @@
+//! What administrators do, and what authors of bundles and policies do offline.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use portreeve_protocol::name::{BastionName, BundleName, HostName, HumanName};
+use portreeve_protocol::pair::Agent;
+use portreeve_protocol::time::Timestamp;
+
+/// `bundle …`.
+#[derive(Debug, Subcommand)]
+pub enum Bundle {
+    /// Say what is wrong or unwise with a bundle, and run its own tests
+    Check {
+        /// The bundle files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Count warnings as errors
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Print the sudo rules that a host would be given
+    Render {
+        /// The bundle file
+        file: PathBuf,
+        /// The host's sudo as `sudo --version` names it, for example `sudo 1.9.13`
+        #[arg(long, value_name = "NAME VERSION", default_value = "sudo 1.9.13")]
+        sudo: String,
+    },
+    /// Say whether a command would be allowed, and by which rule
+    Can {
+        /// The bundle file
+        file: PathBuf,
+        /// As which user
+        #[arg(long, value_name = "NAME", default_value = "root")]
+        run_as: String,
+        /// The command with its absolute path, and its arguments
+        #[arg(last = true, required = true)]
+        argv: Vec<String>,
+    },
+    /// Run the tests that a bundle carries
+    Test {
+        /// The bundle files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Publish a bundle at the CA
+    Publish {
+        /// The bundle file
+        file: PathBuf,
+    },
+    /// List the published bundles
+    List,
+    /// Print a published bundle
+    Show {
+        /// Its name
+        name: BundleName,
+    },
+}
+
+/// `policy …`.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Check a policy against the schema and run the examples beside it
+    Check {
+        /// The policy files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Publish a policy at the CA: it decides from the next request on
+    Publish {
+        /// The policy file
+        file: PathBuf,
+    },
+    /// Print the policy in force
+    Show,
+}
+
+/// `agent …`.
+#[derive(Debug, Subcommand)]
+pub enum Agents {
+    /// Register an agent
+    Add {
+        /// The agent, as team/name
+        #[arg(value_name = "TEAM/NAME")]
+        name: Agent,
+        /// Its public key, or a `.pub` file with it
+        #[arg(long, value_name = "KEY|FILE")]
+        key: String,
+        /// Who answers for it
+        #[arg(long, value_name = "PERSON")]
+        owner: HumanName,
+        /// When its owner must look at it again, as 2026-12-31T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        review_by: Option<Timestamp>,
+    },
+    /// List the agents
+    List,
+    /// Disable an agent: its sessions end, and it gets no other
+    Disable {
+        /// The agent, as team/name
+        #[arg(value_name = "TEAM/NAME")]
+        name: Agent,
+    },
+}
+
+/// `host …`.
+#[derive(Debug, Subcommand)]
+pub enum Hosts {
+    /// Register a host and print its ticket, for `portreeve-host enroll`
+    Add {
+        /// Its name
+        host: HostName,
+        /// Its address as bastions reach it, with the port
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        address: String,
+        /// A label that policies can ask for
+        #[arg(long = "label", value_name = "LABEL")]
+        labels: Vec<String>,
+    },
+    /// List the hosts
+    List,
+    /// Read a host's proof from standard input and enrol it
+    Confirm,
+}
+
+/// `bastion …`.
+#[derive(Debug, Subcommand)]
+pub enum Bastions {
+    /// Register a bastion and print its one-time token, for `portreeve-bastion enroll`
+    Add {
+        /// Its name
+        bastion: BastionName,
+        /// Its address as agents reach it, with the port
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        address: String,
+        /// The addresses from which it reaches hosts
+        #[arg(long = "egress", value_name = "ADDRESS", required = true)]
+        egress: Vec<IpAddr>,
+    },
+    /// List the bastions
+    List,
+}

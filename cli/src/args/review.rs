@@ -1,0 +1,124 @@
+//! Looking at what happened.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use portreeve_protocol::id::SessionId;
+
+use crate::variables;
+
+/// Which recording, and how to open it.
+#[derive(Debug, Clone, Args)]
+pub struct Recording {
+    /// The recording's file, or the session's id
+    #[arg(value_name = "FILE|SESSION")]
+    pub recording: String,
+    /// The age identity file that opens recordings
+    #[arg(long, value_name = "FILE", env = variables::REVIEW_KEY, hide_env_values = true)]
+    pub identity: Option<PathBuf>,
+    /// The folder in which recordings are looked for by session
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = variables::RECORDINGS,
+        hide_env_values = true,
+        default_value = "/var/lib/portreeve-bastion/recordings"
+    )]
+    pub recordings: PathBuf,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Which recording.
+    #[command(flatten)]
+    pub source: Recording,
+    /// How many times faster than it happened
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = positive)]
+    pub speed: f64,
+    /// Cut pauses to this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = positive)]
+    pub max_pause: f64,
+    /// Print everything at once
+    #[arg(long)]
+    pub no_wait: bool,
+    /// List the commands with their times and exit codes instead of replaying
+    #[arg(long)]
+    pub commands: bool,
+    /// Only this channel
+    #[arg(long, value_name = "NUMBER")]
+    pub channel: Option<u32>,
+    /// DANGEROUS: let the recorded bytes drive this terminal exactly as they came
+    #[arg(long = "dangerously-raw", conflicts_with = "commands")]
+    pub raw: bool,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err("a number above zero is wanted".into()),
+    }
+}
+
+/// `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Which recording.
+    #[command(flatten)]
+    pub source: Recording,
+    /// Into which format
+    #[arg(long)]
+    pub format: Format,
+    /// Only this channel; asciicast holds one terminal, by default the first
+    #[arg(long, value_name = "NUMBER")]
+    pub channel: Option<u32>,
+    /// Where to write; by default standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What a recording can be converted into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// asciicast v2: output of one terminal, for asciinema's player
+    AsciicastV2,
+    /// asciicast v3
+    AsciicastV3,
+    /// What was seen, as plain text
+    Transcript,
+    /// Every event as one line of JSON
+    Jsonl,
+}
+
+/// `trail`.
+#[derive(Debug, Args)]
+pub struct Trail {
+    /// The session
+    pub session: SessionId,
+    /// Save the trail with its proofs, for `verify`
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The audit log's verifier key, or a file with it; without it the CA's word is taken
+    #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
+    pub log_key: Option<String>,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Recordings (tar) and trails (JSON)
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The audit log's verifier key, or a file with it
+    #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
+    pub log_key: Option<String>,
+    /// The bastion's public key, or a file with it, that recordings must be signed by
+    #[arg(long, value_name = "KEY|FILE")]
+    pub bastion_key: Option<String>,
+    /// The host's identity key, or a file with it, that attestations and receipts must be signed by
+    #[arg(long, value_name = "KEY|FILE")]
+    pub host_key: Option<String>,
+    /// The age identity file that opens recordings, to read their segments too
+    #[arg(long, value_name = "FILE", env = variables::REVIEW_KEY, hide_env_values = true)]
+    pub identity: Option<PathBuf>,
+}

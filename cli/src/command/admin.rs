@@ -1,0 +1,5 @@
+//! What administrators register: agents, hosts, bastions.
+
+pub mod agent;
+pub mod bastion;
+pub mod host;

@@ -1,0 +1,250 @@
+//! `session …`: ask for one, list, show, kill, end.
+
+use std::time::Duration;
+
+use portreeve_protocol::admin::Listing;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::session::{SessionState, SessionSummary};
+use portreeve_protocol::task::Purpose;
+
+use crate::args::access::Session;
+use crate::ca::client::Ca;
+use crate::ca::exchange;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::identity::caller::Caller;
+use crate::output::{self, Printer};
+use crate::review::words::{self, moment};
+use crate::session::place::{KeyKept, Place};
+use crate::session::request::Granted;
+use crate::session::{open, request};
+use crate::settings::{Settings, TaskSettings};
+
+/// How long `end` waits for the host's receipt.
+const END_WAITS: Duration = Duration::from_secs(15);
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Does what was asked.
+///
+/// # Errors
+/// When the CA refuses.
+pub async fn run(
+    act: Session,
+    settings: &Settings,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    match act {
+        Session::Start {
+            host,
+            task,
+            key_on_disk,
+        } => {
+            let task = TaskSettings::settle(&task)?;
+            let ca = Ca::new(settings)?;
+            let caller = exchange::pair(&ca, settings).await?;
+            let kept = if key_on_disk {
+                KeyKept::OnDisk
+            } else {
+                KeyKept::InMemory
+            };
+            let runtime = &settings.places().runtime;
+            let (place, granted) = open::kept(&ca, &caller, &host, &task, runtime, kept).await?;
+            started(&place, &granted, printer)?;
+            Ok(Exit::Done)
+        }
+        Session::List { open, host } => {
+            let ca = Ca::new(settings)?;
+            let caller = exchange::caller(&ca, settings).await?;
+            let mut listing: Listing<SessionSummary> = ca.get(&caller, "/v1/sessions").await?;
+            listing.items.retain(|session| {
+                (!open || !is_over(session.state))
+                    && host.as_ref().is_none_or(|host| session.host == *host)
+            });
+            printer.data(&listing, || table(&listing.items))?;
+            Ok(Exit::Done)
+        }
+        Session::Show { session } => {
+            let ca = Ca::new(settings)?;
+            let caller = exchange::caller(&ca, settings).await?;
+            let summary = request::show(&ca, &caller, session).await?;
+            printer.data(&summary, || fields(&summary))?;
+            Ok(Exit::Done)
+        }
+        Session::Kill { session, reason } => {
+            let ca = Ca::new(settings)?;
+            let caller = exchange::caller(&ca, settings).await?;
+            let summary = request::kill(&ca, &caller, session, reason).await?;
+            forget(settings, session);
+            printer.data(&summary, || fields(&summary))?;
+            Ok(Exit::Done)
+        }
+        Session::End { session } => end(session, settings, printer).await,
+    }
+}
+
+fn started(place: &Place, granted: &Granted, printer: &mut Printer) -> Result<(), Failure> {
+    let answer = granted.answer();
+    printer.data(answer, || {
+        output::fields([
+            ("session", answer.session.to_string()),
+            ("host", answer.host.to_string()),
+            ("account", answer.account.to_string()),
+            ("bundle", answer.bundle.name.to_string()),
+            (
+                "task",
+                format!("{} {}", answer.task.ticket, answer.task.purpose),
+            ),
+            ("connect by", moment(answer.connect_by)),
+            ("until", moment(answer.expires_at)),
+            ("files", place.folder().display().to_string()),
+        ])
+    })?;
+    printer.say(&format!(
+        "use it with `portreeve exec --session {} -- COMMAND` or `ssh -F {} {}`",
+        answer.session,
+        place.ssh_config().display(),
+        answer.host
+    ));
+    Ok(())
+}
+
+async fn end(
+    session: SessionId,
+    settings: &Settings,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let ca = Ca::new(settings)?;
+    let caller = exchange::caller(&ca, settings).await?;
+    let summary = close(&ca, &caller, session).await?;
+    forget(settings, session);
+    printer.data(&summary, || fields(&summary))?;
+    if summary.state == SessionState::NotConfirmed {
+        printer.say("the session is over; its host has not confirmed yet that the account is gone");
+    }
+    Ok(Exit::Done)
+}
+
+/// Ends a session and waits until its host says that the account is gone, for a while.
+async fn close(ca: &Ca, caller: &Caller, session: SessionId) -> Result<SessionSummary, Failure> {
+    let mut summary = request::kill(ca, caller, session, done()?).await?;
+    let waited = async {
+        while summary.state != SessionState::Ended && summary.state != SessionState::Unused {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            summary = request::show(ca, caller, session).await?;
+        }
+        Ok::<(), Failure>(())
+    };
+    match tokio::time::timeout(END_WAITS, waited).await {
+        Ok(result) => result?,
+        Err(_) => {
+            return Err(Failure::new(
+                Exit::Unavailable,
+                format!("the session is killed, and its host has not confirmed within {END_WAITS:?} that the account is gone"),
+            )
+            .next(format!("look again with `portreeve session show {session}`")));
+        }
+    }
+    Ok(summary)
+}
+
+/// The reason that stands in the trail when an agent ends its own session.
+pub(crate) fn done() -> Result<Purpose, Failure> {
+    Purpose::new("the agent is done")
+        .map_err(|error| Failure::failed("the end cannot be told").because(&error))
+}
+
+fn forget(settings: &Settings, session: SessionId) {
+    Place::of(&settings.places().runtime, session).remove();
+}
+
+const fn is_over(state: SessionState) -> bool {
+    match state {
+        SessionState::Issued | SessionState::Claimed | SessionState::Open => false,
+        SessionState::NotConfirmed | SessionState::Ended | SessionState::Unused => true,
+    }
+}
+
+fn table(sessions: &[SessionSummary]) -> String {
+    output::table(
+        [
+            "session", "state", "human", "agent", "host", "bundle", "ticket", "until",
+        ],
+        sessions.iter().map(|session| {
+            [
+                session.session.to_string(),
+                words::state(session.state).to_owned(),
+                session.pair.human.name.to_string(),
+                session.pair.agent.to_string(),
+                session.host.to_string(),
+                session.bundle.name.to_string(),
+                session.task.ticket.to_string(),
+                moment(session.expires_at),
+            ]
+        }),
+    )
+}
+
+fn fields(session: &SessionSummary) -> String {
+    let mut rows = vec![
+        ("session", session.session.to_string()),
+        ("state", words::state(session.state).to_owned()),
+        ("human", session.pair.human.name.to_string()),
+        ("agent", session.pair.agent.to_string()),
+        ("host", session.host.to_string()),
+        ("account", session.account.to_string()),
+        (
+            "bundle",
+            format!("{} {}", session.bundle.name, session.bundle.digest),
+        ),
+        ("ticket", session.task.ticket.to_string()),
+        ("purpose", session.task.purpose.to_string()),
+        ("task", session.task.id.to_string()),
+        ("granted", moment(session.created_at)),
+        ("until", moment(session.expires_at)),
+    ];
+    if let Some(bastion) = &session.bastion {
+        rows.push(("bastion", bastion.to_string()));
+    }
+    if let Some(at) = session.ended_at {
+        rows.push(("ended", moment(at)));
+    }
+    if let Some(cause) = session.cause {
+        rows.push(("because", words::why(cause).to_owned()));
+    }
+    if let Some(by) = &session.killed_by {
+        rows.push(("killed by", by.to_string()));
+    }
+    output::fields(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purpose_cannot_break_the_listing() {
+        let summary: SessionSummary = serde_json::from_value(serde_json::json!({
+            "session": "01890a5d-ac96-774b-8123-456789abcdef",
+            "pair": {
+                "human": {"issuer": "https://idp.example.com", "subject": "a", "name": "alice@example.com"},
+                "agent": "soc/forensics",
+            },
+            "task": {"id": "01890a5d-ac96-774b-bcce-b302099a8057", "ticket": "INC-1", "purpose": "look \u{e0041}\u{ad}here"},
+            "host": "prod-1", "account": "pr-8123456789abcdef",
+            "bundle": {"name": "look", "digest": portreeve_protocol::digest::Digest::of(b"")},
+            "state": "open", "bastion": "b1", "created_at": "2026-01-01T00:00:00Z",
+            "expires_at": "2026-01-01T00:15:00Z", "ended_at": null, "cause": null, "killed_by": null,
+        }))
+        .unwrap();
+        let text = fields(&summary);
+        assert!(
+            text.contains("purpose  look \\u{e0041}\\xadhere\n"),
+            "{text}"
+        );
+        let text = table(&[summary]);
+        assert!(
+            text.contains("open   alice@example.com  soc/forensics  prod-1"),
+            "{text}"
+        );
+    }
+}

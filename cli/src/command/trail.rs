@@ -1,0 +1,80 @@
+//! `trail`: what happened in and around a session, with the proof that the log has it.
+
+use portreeve_protocol::checkpoint::Trail as Proofs;
+use portreeve_protocol::event::Event;
+
+use crate::args::review::Trail;
+use crate::ca::client::Ca;
+use crate::ca::exchange;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::files;
+use crate::keys::log_key;
+use crate::output::{self, Printer};
+use crate::review::evidence::{self, Keys};
+use crate::review::words;
+use crate::safe;
+use crate::settings::Settings;
+
+/// Shows a trail, or saves it.
+///
+/// # Errors
+/// When the CA refuses, or the trail does not verify.
+pub async fn run(
+    args: &Trail,
+    settings: &Settings,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let log = args.log_key.as_deref().map(log_key).transpose()?;
+    let ca = Ca::new(settings)?;
+    let caller = exchange::caller(&ca, settings).await?;
+    let trail: Proofs = ca
+        .get(&caller, &format!("/v1/sessions/{}/trail", args.session))
+        .await?;
+    if let Some(path) = &args.output {
+        let text = serde_json::to_string_pretty(&trail)
+            .map_err(|error| Failure::failed("the trail cannot be written").because(&error))?;
+        files::write_private(path, text.as_bytes())?;
+        printer.say(&format!("saved with its proofs in {}", path.display()));
+    } else {
+        printer.data(&trail, || table(&trail))?;
+    }
+    let keys = Keys {
+        log,
+        ..Keys::default()
+    };
+    let findings = evidence::verified_trail(&trail, &keys);
+    for fault in &findings.faults {
+        printer.say(&format!("FAULT: {}", safe::line(fault)));
+    }
+    if findings.holds() {
+        Ok(Exit::Done)
+    } else {
+        Err(
+            Failure::new(Exit::VerificationFailed, "the trail does not verify")
+                .next("keep it: save it with --output, and tell whoever answers for the audit log"),
+        )
+    }
+}
+
+fn table(trail: &Proofs) -> String {
+    output::table(
+        ["time", "from", "who", "what"],
+        trail.events.iter().map(
+            |logged| match serde_json::from_str::<Event>(&logged.event) {
+                Ok(event) => [
+                    event.at.to_string(),
+                    words::source(&event),
+                    words::who(&event.body),
+                    words::what(&event.body),
+                ],
+                Err(_) => [
+                    "?".into(),
+                    "?".into(),
+                    "?".into(),
+                    format!("event {} is not understood by this version", logged.index),
+                ],
+            },
+        ),
+    )
+}

@@ -1,0 +1,72 @@
+//! Keys as they are given on the command line: the key itself, or a file with it.
+
+use std::path::Path;
+
+use portreeve_protocol::checkpoint::VerifierKey;
+use portreeve_protocol::key::{MAX_BLOB, PublicKey};
+
+use crate::failure::Failure;
+use crate::{files, safe};
+
+/// The longest file with a log's key.
+const MAX_KEY: usize = 4 * 1024;
+
+/// A log's key, or a file with it.
+///
+/// # Errors
+/// When it is neither.
+pub fn log_key(text: &str) -> Result<VerifierKey, Failure> {
+    let content = if text.contains('+') && !Path::new(text).exists() {
+        text.to_owned()
+    } else {
+        files::read_text(text.as_ref(), MAX_KEY)?
+    };
+    content.trim().parse().map_err(|error| {
+        Failure::usage(format!("`{text}` is no key of an audit log")).because(&error)
+    })
+}
+
+/// A public key in OpenSSH's form, or a file with it.
+///
+/// # Errors
+/// When it is neither.
+pub fn public_key(text: &str) -> Result<PublicKey, Failure> {
+    let parsed = match text.parse() {
+        Ok(key) => return Ok(key),
+        Err(error) if text.contains(' ') => Err(error),
+        Err(_) => files::read_text(Path::new(text), MAX_BLOB)?.parse(),
+    };
+    parsed.map_err(|error| {
+        Failure::usage(format!("`{}` is no public key", safe::shortened(text, 60))).because(&error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_given_as_text_or_as_a_file() {
+        let text = crate::session::request::tests::public(1).to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pub");
+        std::fs::write(&path, format!("{text} comment\n")).unwrap();
+        assert_eq!(
+            public_key(&text).unwrap(),
+            public_key(path.to_str().unwrap()).unwrap()
+        );
+        assert!(
+            public_key("/nonexistent")
+                .unwrap_err()
+                .to_string()
+                .contains("/nonexistent")
+        );
+        assert!(
+            public_key("ssh-ed25519 AAAA")
+                .unwrap_err()
+                .to_string()
+                .contains("is no public key")
+        );
+        assert!(log_key("a+b+c").is_err());
+    }
+}

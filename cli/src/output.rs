@@ -1,0 +1,146 @@
+//! What the program says: data to standard output, talk to standard error.
+//!
+//! Commands take a [`Printer`] and never print by themselves. Nothing depends on colour. Foreign
+//! text goes through [`crate::safe`] before it comes here; JSON is made safe here.
+
+use std::io::{self, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::safe;
+
+/// Where output goes, and in which form.
+pub struct Printer {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    json: bool,
+}
+
+impl std::fmt::Debug for Printer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Printer").field("json", &self.json).finish()
+    }
+}
+
+impl Printer {
+    /// A printer for the program's own streams.
+    #[must_use]
+    pub fn standard(json: bool) -> Self {
+        Self::new(Box::new(io::stdout()), Box::new(io::stderr()), json)
+    }
+
+    /// A printer for any two streams.
+    #[must_use]
+    pub fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, json: bool) -> Self {
+        Self { out, err, json }
+    }
+
+    /// Whether data is to be JSON.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Data: `value` as JSON if that was asked for, else the text that `words` makes.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn data<T: Serialize>(
+        &mut self,
+        value: &T,
+        words: impl FnOnce() -> String,
+    ) -> io::Result<()> {
+        if self.json {
+            let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+            self.text(&safe::json(&text))
+        } else {
+            self.text(&words())
+        }
+    }
+
+    /// Data that is text whatever form was asked for; ends in a line feed.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            self.out.write_all(b"\n")?;
+        }
+        self.out.flush()
+    }
+
+    /// Data as bytes, exactly as they are.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.out.flush()
+    }
+
+    /// Talk: a line for the person at the terminal. Lost if nobody listens.
+    pub fn say(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{text}");
+    }
+}
+
+/// Rows under headings, without lines and without colour.
+#[must_use]
+pub fn table<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(headings);
+    for row in rows {
+        table.add_row(row.map(|cell| safe::line(&cell)));
+    }
+    table
+        .to_string()
+        .lines()
+        .map(|line| {
+            line.trim_end()
+                .strip_prefix(' ')
+                .unwrap_or(line.trim_end())
+                .to_owned()
+                + "\n"
+        })
+        .collect()
+}
+
+/// Labelled values, one a line.
+#[must_use]
+pub fn fields<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let rows: Vec<_> = rows.into_iter().collect();
+    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    rows.iter()
+        .map(|(label, value)| format!("{label:width$}  {}\n", safe::line(value)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_plain_text_and_safe() {
+        let text = table(
+            ["host", "labels"],
+            [["prod-1".to_owned(), "a\x1b[31m\nb".to_owned()]],
+        );
+        assert_eq!(text, "host    labels\nprod-1  a\\x1b[31m\\nb\n");
+    }
+
+    #[test]
+    fn labelled_values_line_up() {
+        assert_eq!(
+            fields([("host", "h".into()), ("account", "a\nb".into())]),
+            "host     h\naccount  a\\nb\n"
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! Looking at what happened: recordings and trails, shown safely and verified offline.
+
+pub mod evidence;
+pub mod host_chain;
+pub mod player;
+pub mod recordings;
+pub mod terminal;
+pub mod words;

@@ -1,0 +1,355 @@
+//! Audit events in words. Everything foreign is made safe by whoever prints.
+
+use portreeve_protocol::attest::{EndCause, HostEvent, HostFact, Receipt};
+use portreeve_protocol::event::{
+    AccessFact, AdminFact, Body, ChannelRequest, DecisionNote, Event, Machine, MachineFact,
+};
+use portreeve_protocol::session::SessionState;
+use portreeve_protocol::signed::{Signed, Statement};
+use portreeve_protocol::time::Timestamp;
+
+use crate::ssh::quote;
+
+/// Who did it: both identities of an access, always.
+#[must_use]
+pub fn who(body: &Body) -> String {
+    match body {
+        Body::Access { pair, .. } => format!("{} via {}", pair.human.name, pair.agent),
+        Body::Administration { by, .. } => by.name.to_string(),
+        Body::Refused { claimed, .. } => format!("unproved: {claimed}"),
+        Body::Machine { .. } => "-".into(),
+    }
+}
+
+/// Which program says so.
+#[must_use]
+pub fn source(event: &Event) -> String {
+    match &event.source {
+        Machine::Ca => "ca".into(),
+        Machine::Bastion(name) => format!("bastion {name}"),
+        Machine::Host(name) => format!("host {name}"),
+    }
+}
+
+/// What happened.
+#[must_use]
+pub fn what(body: &Body) -> String {
+    match body {
+        Body::Access { fact, .. } => access(fact),
+        Body::Administration {
+            fact:
+                AdminFact::Act {
+                    action,
+                    target,
+                    decision,
+                    outcome,
+                },
+            ..
+        } => format!("{action} {target}: {}; {outcome}", decided(decision)),
+        Body::Refused { code, detail, .. } => format!("refused ({}): {detail}", code.as_str()),
+        Body::Machine { fact } => machine(fact),
+    }
+}
+
+fn access(fact: &AccessFact) -> String {
+    match fact {
+        AccessFact::TokenIssued {
+            signed_in_at,
+            amr,
+            expires_at,
+            ..
+        } => format!(
+            "got a delegated token until {}; the human signed in at {}{}",
+            moment(*expires_at),
+            moment(*signed_in_at),
+            if amr.is_empty() {
+                String::new()
+            } else {
+                format!(" by {}", amr.join(", "))
+            },
+        ),
+        AccessFact::SessionDecided { host, decision } => {
+            format!("asked for a session on {host}: {}", decided(decision))
+        }
+        AccessFact::SessionIntended {
+            host,
+            account,
+            bundle,
+            expires_at,
+        } => format!(
+            "session intended: {account} on {host} with bundle {} until {}",
+            bundle.name,
+            moment(*expires_at)
+        ),
+        AccessFact::SessionIssued { access_serial, .. } => {
+            format!("certificates and order signed; access certificate {access_serial}")
+        }
+        AccessFact::SessionRefused { code, detail } => {
+            format!("session refused ({}): {detail}", code.as_str())
+        }
+        AccessFact::SessionClaimed {
+            bastion,
+            agent_address,
+        } => format!("{bastion} took the session; the agent connected from {agent_address}"),
+        AccessFact::ConnectionRefused { code, detail } => {
+            format!("connection refused ({}): {detail}", code.as_str())
+        }
+        AccessFact::HostReady { attestation } => said(attestation, |attestation| {
+            format!(
+                "{} attests: {} is ready, uid {}, bundle {}, {}",
+                attestation.host,
+                attestation.account,
+                attestation.uid,
+                attestation.bundle.name,
+                attestation.sudo
+            )
+        }),
+        AccessFact::HostRefused { detail } => format!("the host refused the order: {detail}"),
+        AccessFact::ChannelDecided {
+            channel,
+            decision,
+            request,
+        } => format!(
+            "channel {channel}: {}: {}",
+            asked(request),
+            decided(decision)
+        ),
+        AccessFact::ChannelClosed {
+            channel,
+            exit_status,
+            exit_signal,
+            bytes_in,
+            bytes_out,
+        } => {
+            let end = match (exit_status, exit_signal) {
+                (Some(status), _) => format!("exit status {status}"),
+                (None, Some(signal)) => format!("ended by signal {signal}"),
+                (None, None) => "no exit status".into(),
+            };
+            format!("channel {channel} closed: {end}, {bytes_in} bytes in, {bytes_out} out")
+        }
+        AccessFact::Host { event } => said(event, host_event),
+        AccessFact::SessionKilled { by, reason } => match by {
+            Some(by) => format!("killed by {}: {reason}", by.name),
+            None => format!("ended by the pair itself: {reason}"),
+        },
+        AccessFact::SessionEnding { cause } => format!("ending: {}", why(*cause)),
+        AccessFact::HostGone { receipt } => said(receipt, gone),
+        AccessFact::RecordingSealed {
+            file,
+            bytes,
+            manifest,
+        } => {
+            format!("recording sealed: {file}, {bytes} bytes, manifest {manifest}")
+        }
+        AccessFact::SessionClosed { cause, confirmed } => format!(
+            "closed: {}; {}",
+            why(*cause),
+            if *confirmed {
+                "the host confirmed that the account is gone"
+            } else {
+                "the host has NOT confirmed that the account is gone"
+            }
+        ),
+    }
+}
+
+fn gone(receipt: &Receipt) -> String {
+    let killed = receipt
+        .killed
+        .len()
+        .saturating_add(usize::try_from(receipt.killed_more).unwrap_or(usize::MAX));
+    let left = if receipt.left.is_empty() {
+        String::new()
+    } else {
+        format!("; LEFT BEHIND: {}", receipt.left.join(", "))
+    };
+    format!(
+        "{} receipts: {} is gone at {} ({}); {killed} processes killed, {} sudo commands ran{left}",
+        receipt.host,
+        receipt.account,
+        moment(receipt.gone_at),
+        why(receipt.cause),
+        receipt.sudo_commands
+    )
+}
+
+fn host_event(event: &HostEvent) -> String {
+    match &event.fact {
+        HostFact::Sudo {
+            allowed,
+            command,
+            argv,
+            run_as,
+            reason,
+            ..
+        } => {
+            let line = if argv.is_empty() {
+                command.clone()
+            } else {
+                quote::command_line(argv)
+            };
+            match (allowed, reason) {
+                (true, _) => format!("sudo ran as {run_as}: {line}"),
+                (false, Some(reason)) => format!("sudo REFUSED as {run_as}: {line} ({reason})"),
+                (false, None) => format!("sudo REFUSED as {run_as}: {line}"),
+            }
+        }
+        HostFact::Login { pid } => format!("login on the host, process {pid}"),
+    }
+}
+
+/// What a host's statement says, or that it cannot be read. The signature is checked elsewhere.
+fn said<T: Statement>(signed: &Signed<T>, words: impl FnOnce(&T) -> String) -> String {
+    match serde_json::from_str(signed.unverified_payload()) {
+        Ok(statement) => words(&statement),
+        Err(_) => "the host's statement is not understood by this version".into(),
+    }
+}
+
+fn asked(request: &ChannelRequest) -> String {
+    let terminal = |pty: &bool| if *pty { " with a terminal" } else { "" };
+    match request {
+        ChannelRequest::Shell { pty } => format!("shell{}", terminal(pty)),
+        ChannelRequest::Exec { command, pty } => format!("`{command}`{}", terminal(pty)),
+        ChannelRequest::Sftp => "file transfer".into(),
+        ChannelRequest::Subsystem { name } => format!("subsystem {name}"),
+        ChannelRequest::Forward { what } => format!("forwarding {what}"),
+    }
+}
+
+fn decided(decision: &DecisionNote) -> String {
+    let verdict = if decision.permitted {
+        "permitted"
+    } else {
+        "REFUSED"
+    };
+    if decision.determining.is_empty() {
+        // Default deny: nothing spoke for it.
+        format!("{verdict} by no policy")
+    } else {
+        format!("{verdict} by {}", decision.determining.join(", "))
+    }
+}
+
+fn machine(fact: &MachineFact) -> String {
+    match fact {
+        MachineFact::Started { version } => format!("started, version {version}"),
+        MachineFact::Stopped => "stopped".into(),
+        MachineFact::HostEnrolled { host } => format!("host {host} enrolled"),
+        MachineFact::BastionEnrolled { bastion } => format!("bastion {bastion} enrolled"),
+        MachineFact::Alarm { detail } => format!("ALARM: {detail}"),
+    }
+}
+
+/// Why a session ended.
+#[must_use]
+pub const fn why(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::Asked => "the agent or its human said that it is done",
+        EndCause::Left => "nobody was connected any more",
+        EndCause::Expired => "its time was over",
+        EndCause::Idle => "nothing passed for too long",
+        EndCause::Killed => "it was killed",
+        EndCause::LinkLost => "the connection to the host broke",
+        EndCause::FeedStale => "the bastion lost the CA",
+        EndCause::RecordingFailed => "it could not be recorded",
+        EndCause::HostFailed => "the host did not do or prove what was ordered",
+        EndCause::Restarted => "the host's daemon started and found it",
+        EndCause::Shutdown => "the bastion was stopped",
+    }
+}
+
+/// How far a session has come.
+#[must_use]
+pub const fn state(state: SessionState) -> &'static str {
+    match state {
+        SessionState::Issued => "issued",
+        SessionState::Claimed => "claimed",
+        SessionState::Open => "open",
+        SessionState::NotConfirmed => "not confirmed",
+        SessionState::Ended => "ended",
+        SessionState::Unused => "unused",
+    }
+}
+
+/// A moment to the second.
+#[must_use]
+pub fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portreeve_protocol::name::HostName;
+    use serde_json::json;
+
+    fn event(fact: &serde_json::Value) -> Event {
+        serde_json::from_value(json!({
+            "id": "01890a5d-ac96-774b-bcce-b302099a8057", "at": "2026-01-01T00:00:01.5Z", "source": "ca",
+            "body": {
+                "kind": "access",
+                "pair": {
+                    "human": {"issuer": "https://idp.example.com", "subject": "a", "name": "alice@example.com"},
+                    "agent": "soc/forensics",
+                },
+                "fact": fact,
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn both_identities_stand_in_every_line() {
+        let event = event(&json!({"fact": "session_ending", "cause": "killed"}));
+        assert_eq!(who(&event.body), "alice@example.com via soc/forensics");
+        assert_eq!(what(&event.body), "ending: it was killed");
+        assert_eq!(moment(event.at), "2026-01-01T00:00:01Z");
+    }
+
+    #[test]
+    fn a_refusal_by_nobody_is_default_deny() {
+        let note = |permitted: bool, by: &[&str]| {
+            event(&json!({
+                "fact": "session_decided", "host": "prod-1",
+                "decision": {
+                    "id": "01890a5d-ac96-774b-bcce-b302099a8057", "permitted": permitted,
+                    "policy": portreeve_protocol::digest::Digest::of(b""), "determining": by, "record": {},
+                },
+            }))
+        };
+        assert_eq!(
+            what(&note(false, &[]).body),
+            "asked for a session on prod-1: REFUSED by no policy"
+        );
+        assert_eq!(
+            what(&note(true, &["soc", "look"]).body),
+            "asked for a session on prod-1: permitted by soc, look"
+        );
+    }
+
+    #[test]
+    fn what_sudo_was_asked_for_is_told_as_a_command_line() {
+        let host: HostName = "prod-1".parse().unwrap();
+        let statement = json!({
+            "host": host, "session": "01890a5d-ac96-774b-8123-456789abcdef", "account": "pr-0123456789abcdef",
+            "seq": 0, "previous": portreeve_protocol::digest::Digest::of(b""), "at": "2026-01-01T00:00:01Z",
+            "fact": {
+                "fact": "sudo", "allowed": false, "command": "/usr/bin/cat",
+                "argv": ["/usr/bin/cat", "/etc/shadow", "a b"], "run_as": "root", "cwd": "/",
+                "reason": "command not allowed",
+            },
+        });
+        let signed = Signed::<HostEvent>::assemble(statement.to_string(), String::new());
+        let event = event(&json!({"fact": "host", "event": signed}));
+        assert_eq!(
+            what(&event.body),
+            "sudo REFUSED as root: /usr/bin/cat /etc/shadow 'a b' (command not allowed)"
+        );
+    }
+}
