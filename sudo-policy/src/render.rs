@@ -117,10 +117,12 @@ fn settings(target: &Target<'_>) -> String {
         // - `!authenticate`: a refused command is refused at once; nobody is asked for a password.
         // - `!pam_session`: a PAM session could move the command out of the session's cgroup.
         // - `!fqdn`: no name server is asked before a command runs.
+        // - `!env_keep`, `runas_default`: what the host's own settings say does not apply here.
         Dialect::Sudo(_) => {
             let mut lines = format!(
                 "Defaults:{account} !authenticate, !lecture, !requiretty, !fqdn, !pam_session, \
-                 env_reset, !setenv, use_pty, noexec, timestamp_timeout=0, secure_path=\"{path}\"\n"
+                 env_reset, !env_keep, !setenv, use_pty, noexec, runas_default=root, \
+                 timestamp_timeout=0, secure_path=\"{path}\"\n"
             );
             if let Some(LogFile(file)) = target.log {
                 lines.push_str(&format!(
@@ -133,7 +135,7 @@ fn settings(target: &Target<'_>) -> String {
         // environment, and knows neither of the other settings.
         Dialect::SudoRs(_) => {
             format!(
-                "Defaults:{account} use_pty, noexec, !setenv, timestamp_timeout=0, secure_path=\"{path}\"\n"
+                "Defaults:{account} use_pty, noexec, !env_keep, !setenv, timestamp_timeout=0, secure_path=\"{path}\"\n"
             )
         }
     }

@@ -127,6 +127,8 @@ fn secrets_are_errors_however_they_are_reached() {
         "path = \"/usr/bin/strings\"\nargs = [\"/var/lib/systemd/coredump/x\"]",
         "path = \"/usr/bin/dmesg\"\nargs_pattern = \"^(-T|-F [a-z/]+)$\"",
         "path = \"/usr/bin/ss\"\nargs = [\"-F\", \"/etc/hosts\"]",
+        "path = \"/usr/bin/ps\"\nargs = [\"auxe\"]",
+        "path = \"/usr/bin/ps\"\nargs_pattern = \"^[a-z]+$\"",
     ] {
         let found = codes("write", command);
         assert!(found.contains(&"SP107".to_owned()), "{command}: {found:?}");

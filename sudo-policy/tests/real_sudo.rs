@@ -386,21 +386,23 @@ fn a_command_of_a_bundle_starts_no_other_program() {
 }
 
 #[test]
-fn the_environment_of_the_caller_does_not_reach_a_command() {
+fn settings_of_the_host_and_the_caller_do_not_reach_a_command() {
     let machine = Machine::new();
-    machine.set_rules(&rules(
-        &bundle("[[command]]\npath = \"/usr/bin/printenv\"\n"),
-        None,
-    ));
-    let printed = machine.run("as_account env LD_PRELOAD= SECRET=1 PAGER=/x sudo printenv");
-    assert!(
-        printed.contains("SUDO_USER=pr-0123456789abcdef"),
-        "{printed}"
-    );
-    assert!(
-        printed.contains("PATH=/usr/sbin:/usr/bin:/sbin:/bin"),
-        "{printed}"
-    );
+    let host = "Defaults !env_reset, setenv, requiretty, runas_default=nobody\n\
+                Defaults env_keep += \"SECRET PAGER\"\n";
+    let account = rules(&bundle("[[command]]\npath = \"/usr/bin/printenv\"\n"), None);
+    machine.set_rules(&format!("{host}{account}"));
+    let printed = machine.run("as_account env SECRET=1 PAGER=/x sudo printenv");
+    for line in [
+        "SUDO_USER=pr-0123456789abcdef",
+        "USER=root",
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+    ] {
+        assert!(
+            printed.lines().any(|printed| printed == line),
+            "{line} in {printed}"
+        );
+    }
     assert!(
         !printed.contains("SECRET") && !printed.contains("PAGER"),
         "{printed}"
@@ -412,4 +414,64 @@ fn the_environment_of_the_caller_does_not_reach_a_command() {
         2,
         "{refused}"
     );
+}
+
+/// A pattern, and a text that was made along with it and that it therefore takes.
+fn pattern() -> impl Strategy<Value = (String, String)> {
+    let literal = proptest::sample::select(b"abz09 _/:@%,=~-".to_vec()).prop_map(|byte| {
+        let character = char::from(byte).to_string();
+        (character.clone(), character)
+    });
+    let escaped =
+        proptest::sample::select(vec![".", "+"]).prop_map(|c| (format!("\\{c}"), c.to_owned()));
+    let class = proptest::sample::select(vec![
+        ("[a-c]", "b"),
+        ("[z0-9]", "7"),
+        ("[./_-]", "/"),
+        ("[+=]", "+"),
+        ("[@:x]", ":"),
+    ])
+    .prop_map(|(class, taken)| (class.to_owned(), taken.to_owned()));
+    let leaf = prop_oneof![4 => literal, 1 => escaped, 2 => class];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| (a.0 + &b.0, a.1 + &b.1)),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| (format!("({}|{})", a.0, b.0), b.1)),
+            inner
+                .clone()
+                .prop_map(|(text, taken)| (format!("({text})*"), taken.clone() + &taken)),
+            inner
+                .clone()
+                .prop_map(|(text, taken)| (format!("({text})?"), taken)),
+            inner.prop_map(|(text, taken)| (format!("({text}){{1,2}}"), taken)),
+        ]
+    })
+}
+
+#[test]
+fn sudo_and_the_simulator_agree_on_random_patterns() {
+    let mut runner = TestRunner::deterministic();
+    let cases = (0..150).map(|_| {
+        let (text, taken) = pattern().new_tree(&mut runner).unwrap().current();
+        let bundle = bundle(&format!(
+            "[[command]]\npath = \"/usr/bin/ls\"\nargs_pattern = '^{text}$'\n"
+        ));
+        let lines = [
+            taken.clone(),
+            format!("{taken}{taken}"),
+            format!("{taken}x"),
+            format!("x{taken}"),
+            taken.replace('b', "q"),
+            taken.replace(['.', '+'], "q"),
+            String::new(),
+        ];
+        let line = |arguments: &String| {
+            std::iter::once("/usr/bin/ls")
+                .chain(arguments.split(' '))
+                .map(ToOwned::to_owned)
+                .collect()
+        };
+        (bundle, lines.iter().map(line).collect())
+    });
+    agree(cases.collect());
 }

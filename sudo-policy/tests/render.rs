@@ -54,7 +54,7 @@ fn rules_for_sudo() {
         "0".repeat(64)
     );
     insta::assert_snapshot!(rendered(&commands, SUDO, Some("/run/portreeve/log.json")).unwrap(), @r#"
-    Defaults:pr-0123456789abcdef !authenticate, !lecture, !requiretty, !fqdn, !pam_session, env_reset, !setenv, use_pty, noexec, timestamp_timeout=0, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
+    Defaults:pr-0123456789abcdef !authenticate, !lecture, !requiretty, !fqdn, !pam_session, env_reset, !env_keep, !setenv, use_pty, noexec, runas_default=root, timestamp_timeout=0, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
     Defaults:pr-0123456789abcdef log_format=json, logfile="/run/portreeve/log.json", log_allowed, log_denied
     pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -tnp
     pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -t -n
@@ -69,7 +69,7 @@ fn rules_for_sudo() {
 #[test]
 fn rules_for_sudo_rs() {
     insta::assert_snapshot!(rendered(EXACT, SUDO_RS, None).unwrap(), @r#"
-    Defaults:pr-0123456789abcdef use_pty, noexec, !setenv, timestamp_timeout=0, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
+    Defaults:pr-0123456789abcdef use_pty, noexec, !env_keep, !setenv, timestamp_timeout=0, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
     pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -tnp
     pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -t -n
     pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss ""

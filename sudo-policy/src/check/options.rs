@@ -6,7 +6,7 @@ use super::programs::When::{self, Always, ReadOnly};
 use crate::code::Code::{
     self, ChangesState, EditorOrPager, InstallsCode, RunsPrograms, Secret, Writes,
 };
-use crate::pattern::Sought::{self, Part, Prefix, Short, Something, Verb, Word};
+use crate::pattern::Sought::{self, FirstLetters, Part, Prefix, Short, Something, Verb, Word};
 
 /// One dangerous argument: of which program, which one, the kind of danger, when it counts, and
 /// what it does.
@@ -43,6 +43,7 @@ pub(super) const DANGERS: &[Danger] = &[
     ("ip", Word("del"), ChangesState, ReadOnly, "changes the network"),
     ("ip", Word("set"), ChangesState, ReadOnly, "changes the network"),
     ("ip", Word("flush"), ChangesState, ReadOnly, "changes the network"),
+    ("ps", FirstLetters('e'), Secret, Always, "shows the environments of processes, where secrets are"),
     ("dmesg", Short('c'), ChangesState, ReadOnly, "empties the log"),
     ("dmesg", Short('C'), ChangesState, ReadOnly, "empties the log"),
     ("dmesg", Prefix("--clear"), ChangesState, ReadOnly, "empties the log"),

@@ -21,6 +21,8 @@ pub(crate) enum Sought<'a> {
     Prefix(&'a str),
     /// This letter in a group of short options, as `-xK`.
     Short(char),
+    /// This letter in the first word, which is no option, as in `ps auxe`.
+    FirstLetters(char),
     /// This as the first word that is not an option, however it came about.
     Verb(&'a str),
     /// A word whose caller decides that it is an option.
@@ -39,6 +41,7 @@ impl fmt::Display for Sought<'_> {
             }
             Self::PartsInOrder(first, second) => write!(f, "{first}…{second}"),
             Self::Short(letter) => write!(f, "-{letter}"),
+            Self::FirstLetters(letter) => write!(f, "{letter}"),
             Self::FreeOption => f.write_str("-…"),
             Self::FreeSpace => f.write_str(" "),
         }
@@ -90,7 +93,11 @@ impl Sought<'_> {
     /// The characters without which nothing is found.
     pub(super) fn letters(&self) -> impl Iterator<Item = u8> {
         let (one, other) = match self {
-            Self::Something | Self::FreeSpace | Self::FreeOption | Self::Short(_) => ("", ""),
+            Self::Something
+            | Self::FreeSpace
+            | Self::FreeOption
+            | Self::Short(_)
+            | Self::FirstLetters(_) => ("", ""),
             Self::Part(text) | Self::Word(text) | Self::Prefix(text) | Self::Verb(text) => {
                 (*text, "")
             }
@@ -114,7 +121,7 @@ impl Sought<'_> {
                 is_in(text)
             }
             Self::PartsInOrder(first, second) => is_in(first) || is_in(second),
-            Self::Short(letter) => *letter == char::from(character),
+            Self::Short(letter) | Self::FirstLetters(letter) => *letter == char::from(character),
         };
         of_its_own || matches!(character, SPACE | b'-' | b'=')
     }
@@ -142,6 +149,11 @@ impl Sought<'_> {
                 done @ (OtherWord | Never | Found) => done,
             },
             Self::Short(letter) => short(*letter, fits, character),
+            Self::FirstLetters(letter) => match (fits, character) {
+                (_, SPACE) | (0, b'-') => Never,
+                (_, found) if char::from(found) == *letter => Found,
+                _ => Fits(1),
+            },
             Self::Verb(verb) => first_word(verb.as_bytes(), fits, character),
             Self::FreeOption => match (fits, character) {
                 (0, b'-') if free => Found,
