@@ -6,8 +6,7 @@
 //! it may match. It is matched against all arguments joined by single spaces, because that is what
 //! sudo does.
 //!
-//! [`parse`](mod@self::parse) reads one, [`language`](self::language) matches and questions it,
-//! [`posix`](self::posix) writes it for sudo.
+//! `parse` reads one, `language` matches and questions it, `posix` writes it for sudo.
 
 mod language;
 mod parse;
