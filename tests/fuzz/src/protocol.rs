@@ -2,32 +2,31 @@
 
 use portreeve_protocol::admin::{AddAgent, AddBastion, AddHost, Publish};
 use portreeve_protocol::age::{self, Identity, Recipient};
-use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt};
-use portreeve_protocol::checkpoint::{Checkpoint, LoggedEvent, Trail, VerifierKey, leaf_hash};
+use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, Receipt};
+use portreeve_protocol::checkpoint::{Checkpoint, Trail, VerifierKey};
 use portreeve_protocol::control::{FromBastion, FromHost, HostReport, OrderRefusal};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::enrol::{BastionEnrolment, HostEnrolment, HostProof, HostTicket};
-use portreeve_protocol::event::{AccessFact, Body, Event, EventBatch, Machine};
-use portreeve_protocol::facts::{Facts, Intent, SignIn};
+use portreeve_protocol::event::{Event, EventBatch};
 use portreeve_protocol::feed::FeedItem;
-use portreeve_protocol::grant::{Grant, HostTarget, RecordingMode, SessionKey};
-use portreeve_protocol::id::{EventId, OrderId, SessionId, TaskId};
+use portreeve_protocol::grant::Grant;
+use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::{Fingerprint, PublicKey};
 use portreeve_protocol::name::{AccountName, HostName, HumanName, TeamName};
 use portreeve_protocol::order::Order;
-use portreeve_protocol::pair::{Agent, Human, Pair};
+use portreeve_protocol::pair::Agent;
 use portreeve_protocol::secret::SecretText;
-use portreeve_protocol::session::{BundleRef, ClaimRequest, KillRequest, SessionRequest};
+use portreeve_protocol::session::{ClaimRequest, KillRequest, SessionRequest};
 use portreeve_protocol::signed::{Signed, Statement};
-use portreeve_protocol::task::{Purpose, Task, Ticket};
+use portreeve_protocol::task::{Purpose, Ticket};
 use portreeve_protocol::time::{Timestamp, Ttl};
 use portreeve_protocol::{canonical, token};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ssh_key::PrivateKey;
-use ssh_key::private::{Ed25519Keypair, KeypairData};
 
-use crate::target::{Target, fields, joined, text};
+use crate::example::*;
+use crate::target::Target;
+use crate::text::{fields, joined};
 
 pub(crate) const TARGETS: &[Target] = &[
     Target {
@@ -113,7 +112,8 @@ pub(crate) const TARGETS: &[Target] = &[
 
 fn age_open(bytes: &[u8]) -> bool {
     const LIMIT: usize = 64 * 1024;
-    let identities = Identity::all_in(include_str!("../../vectors/age/fixed-key.txt")).unwrap();
+    let mut identities = Identity::all_in(include_str!("../../vectors/age/fixed-key.txt")).unwrap();
+    identities.push(identity());
     match age::open(&identities, bytes, LIMIT) {
         Ok(content) => {
             assert!(content.len() <= LIMIT && content.len() <= bytes.len());
@@ -151,7 +151,7 @@ fn age_altered(bytes: &[u8]) -> bool {
 }
 
 fn age_key(bytes: &[u8]) -> bool {
-    let Some(text) = text(bytes) else {
+    let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
     let recipient = text.parse::<Recipient>();
@@ -178,7 +178,7 @@ fn age_key_seeds() -> Vec<Vec<u8>> {
 }
 
 fn public_key(bytes: &[u8]) -> bool {
-    let Some(text) = text(bytes) else {
+    let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
     if let Ok(fingerprint) = text.parse::<Fingerprint>() {
@@ -205,7 +205,7 @@ fn public_key_seeds() -> Vec<Vec<u8>> {
 
 /// Everything that is a word on the wire: what reads it must write it, and read that again.
 fn word(bytes: &[u8]) -> bool {
-    let Some(text) = text(bytes) else {
+    let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
     let exactly = [
@@ -509,245 +509,4 @@ fn json<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> bool {
 
 fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap()
-}
-
-fn key(seed: u8) -> PrivateKey {
-    PrivateKey::new(
-        KeypairData::Ed25519(Ed25519Keypair::from_seed(&[seed; 32])),
-        "",
-    )
-    .unwrap()
-}
-
-fn public(seed: u8) -> PublicKey {
-    PublicKey::new(key(seed).public_key().key_data().clone()).unwrap()
-}
-
-fn sign<T: Statement>(statement: &T) -> Signed<T> {
-    Signed::sign(statement, &key(1)).unwrap()
-}
-
-fn identity() -> Identity {
-    Identity::from_secret_bytes(&[12; 32])
-}
-
-fn sealed(content: &[u8]) -> Vec<u8> {
-    age::seal(&[identity().recipient()], content, &mut |bytes| {
-        bytes.fill(9)
-    })
-    .unwrap()
-}
-
-const fn now() -> Timestamp {
-    Timestamp::from_seconds(1_790_000_000)
-}
-
-fn host() -> HostName {
-    "prod-1.example.com".parse().unwrap()
-}
-
-fn pair() -> Pair {
-    Pair {
-        human: Human {
-            issuer: "https://idp.example.com".into(),
-            subject: "alice".into(),
-            name: "alice@example.com".parse().unwrap(),
-        },
-        agent: "soc/forensics".parse().unwrap(),
-    }
-}
-
-fn task() -> Task {
-    Task {
-        id: TaskId::new(now(), [10; 10]),
-        ticket: Ticket::new("INC-4711").unwrap(),
-        purpose: Purpose::new("Find the reverse shell").unwrap(),
-    }
-}
-
-fn bundle() -> BundleRef {
-    BundleRef {
-        name: "forensic".parse().unwrap(),
-        digest: Digest::of(b"bundle"),
-    }
-}
-
-fn order() -> Order {
-    let session = SessionId::new(now(), [7; 10]);
-    Order {
-        id: OrderId::new(now(), [9; 10]),
-        host: host(),
-        session,
-        pair: pair(),
-        task: task(),
-        account: session.account(),
-        bundle: bundle(),
-        session_key: public(6).fingerprint(),
-        session_serial: 41,
-        issued_at: now(),
-        deliver_by: now(),
-        expires_at: now(),
-    }
-}
-
-fn grant() -> Grant {
-    let order = order();
-    Grant {
-        session: order.session,
-        access_key: public(5).fingerprint(),
-        pair: pair(),
-        task: task(),
-        host: HostTarget {
-            name: host(),
-            address: "192.0.2.10:22".into(),
-            host_keys: vec![public(8)],
-            identity: public(4),
-        },
-        account: order.account.clone(),
-        bundle: bundle(),
-        facts: Facts {
-            email: Some("alice@example.com".into()),
-            groups: vec!["soc".into()],
-            sign_in: SignIn {
-                at: now(),
-                amr: vec!["mfa".into()],
-                acr: None,
-            },
-            owner: "bob@example.com".parse().unwrap(),
-            review_by: None,
-            labels: vec!["prod".into()],
-            intent: Intent::ReadOnly,
-        },
-        connect_by: now(),
-        expires_at: now(),
-        idle: Ttl::from_seconds(300).unwrap(),
-        linger: Ttl::from_seconds(30).unwrap(),
-        recording: RecordingMode::Strict,
-        policy: Digest::of(b"policy"),
-        session_key: SessionKey::from_seed([6; 32]),
-        session_certificate: "ssh-ed25519-cert-v01@openssh.com AAAA".into(),
-        control_certificate: "ssh-ed25519-cert-v01@openssh.com AAAA".into(),
-        order: sign(&order),
-    }
-}
-
-fn attestation() -> Attestation {
-    let order = order();
-    Attestation {
-        host: host(),
-        order: order.id,
-        order_digest: Digest::of(b"order"),
-        session: order.session,
-        account: order.account,
-        uid: 61_000,
-        gid: 61_000,
-        home: "/home/pr".into(),
-        bundle: bundle(),
-        rules_digest: Digest::of(b"rules"),
-        sudo: "sudo 1.9.13".into(),
-        cgroup: "/portreeve/pr".into(),
-        ready_at: now(),
-        expires_at: now(),
-    }
-}
-
-fn host_event() -> HostEvent {
-    let order = order();
-    HostEvent {
-        host: host(),
-        session: order.session,
-        account: order.account,
-        seq: 0,
-        previous: Digest::of(b"attestation"),
-        at: now(),
-        fact: HostFact::Sudo {
-            allowed: false,
-            command: "/usr/bin/cat".into(),
-            argv: vec!["cat".into(), "/etc/shadow".into()],
-            run_as: "root".into(),
-            cwd: "/".into(),
-            reason: Some("command not allowed".into()),
-        },
-    }
-}
-
-fn receipt() -> Receipt {
-    let order = order();
-    Receipt {
-        host: host(),
-        order: order.id,
-        session: order.session,
-        account: order.account,
-        uid: 61_000,
-        cause: EndCause::Killed,
-        ending_at: now(),
-        gone_at: now(),
-        killed: Vec::new(),
-        killed_more: 0,
-        steps: vec!["rules".into()],
-        left: Vec::new(),
-        sudo_commands: 1,
-        events: 1,
-        last_event: Digest::of(b"event"),
-    }
-}
-
-fn enrolment() -> HostEnrolment {
-    HostEnrolment {
-        host: host(),
-        token: SecretText::new("token".into()),
-        identity: public(4),
-        host_keys: vec![public(8)],
-        sudo: "sudo 1.9.13".into(),
-    }
-}
-
-fn an_event() -> Event {
-    Event {
-        id: EventId::new(now(), [3; 10]),
-        at: now(),
-        source: Machine::Bastion("bastion-1".parse().unwrap()),
-        body: Body::Access {
-            pair: pair(),
-            task: Some(task()),
-            session: Some(order().session),
-            fact: AccessFact::HostReady {
-                attestation: sign(&attestation()),
-            },
-        },
-    }
-}
-
-fn verifier() -> VerifierKey {
-    VerifierKey::new("log.example.com", &public(1).ed25519().unwrap()).unwrap()
-}
-
-/// The log has one event.
-fn a_checkpoint() -> Checkpoint {
-    let leaf = canonical::to_string(&an_event()).unwrap();
-    Checkpoint {
-        origin: "log.example.com".into(),
-        size: 1,
-        root: leaf_hash(leaf.as_bytes()),
-    }
-}
-
-fn signed_checkpoint() -> String {
-    use ed25519_dalek::Signer as _;
-    let checkpoint = a_checkpoint();
-    let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
-    let signature = key.sign(checkpoint.text().as_bytes()).to_bytes();
-    checkpoint.signed(&verifier(), &signature)
-}
-
-fn a_trail() -> Trail {
-    Trail {
-        events: vec![LoggedEvent {
-            index: 0,
-            event: canonical::to_string(&an_event()).unwrap(),
-            proof: Vec::new(),
-        }],
-        checkpoint: signed_checkpoint(),
-        log_key: verifier().to_string(),
-    }
 }

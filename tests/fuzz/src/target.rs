@@ -11,19 +11,3 @@ pub(crate) struct Target {
     /// Bytes that are understood.
     pub(crate) seeds: fn() -> Vec<Vec<u8>>,
 }
-
-/// The text that the bytes are, for decoders of text.
-pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes).ok()
-}
-
-/// Several texts in one input, so that one mutation can move what belongs to one into another.
-pub(crate) fn fields<const N: usize>(bytes: &[u8]) -> Option<[&str; N]> {
-    let parts: Vec<&str> = text(bytes)?.splitn(N, '\0').collect();
-    parts.try_into().ok()
-}
-
-/// Texts as [`fields`] reads them.
-pub(crate) fn joined(texts: &[&str]) -> Vec<u8> {
-    texts.join("\0").into_bytes()
-}

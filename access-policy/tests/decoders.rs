@@ -1,0 +1,15 @@
+//! The fuzz targets of this crate with known and spoiled bytes; see `tests/fuzz`.
+
+#![expect(clippy::unwrap_used, reason = "a target that cannot go on has failed")]
+
+#[path = "../../tests/fuzz/src/access_policy.rs"]
+mod policies;
+#[path = "../../tests/fuzz/src/smoke.rs"]
+mod smoke;
+#[path = "../../tests/fuzz/src/target.rs"]
+mod target;
+
+#[test]
+fn no_bytes_bring_a_decoder_of_policies_down() {
+    smoke::feed(policies::TARGETS, 50);
+}

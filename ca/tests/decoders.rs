@@ -1,0 +1,22 @@
+//! The fuzz targets of this crate with known and spoiled bytes; see `tests/fuzz`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a target that cannot go on has failed"
+)]
+
+#[path = "../../tests/fuzz/src/smoke.rs"]
+mod smoke;
+#[path = "../../tests/fuzz/src/target.rs"]
+mod target;
+#[path = "../../tests/fuzz/src/text.rs"]
+mod text;
+#[path = "../../tests/fuzz/src/ca.rs"]
+mod tokens;
+
+#[test]
+fn no_bytes_bring_a_decoder_of_tokens_down() {
+    smoke::feed(tokens::TARGETS, 100);
+}

@@ -1,0 +1,206 @@
+//! Certificates that agents show and proofs that hosts give: `portreeve-bastion`.
+
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use base64ct::{Base64Unpadded, Encoding as _};
+use portreeve_bastion::accept::{Acceptor, Shown};
+use portreeve_bastion::host::HostProven;
+use portreeve_protocol::age::{self, Identity};
+use portreeve_protocol::attest::Attestation;
+use portreeve_protocol::certificate::EXTENSION_GRANT;
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::grant::Grant;
+use portreeve_protocol::key::MAX_BLOB;
+use portreeve_protocol::signed::{Signed, Statement};
+use portreeve_protocol::time::Timestamp;
+use ssh_key::{Certificate, HashAlg, LineEnding};
+
+use crate::mint::{Draft, Mint, key, public};
+use crate::target::Target;
+
+pub(crate) const TARGETS: &[Target] = &[
+    Target {
+        name: "access_certificate",
+        feed: access_certificate,
+        seeds: || vec![minted().to_bytes().unwrap()],
+    },
+    Target {
+        name: "access_options",
+        feed: access_options,
+        seeds: || vec![b"bastion-1\x00192.0.2.7/32,198.51.100.0/24,2001:db8::/32".to_vec()],
+    },
+    Target {
+        name: "grant_content",
+        feed: grant_content,
+        seeds: || vec![serde_json::to_vec(grant()).unwrap()],
+    },
+    Target {
+        name: "attestation_content",
+        feed: attestation_content,
+        seeds: || vec![serde_json::to_vec(&attestation()).unwrap()],
+    },
+];
+
+const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
+/// The blob that an SSH client sends. Only the one certificate that was minted is ever accepted.
+fn access_certificate(bytes: &[u8]) -> bool {
+    if bytes.len() > MAX_BLOB {
+        return false;
+    }
+    let Ok(certificate) = Certificate::from_bytes(bytes) else {
+        return false;
+    };
+    if accepts(&certificate) {
+        assert_eq!(&certificate, minted(), "something was forged");
+    }
+    true
+}
+
+/// Options that the CA signed: a peer that the certificate does not name is never let in.
+fn access_options(bytes: &[u8]) -> bool {
+    let Some((names, list)) = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| text.split_once('\0'))
+    else {
+        return false;
+    };
+    let mut draft = drafted();
+    draft.set_option("bastion@portreeve", names);
+    draft.set_option("source-address", list);
+    let accepted = accepts(&draft.sign());
+    if accepted {
+        assert!(names.split(',').any(|name| name == "bastion-1"));
+        assert!(!list.is_empty());
+    }
+    accepted
+}
+
+/// A grant that the CA sealed and signed, whatever it says.
+fn grant_content(bytes: &[u8]) -> bool {
+    let mut draft = drafted();
+    let mut drawn = 0u8;
+    let sealed = age::seal(&[unsealing().recipient()], bytes, &mut |random| {
+        for byte in random {
+            drawn = drawn.wrapping_add(113);
+            *byte = drawn;
+        }
+    });
+    draft.set_extension(
+        EXTENSION_GRANT,
+        &Base64Unpadded::encode_string(&sealed.unwrap()),
+    );
+    accepts(&draft.sign())
+}
+
+/// An attestation that the host signed, whatever it says: what is not as ordered proves nothing.
+fn attestation_content(bytes: &[u8]) -> bool {
+    let Ok(payload) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let signature = mint()
+        .host_identity
+        .sign(Attestation::NAMESPACE, HashAlg::Sha512, payload.as_bytes())
+        .unwrap()
+        .to_pem(LineEnding::LF)
+        .unwrap();
+    let signed = Signed::assemble(payload.to_owned(), signature);
+    let account = mint().session.account();
+    let shown = Shown {
+        certificate: minted(),
+        user: account.as_str(),
+        peer: PEER,
+    };
+    let proven = acceptor().accept(shown, NOW).unwrap();
+    let Ok(host) = HostProven::check(&proven, signed) else {
+        return false;
+    };
+    let said: Attestation = serde_json::from_str(host.into_signed().unverified_payload()).unwrap();
+    let ordered = attestation();
+    assert_eq!(
+        (
+            said.host,
+            said.session,
+            said.account,
+            said.bundle,
+            said.order_digest
+        ),
+        (
+            ordered.host,
+            ordered.session,
+            ordered.account,
+            ordered.bundle,
+            ordered.order_digest
+        )
+    );
+    true
+}
+
+fn accepts(certificate: &Certificate) -> bool {
+    let account = mint().session.account();
+    let shown = Shown {
+        certificate,
+        user: account.as_str(),
+        peer: PEER,
+    };
+    match acceptor().accept(shown, NOW) {
+        Ok(_) => true,
+        Err(refusal) => {
+            let _ = (refusal.reason.to_string(), refusal.code());
+            false
+        }
+    }
+}
+
+fn acceptor() -> Acceptor {
+    Acceptor {
+        name: "bastion-1".parse().unwrap(),
+        access_ca: public(&key(1)),
+        unsealing: unsealing(),
+    }
+}
+
+fn unsealing() -> Identity {
+    Identity::from_secret_bytes(&[12; 32])
+}
+
+fn mint() -> Mint {
+    Mint::new(NOW)
+}
+
+/// Signed once: that costs more than everything that is tested here.
+fn minted() -> &'static Certificate {
+    static MINTED: LazyLock<Certificate> = LazyLock::new(|| drafted().sign());
+    &MINTED
+}
+
+fn grant() -> &'static Grant {
+    static GRANT: LazyLock<Grant> = LazyLock::new(|| mint().grant());
+    &GRANT
+}
+
+fn drafted() -> Draft {
+    mint().draft(grant(), unsealing().recipient())
+}
+
+fn attestation() -> Attestation {
+    let (grant, order) = (grant().clone(), mint().order());
+    Attestation {
+        host: grant.host.name,
+        order: order.id,
+        order_digest: grant.order.digest(),
+        session: grant.session,
+        account: grant.account,
+        uid: 61_000,
+        gid: 61_000,
+        home: "/home/pr".into(),
+        bundle: grant.bundle,
+        rules_digest: Digest::of(b"rules"),
+        sudo: "sudo 1.9.13".into(),
+        cgroup: "/portreeve/pr".into(),
+        ready_at: NOW,
+        expires_at: grant.expires_at,
+    }
+}

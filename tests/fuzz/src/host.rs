@@ -1,0 +1,218 @@
+//! What bastions, sshd and sudo tell a host: `portreeve-host`.
+
+use portreeve_host::fuzz;
+use portreeve_protocol::attest::HostFact;
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::enrol::HostTicket;
+use portreeve_protocol::id::{OrderId, SessionId, TaskId};
+use portreeve_protocol::key::PublicKey;
+use portreeve_protocol::order::Order;
+use portreeve_protocol::pair::{Human, Pair};
+use portreeve_protocol::secret::SecretText;
+use portreeve_protocol::session::BundleRef;
+use portreeve_protocol::signed::{Signed, Statement};
+use portreeve_protocol::task::{Purpose, Task, Ticket};
+use portreeve_protocol::time::Timestamp;
+use portreeve_sudo_policy::STARTER_BUNDLE;
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::{HashAlg, LineEnding, PrivateKey};
+
+use crate::target::Target;
+use crate::text::{fields, joined};
+
+pub(crate) const TARGETS: &[Target] = &[
+    Target {
+        name: "sudo_log",
+        feed: sudo_log,
+        seeds: || vec![SUDO_LOG.to_vec()],
+    },
+    Target {
+        name: "lines",
+        feed: lines,
+        seeds: || vec![b"one\ntwo\n\nthree".to_vec()],
+    },
+    Target {
+        name: "daemon_question",
+        feed: fuzz::is_understood,
+        seeds: daemon_question_seeds,
+    },
+    Target {
+        name: "order_content",
+        feed: order_content,
+        seeds: order_content_seeds,
+    },
+];
+
+/// Two events as sudo 1.9.13 writes them; the second one was refused.
+const SUDO_LOG: &[u8] = br#"{
+    "accept": {
+        "uuid": "5b1c",
+        "server_time": {
+            "seconds": 1790000000,
+            "nanoseconds": 5
+        },
+        "submitcwd": "/home/pr",
+        "submituser": "pr-0123456789abcdef",
+        "command": "/usr/bin/ss",
+        "runuser": "root",
+        "runargv": [
+            "ss",
+            "-tnp"
+        ]
+    },
+    "reject": {
+        "reason": "command not allowed",
+        "server_time": {
+            "seconds": 1790000001,
+            "nanoseconds": 5
+        },
+        "submitcwd": "/home/pr",
+        "command": "/usr/bin/cat",
+        "runuser": "root",
+        "runargv": [
+            "cat",
+            "/etc/shadow"
+        ]
+    }
+}
+"#;
+const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+/// What a session makes sudo write: bounded, and the same however the bytes come.
+fn sudo_log(bytes: &[u8]) -> bool {
+    let facts = fuzz::sudo_log(&[bytes]);
+    let (a, b) = bytes.split_at(bytes.len() / 2);
+    assert_eq!(fuzz::sudo_log(&[a, b]), facts);
+    for fact in &facts {
+        if let HostFact::Sudo {
+            command,
+            argv,
+            run_as,
+            cwd,
+            ..
+        } = fact
+        {
+            let longest = argv
+                .iter()
+                .chain([command, run_as, cwd])
+                .map(String::len)
+                .max();
+            assert!(longest.unwrap_or(0) < 2048 && argv.len() < 128);
+        }
+    }
+    !facts.is_empty()
+}
+
+fn lines(bytes: &[u8]) -> bool {
+    let longest = 64;
+    let found = fuzz::lines(longest, &[bytes]);
+    let (a, b) = bytes.split_at(bytes.len() / 2);
+    assert_eq!(fuzz::lines(longest, &[a, b]), found);
+    assert!(
+        found
+            .iter()
+            .all(|line| line.len() < longest && !line.contains(&b'\n'))
+    );
+    !found.is_empty()
+}
+
+fn daemon_question_seeds() -> Vec<Vec<u8>> {
+    [
+        r#"{"ask":"control"}"#,
+        r#"{"ask":"principals","user":"pr-0123456789abcdef","fingerprint":"SHA256:x","serial":41}"#,
+        r#"{"ask":"enter","user":"pr-0123456789abcdef","pid":7}"#,
+        r#"{"answer":"refused","why":"no lease"}"#,
+    ]
+    .map(Into::into)
+    .to_vec()
+}
+
+/// An order that the CA signed, whatever it says, and a bundle. What becomes sudoers is for the one
+/// account.
+fn order_content(bytes: &[u8]) -> bool {
+    let Some([payload, bundle]) = fields(bytes) else {
+        return false;
+    };
+    let signature = key()
+        .sign(Order::NAMESPACE, HashAlg::Sha512, payload.as_bytes())
+        .unwrap()
+        .to_pem(LineEnding::LF)
+        .unwrap();
+    let signed = Signed::<Order>::assemble(payload.to_owned(), signature);
+    let Some(rules) = fuzz::rules(&signed, bundle, &ticket(), NOW) else {
+        return false;
+    };
+    let order: Order = serde_json::from_str(payload).unwrap();
+    assert_eq!(order.account, order.session.account());
+    assert_eq!(order.bundle.digest, Digest::of(bundle.as_bytes()));
+    let (defaults, rule) = (
+        format!("Defaults:{} ", order.account),
+        format!("{} ALL=(", order.account),
+    );
+    for line in rules.lines() {
+        let ours = line.starts_with("# ") || line.starts_with(&defaults) || line.starts_with(&rule);
+        assert!(ours, "a line of sudoers is `{line}`");
+    }
+    true
+}
+
+fn order_content_seeds() -> Vec<Vec<u8>> {
+    vec![joined(&[
+        &serde_json::to_string(&order()).unwrap(),
+        STARTER_BUNDLE,
+    ])]
+}
+
+fn key() -> PrivateKey {
+    PrivateKey::new(
+        KeypairData::Ed25519(Ed25519Keypair::from_seed(&[1; 32])),
+        "",
+    )
+    .unwrap()
+}
+
+fn public() -> PublicKey {
+    PublicKey::new(key().public_key().key_data().clone()).unwrap()
+}
+
+fn ticket() -> HostTicket {
+    HostTicket {
+        host: "prod-1.example.com".parse().unwrap(),
+        token: SecretText::new("token".into()),
+        expires_at: NOW,
+        session_ca: public(),
+        order_key: public(),
+    }
+}
+
+fn order() -> Order {
+    let session = SessionId::new(NOW, [7; 10]);
+    Order {
+        id: OrderId::new(NOW, [9; 10]),
+        host: "prod-1.example.com".parse().unwrap(),
+        session,
+        pair: Pair {
+            human: Human {
+                issuer: "https://idp.example.com".into(),
+                subject: "alice".into(),
+                name: "alice@example.com".parse().unwrap(),
+            },
+            agent: "soc/forensics".parse().unwrap(),
+        },
+        task: Task {
+            id: TaskId::new(NOW, [10; 10]),
+            ticket: Ticket::new("INC-4711").unwrap(),
+            purpose: Purpose::new("Find the reverse shell").unwrap(),
+        },
+        account: session.account(),
+        bundle: BundleRef {
+            name: "forensic-read-only".parse().unwrap(),
+            digest: Digest::of(STARTER_BUNDLE.as_bytes()),
+        },
+        session_key: public().fingerprint(),
+        session_serial: 41,
+        issued_at: NOW,
+        deliver_by: NOW.plus(std::time::Duration::from_secs(60)),
+        expires_at: NOW.plus(std::time::Duration::from_secs(600)),
+    }
+}

@@ -1,0 +1,203 @@
+//! Recordings as reviewers get them, and what a host printed: `portreeve-recording`.
+
+use std::io::{Cursor, sink};
+
+use portreeve_protocol::age::{self, Identity};
+use portreeve_recording::event::Event;
+use portreeve_recording::export::{
+    AsciicastOptions, AsciicastVersion, asciicast, json_lines, plain,
+};
+use portreeve_recording::info::SessionInfo;
+use portreeve_recording::manifest::Manifest;
+use portreeve_recording::printable::{Printable, one_line};
+use portreeve_recording::read::Recording;
+use portreeve_recording::segment;
+use portreeve_recording::transcript::Transcript;
+use portreeve_recording::verify::{Evidence, verify};
+
+use crate::target::Target;
+
+pub(crate) const TARGETS: &[Target] = &[
+    Target {
+        name: "recording",
+        feed: recording,
+        seeds: || vec![VECTOR.to_vec()],
+    },
+    Target {
+        name: "segment",
+        feed: one_segment,
+        seeds: segment_seeds,
+    },
+    Target {
+        name: "session_json",
+        feed: session_json,
+        seeds: session_json_seeds,
+    },
+    Target {
+        name: "manifest_json",
+        feed: manifest_json,
+        seeds: manifest_json_seeds,
+    },
+    Target {
+        name: "printable",
+        feed: printable,
+        seeds: || vec!["gr\u{fc}\u{df}e\r\n\x1b]0;x\x07\u{202e}".into()],
+    },
+];
+
+const VECTOR: &[u8] = include_bytes!("../../vectors/recording/recording.tar");
+/// The vector has a few KiB; what is larger only costs time.
+const LARGEST: usize = 256 * 1024;
+
+fn identities() -> Vec<Identity> {
+    Identity::all_in(include_str!("../../vectors/recording/review-key.txt")).unwrap()
+}
+
+/// The file as a whole: found, verified, read.
+fn recording(bytes: &[u8]) -> bool {
+    if bytes.len() > LARGEST {
+        return false;
+    }
+    let Ok(mut recording) = Recording::open(Cursor::new(bytes)) else {
+        return false;
+    };
+    let identities = identities();
+    let evidence = Evidence {
+        identities: &identities,
+        ..Evidence::default()
+    };
+    if let Ok(verdict) = verify(&mut recording, evidence) {
+        assert!(!verdict.is_signed_and_whole(), "no bastion's key was given");
+    }
+    let _ = (
+        recording.tail(),
+        recording.unverified_manifest(),
+        recording.signature(),
+    );
+    let info = recording.info().clone();
+    let events: Vec<Event> = recording
+        .events(&identities)
+        .map_while(Result::ok)
+        .collect();
+    export(&info, &events);
+    true
+}
+
+/// What is inside the seal and the compression, which stop a mutation from getting there.
+fn one_segment(bytes: &[u8]) -> bool {
+    let identity = Identity::from_secret_bytes(&[7; 32]);
+    let compressed = zstd::bulk::compress(bytes, 1).unwrap();
+    let sealed = age::seal(&[identity.recipient()], &compressed, &mut |bytes| {
+        bytes.fill(9)
+    })
+    .unwrap();
+    let Ok(opened) = segment::open(&sealed, &[identity]) else {
+        return false;
+    };
+    let events: Vec<Event> = opened.map_while(Result::ok).collect();
+    let info = vector().info().clone();
+    export(&info, &events);
+    true
+}
+
+fn segment_seeds() -> Vec<Vec<u8>> {
+    let sealed = vector().sealed_segment(0).unwrap().unwrap();
+    let compressed = age::open(&identities(), &sealed, 1 << 20).unwrap();
+    vec![zstd::bulk::decompress(&compressed, 1 << 20).unwrap()]
+}
+
+fn vector() -> Recording<Cursor<&'static [u8]>> {
+    Recording::open(Cursor::new(VECTOR)).unwrap()
+}
+
+/// Every way in which events are shown. The plain text must not drive a terminal.
+fn export(info: &SessionInfo, events: &[Event]) {
+    let each = || {
+        events
+            .iter()
+            .cloned()
+            .map(Ok::<_, std::convert::Infallible>)
+    };
+    for version in [AsciicastVersion::V2, AsciicastVersion::V3] {
+        let options = AsciicastOptions {
+            version,
+            channel: None,
+            with_input: true,
+        };
+        asciicast(info, each(), options, &mut sink()).unwrap();
+    }
+    json_lines(each(), &mut sink()).unwrap();
+    let mut shown = Vec::new();
+    plain(info.started_at, each(), &mut shown).unwrap();
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(
+        shown
+            .chars()
+            .all(|c| matches!(c, '\n' | '\t') || !c.is_control())
+    );
+    let transcript = Transcript::of(each()).unwrap();
+    for command in transcript.commands() {
+        let line = command.line();
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
+
+fn session_json(bytes: &[u8]) -> bool {
+    SessionInfo::from_json(bytes).is_ok_and(|info| {
+        let again = info.to_json().unwrap();
+        assert_eq!(
+            SessionInfo::from_json(again.as_bytes())
+                .unwrap()
+                .to_json()
+                .unwrap(),
+            again
+        );
+        true
+    })
+}
+
+fn session_json_seeds() -> Vec<Vec<u8>> {
+    vec![vector().info().to_json().unwrap().into_bytes()]
+}
+
+fn manifest_json(bytes: &[u8]) -> bool {
+    Manifest::from_json(bytes).is_ok_and(|manifest| {
+        let again = manifest.to_json().unwrap();
+        assert_eq!(
+            Manifest::from_json(again.as_bytes())
+                .unwrap()
+                .to_json()
+                .unwrap(),
+            again
+        );
+        true
+    })
+}
+
+fn manifest_json_seeds() -> Vec<Vec<u8>> {
+    vec![vector().manifest_bytes().unwrap().unwrap()]
+}
+
+/// Whatever a host prints, in whatever pieces, drives no terminal.
+fn printable(bytes: &[u8]) -> bool {
+    let whole = shown(&[bytes]);
+    assert!(
+        whole
+            .chars()
+            .all(|c| matches!(c, '\n' | '\t') || !c.is_control())
+    );
+    let (a, b) = bytes.split_at(bytes.len() / 2);
+    assert_eq!(shown(&[a, b]), whole);
+    assert!(!one_line(bytes).chars().any(char::is_control));
+    true
+}
+
+fn shown(pieces: &[&[u8]]) -> String {
+    let mut out = String::new();
+    let mut printable = Printable::default();
+    for piece in pieces {
+        printable.push(piece, &mut out);
+    }
+    printable.finish(&mut out);
+    out
+}
