@@ -5,6 +5,7 @@
 mod cargo;
 mod check;
 mod demo;
+mod fuzz;
 mod say;
 mod test;
 
@@ -28,6 +29,8 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Feed the decoders of bytes from outside with spoiled input; needs a C++ compiler
+    Fuzz(fuzz::Options),
     /// Run everything that CI runs, machine tests included; needs root, installs missing Debian packages
     Test,
 }
@@ -36,6 +39,7 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Check => check::run(),
         Command::Demo { keep } => demo::run(keep),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Test => test::run(),
     }
 }
