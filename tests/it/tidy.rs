@@ -1,5 +1,6 @@
 //! What the repository promises about itself: lints, the crate graph, dependencies, plain text.
 
 mod dependencies;
+mod fuzz;
 mod text;
 mod workspace;
