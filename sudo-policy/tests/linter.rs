@@ -205,6 +205,17 @@ fn a_read_only_bundle_is_held_to_its_word() {
 }
 
 #[test]
+fn writing_any_file_is_an_error_in_a_write_bundle_too() {
+    for program in ["tee", "cp", "dd", "chmod", "mount"] {
+        let any = format!("path = \"/usr/bin/{program}\"\nargs = \"any\"\nreason = \"r\"");
+        let is_error = codes("write", &any).contains(&"SP111".to_owned());
+        assert_eq!(is_error, program != "mount", "{program}");
+        let one = format!("path = \"/usr/bin/{program}\"\nargs = [\"/srv/motd\"]");
+        assert_eq!(codes("write", &one), Vec::<String>::new(), "{program}");
+    }
+}
+
+#[test]
 fn doubts_are_warnings() {
     for (command, code) in [
         (

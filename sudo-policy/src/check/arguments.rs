@@ -35,7 +35,12 @@ fn weighed(
 ) -> Option<Diagnostic> {
     match (when, bundle.intent()) {
         (When::Always, _) => Some(problem),
-        (When::ReadOnly, Intent::Write) => None,
+        // Who may write any file as root may write the rules.
+        (When::ReadOnly, Intent::Write) => {
+            let writes_anything =
+                problem.code == Code::Writes && *command.arguments() == Arguments::Any;
+            writes_anything.then_some(problem)
+        }
         (When::ReadOnly, Intent::ReadOnly) if command.reason().is_some() => Some(Diagnostic {
             severity: Severity::Warning,
             ..problem
