@@ -92,7 +92,7 @@ fn every_place_in_every_small_tree_is_proved_and_no_other() {
 fn trail() -> (Trail, VerifierKey) {
     let events = ["a", "b", "c"].map(|name| {
         format!(
-            r#"{{"at":"2026-01-01T00:00:00.000000Z","body":{{"fact":{{"fact":"alarm","detail":"{name}"}},"kind":"machine"}},"id":"01890000-0000-7000-8000-00000000000{name}","source":"ca"}}"#
+            r#"{{"at":"2026-01-01T00:00:00.000000Z","body":{{"fact":{{"detail":"{name}","fact":"alarm"}},"kind":"machine"}},"id":"01890000-0000-7000-8000-00000000000{name}","source":"ca"}}"#
         )
     });
     let leaves: Vec<_> = events.iter().map(|e| leaf_hash(e.as_bytes())).collect();
@@ -162,4 +162,20 @@ fn an_altered_trail_does_not_verify() {
         good.verify(&other.unwrap()),
         Err(NotProved::Checkpoint(NotACheckpoint::OtherKey))
     );
+}
+
+/// The same trail and key in a file, for other implementations.
+#[test]
+fn the_published_vector_is_this_trail_and_verifies() {
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        log_key: String,
+        trail: Trail,
+    }
+    let vector = include_str!("../../../tests/vectors/trail/three-events.json");
+    let vector: Vector = serde_json::from_str(vector).unwrap();
+    let (expected, key) = trail();
+    assert_eq!(vector.trail, expected);
+    assert_eq!(vector.log_key.parse(), Ok(key.clone()));
+    assert_eq!(vector.trail.verify(&key).unwrap().events().len(), 3);
 }
