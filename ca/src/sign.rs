@@ -61,7 +61,7 @@ pub enum Request {
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Response {
     /// The public halves of its keys.
-    PublicKeys(PublicKeys),
+    PublicKeys(Box<PublicKeys>),
     /// A certificate, one line in OpenSSH's format.
     Certificate {
         /// The line.

@@ -41,7 +41,7 @@ async fn a_new_ca_is_complete() {
     assert!(steps.contains("portreeve-ca serve --config"), "{steps}");
     assert_eq!(
         entries(home.path()),
-        [directory.clone()],
+        std::slice::from_ref(&directory),
         "nothing else is left"
     );
 

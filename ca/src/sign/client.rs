@@ -65,9 +65,11 @@ impl SignerClient {
     /// # Errors
     /// When the signer does not answer.
     pub async fn public_keys(&self) -> Result<PublicKeys, SignerError> {
-        match self.one(Request::PublicKeys).await? {
-            Response::PublicKeys(keys) => Ok(keys),
-            other => Err(unexpected(other)),
+        let answer = self.one(Request::PublicKeys).await?;
+        if let Response::PublicKeys(keys) = answer {
+            Ok(*keys)
+        } else {
+            Err(unexpected(answer))
         }
     }
 
@@ -123,9 +125,11 @@ impl SignerClient {
     /// When the signer does not answer or refuses.
     pub async fn token(&self, claims: DelegatedClaims) -> Result<SecretText, SignerError> {
         let claims = Box::new(claims);
-        match self.one(Request::Token { claims }).await? {
-            Response::Token { token } => Ok(token),
-            other => Err(unexpected(other)),
+        let answer = self.one(Request::Token { claims }).await?;
+        if let Response::Token { token } = answer {
+            Ok(token)
+        } else {
+            Err(unexpected(answer))
         }
     }
 
@@ -134,9 +138,11 @@ impl SignerClient {
     /// # Errors
     /// When the signer does not answer or refuses.
     pub async fn checkpoint(&self, head: LogHead) -> Result<String, SignerError> {
-        match self.one(Request::Checkpoint(head)).await? {
-            Response::Checkpoint { note } => Ok(note),
-            other => Err(unexpected(other)),
+        let answer = self.one(Request::Checkpoint(head)).await?;
+        if let Response::Checkpoint { note } = answer {
+            Ok(note)
+        } else {
+            Err(unexpected(answer))
         }
     }
 

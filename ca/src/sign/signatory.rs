@@ -73,7 +73,7 @@ impl Signatory {
             self.remember(|memory| memory.meter.use_one(kind, now))?;
         }
         match request {
-            Request::PublicKeys => Ok(Response::PublicKeys(self.public_keys())),
+            Request::PublicKeys => Ok(Response::PublicKeys(Box::new(self.public_keys()))),
             Request::AccessCertificate(spec) => {
                 let spec = limits.access(spec, now)?;
                 certified(Kind::Access, certificate::access(keys, spec, nonce))

@@ -34,3 +34,17 @@ pub fn harden() -> Result<(), HardenError> {
         source,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hardened_process_leaves_no_core_and_cannot_be_read() {
+        harden().unwrap();
+        assert!(!prctl::get_dumpable().unwrap());
+        assert!(prctl::get_no_new_privs().unwrap());
+        let limits = nix::sys::resource::getrlimit(Resource::RLIMIT_CORE).unwrap();
+        assert_eq!(limits, (0, 0));
+    }
+}

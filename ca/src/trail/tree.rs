@@ -174,7 +174,7 @@ mod tests {
         fn fetch(&self, frontier: &Frontier, source: Source) -> Digest {
             match source {
                 Source::Edge(start) => frontier.edge(start).unwrap(),
-                stored => self.0[&stored],
+                Source::Leaf(_) | Source::Node(_) => self.0[&source],
             }
         }
     }

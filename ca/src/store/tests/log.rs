@@ -31,7 +31,7 @@ async fn events_of_many_callers_are_all_logged_each_in_a_place_of_its_own() {
             .into_iter()
             .map(|outcome| match outcome {
                 EventOutcome::Logged(place) => place,
-                other => panic!("{other:?}"),
+                other @ (EventOutcome::Known | EventOutcome::Conflicting(_)) => panic!("{other:?}"),
             })
             .collect();
         assert!(own.is_sorted(), "a caller's events keep their order");
