@@ -4,6 +4,7 @@
 //! `cargo xtask fuzz`.
 
 use std::fs;
+use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
@@ -63,11 +64,13 @@ fn feed_one(target: &Target, bytes: &[u8]) -> bool {
         Err(cause) => {
             let kept = std::env::temp_dir().join(format!("portreeve-{}.crash", target.name));
             let _ = fs::write(&kept, bytes);
-            let place = kept.display();
-            let shown = bytes.escape_ascii().to_string();
-            println!(
-                "`{}` fails on `{shown:.2000}`, kept as {place}",
-                target.name
+            // Past the capture of the test's output, which may not survive what comes next.
+            let _ = writeln!(
+                std::io::stderr(),
+                "`{}` fails on {}, which begins `{:.200}`",
+                target.name,
+                kept.display(),
+                bytes.escape_ascii().to_string()
             );
             panic::resume_unwind(cause)
         }
