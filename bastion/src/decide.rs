@@ -107,9 +107,9 @@ pub enum Refused {
     /// The command does not fit the trail.
     #[error("a command has {MAX_COMMAND} bytes at most; send a longer script on standard input")]
     TooLong,
-    /// The decision could not be written down.
-    #[error("no decision can be made now")]
-    Unrecorded,
+    /// No policy is known, or the decision could not be written down.
+    #[error("no decision can be made now; try again later")]
+    Unavailable,
 }
 
 /// Decides. `new_id` gives each decision its id.
@@ -130,7 +130,7 @@ pub fn decide(
         let id = new_id();
         let decision = policies.within(facts.request(act, now));
         let Ok(note) = record(&decision).note(id) else {
-            return verdict.refused(Refused::Unrecorded);
+            return verdict.refused(Refused::Unavailable);
         };
         verdict.notes.push(note);
         match decision {
@@ -160,6 +160,14 @@ impl Facts {
 }
 
 impl Verdict {
+    /// The answer when there is no policy to ask.
+    pub const fn unavailable() -> Self {
+        Self {
+            notes: Vec::new(),
+            outcome: Outcome::Refused(Refused::Unavailable),
+        }
+    }
+
     fn refused(mut self, refused: Refused) -> Self {
         self.outcome = Outcome::Refused(refused);
         self

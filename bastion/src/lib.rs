@@ -5,21 +5,36 @@
 
 #![forbid(unsafe_code)]
 
+// The program.
+pub mod args;
+pub mod config;
+pub mod enrol;
+pub mod recover;
+pub mod serve;
+
 // Deciding.
 pub mod accept;
 pub mod decide;
 pub mod request;
 pub mod session;
 
-// The host of a session.
+// One session in the world.
+pub mod channel;
+pub mod drive;
 pub mod host;
+pub mod sessions;
+pub mod ssh;
+pub mod tap;
 
-// The CA.
+// The CA, and what goes to it.
 pub mod ca;
 pub mod deliver;
 pub mod feed;
+pub mod live;
+pub mod report;
 pub mod spool;
 
-// The world.
+// The machine.
 pub mod clock;
 pub mod entropy;
+pub mod files;

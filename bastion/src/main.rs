@@ -1,2 +1,59 @@
-//! Placeholder.
-fn main() {}
+//! The bastion's program: settles the process, then does what the command line says.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use portreeve_bastion::args::{Args, Command};
+use portreeve_bastion::{enrol, serve};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter())
+        .with_writer(std::io::stderr)
+        .init();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(args: &Args) -> Result<()> {
+    settle()?;
+    match &args.command {
+        Command::Enroll(enroll) => {
+            let config = enrol::enrol(enroll).await?;
+            tracing::info!(
+                "enrolled; start with `portreeve-bastion serve --config {}`",
+                config.display()
+            );
+            Ok(())
+        }
+        Command::Serve { config } => serve::run(config).await,
+    }
+}
+
+fn filter() -> tracing_subscriber::EnvFilter {
+    tracing_subscriber::EnvFilter::try_from_env("PORTREEVE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,russh=warn"))
+}
+
+/// Keys are in this process's memory: no core dumps, no debugger of the same user. And each session takes a handful of
+/// sockets.
+fn settle() -> Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("core dumps cannot be switched off")?;
+    prctl::set_dumpable(false).context("the process cannot be made undumpable")?;
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)
+        .context("the limit of open files cannot be raised")?;
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("TLS was set up twice"))
+}

@@ -181,6 +181,12 @@ impl Spool {
         self.0.durable.subscribe()
     }
 
+    /// Whether the CA has everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) == 0
+    }
+
     /// The CA has everything up to and with this batch: it may be deleted.
     pub fn delivered(&self, batch: &Batch) {
         let _ = self.0.queue().jobs.send(Job::Delivered {

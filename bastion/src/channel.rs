@@ -1,0 +1,232 @@
+//! One channel of the agent, from its opening to its close.
+//!
+//! Three tasks: a reader takes everything off the agent's side at once and never waits ([`queue`]); the channel's own task
+//! collects what is asked for, has it decided and opened by the session, and then carries the host's output; a third
+//! carries the agent's input. Whatever blocks, closing does not wait for it.
+
+mod agent;
+mod environment;
+mod input;
+mod output;
+pub mod queue;
+mod setup;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use portreeve_recording::event::{Kind, WindowSize};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::drive::Message;
+use crate::host::HostChannel;
+use crate::request::Asked;
+use crate::session::{ChannelEnd, ChannelNumber, Input, Notice};
+use crate::tap::Tap;
+
+pub use agent::AgentSide;
+pub use environment::is_passed_on;
+pub use output::Over;
+pub use queue::{Gauge, Gone};
+pub use setup::Setup;
+
+/// How long a channel takes to be asked something once it is open. Longer than any client needs, shorter than a leak.
+const SETUP_TIME: Duration = Duration::from_secs(60);
+/// How long what the agent sent before it closed may still take to reach the host.
+const LAST_INPUT_TIME: Duration = Duration::from_secs(1);
+/// The exit status of what the policy refused: the shell's for a command that cannot be executed.
+const REFUSED_STATUS: u32 = 126;
+
+/// How a channel reaches its session.
+#[derive(Debug, Clone)]
+pub struct SessionLink {
+    /// Where the session takes messages.
+    pub inbox: mpsc::Sender<Message>,
+    /// What the session says when it ends.
+    pub ending: watch::Receiver<Option<Notice>>,
+    /// The number of the last channel.
+    pub numbers: Arc<AtomicU32>,
+    /// Held by every channel: connections are closed when none has anything to say any more.
+    pub presence: mpsc::WeakSender<Infallible>,
+}
+
+/// The session's answer to a channel.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is open on the host.
+    Open {
+        /// The host's side.
+        host: HostChannel,
+        /// Where everything is recorded.
+        tap: Tap,
+        /// Whether nothing may reach the agent that is not yet durable.
+        is_strict: bool,
+    },
+    /// It is not.
+    Refused {
+        /// What the agent reads.
+        text: String,
+    },
+}
+
+/// Bytes that passed.
+#[derive(Debug, Default)]
+struct Counts {
+    from_agent: AtomicU64,
+    to_agent: AtomicU64,
+}
+
+impl SessionLink {
+    /// A number for a new channel.
+    #[must_use]
+    pub fn next_number(&self) -> ChannelNumber {
+        ChannelNumber(self.numbers.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    async fn tell(&self, message: Message) {
+        // A session that is gone has told this channel so, or is about to.
+        let _ = self.inbox.send(message).await;
+    }
+}
+
+/// Lives one channel.
+pub async fn run(agent: AgentSide, mut queue: queue::Receiver, mut link: SessionLink) {
+    let _presence = link.presence.upgrade();
+    let gone = queue.gone();
+    let setup = tokio::select! {
+        setup = tokio::time::timeout(SETUP_TIME, setup::collect(&mut queue)) => setup.ok().flatten(),
+        () = ended(&mut link.ending) => None,
+    };
+    let Some((setup, program)) = setup else {
+        return agent
+            .finish(None, ending_text(&link).as_deref(), false)
+            .await;
+    };
+    let number = link.next_number();
+    let has_pty = setup.terminal.is_some();
+    let (answer, answered) = oneshot::channel();
+    let asked = Asked {
+        program,
+        pty: has_pty,
+    };
+    link.tell(Message::Asked {
+        channel: number,
+        asked,
+        setup: Box::new(setup),
+        answer,
+    })
+    .await;
+    let answer = tokio::select! {
+        biased;
+        answer = answered => answer.ok(),
+        _ = gone.wait() => None,
+        () = ended(&mut link.ending) => None,
+    };
+    let end = match answer {
+        Some(Answer::Open {
+            host,
+            tap,
+            is_strict,
+        }) => carry(agent, queue, host, tap, is_strict, has_pty, &mut link).await,
+        Some(Answer::Refused { text }) => {
+            agent
+                .finish(Some(REFUSED_STATUS), Some(&text), has_pty)
+                .await;
+            ChannelEnd::default()
+        }
+        None => {
+            agent
+                .finish(None, ending_text(&link).as_deref(), has_pty)
+                .await;
+            ChannelEnd::default()
+        }
+    };
+    link.tell(Message::Input(Input::ChannelEnded {
+        channel: number,
+        end,
+    }))
+    .await;
+}
+
+/// Carries both directions until one side closes or the session ends.
+async fn carry(
+    agent: AgentSide,
+    queue: queue::Receiver,
+    host: HostChannel,
+    tap: Tap,
+    is_strict: bool,
+    has_pty: bool,
+    link: &mut SessionLink,
+) -> ChannelEnd {
+    let counts = Arc::new(Counts::default());
+    let gone = queue.gone();
+    let (from_host, to_host, connection) = host.into_parts();
+    let mut input = tokio::spawn(input::carry(
+        queue,
+        to_host,
+        tap.clone(),
+        Arc::clone(&counts),
+    ));
+    let mut output = output::Carrier::new(from_host, &agent, &tap, is_strict, &counts);
+    let over = tokio::select! {
+        over = output.carry() => over,
+        gone = gone.wait() => Over::Agent(gone),
+        () = ended(&mut link.ending) => Over::Session,
+    };
+    if over == Over::Agent(Gone::Closed) {
+        // What it sent before it closed still counts: a program that is writing a file must get all of it.
+        let _ = tokio::time::timeout(LAST_INPUT_TIME, &mut input).await;
+    }
+    input.abort();
+    let (exit_status, exit_signal) = output.exit();
+    let is_eof_sent = output.is_eof_sent();
+    let text = match over {
+        Over::Host => None,
+        Over::Lost => Some("portreeve: the connection to the host broke".to_owned()),
+        Over::Unrecorded | Over::Session => ending_text(link),
+        Over::Agent(Gone::Closed | Gone::Disconnected) => None,
+        Over::Agent(Gone::TooMuch) => Some(
+            "portreeve: the program on the host does not read its input; the channel is closed"
+                .to_owned(),
+        ),
+    };
+    if let Some(text) = &text {
+        // The recording may be what failed.
+        let _ = tap.record(Kind::Note(text.clone())).await;
+    }
+    let _ = tap.record(Kind::Closed).await;
+    match (over, is_eof_sent) {
+        (Over::Host, true) => agent.close().await,
+        _ => agent.finish(None, text.as_deref(), has_pty).await,
+    }
+    connection.close().await;
+    ChannelEnd {
+        was_open: true,
+        exit_status,
+        exit_signal,
+        bytes_in: counts.from_agent.load(Ordering::Relaxed),
+        bytes_out: counts.to_agent.load(Ordering::Relaxed),
+    }
+}
+
+/// Resolves when the session ends.
+async fn ended(ending: &mut watch::Receiver<Option<Notice>>) {
+    // A session that is gone without a word ended as well.
+    let _ = ending.wait_for(Option::is_some).await;
+}
+
+fn ending_text(link: &SessionLink) -> Option<String> {
+    link.ending.borrow().as_ref().map(Notice::to_string)
+}
+
+/// A window's size as russh and the recording have it.
+#[must_use]
+pub const fn window(columns: u32, rows: u32, pixel_width: u32, pixel_height: u32) -> WindowSize {
+    WindowSize {
+        columns,
+        rows,
+        pixel_width,
+        pixel_height,
+    }
+}

@@ -1,0 +1,295 @@
+//! Doing what the state machine says.
+
+use std::sync::Arc;
+
+use portreeve_protocol::attest::EndCause;
+use portreeve_protocol::control::FromBastion;
+use portreeve_protocol::event::AccessFact;
+use portreeve_protocol::grant::RecordingMode;
+use portreeve_protocol::problem::Code;
+use portreeve_recording::event::{Kind, Started};
+use portreeve_recording::info::{Format, SessionInfo};
+use portreeve_recording::manifest::End;
+
+use super::{Driver, Message};
+use crate::ca::CaError;
+use crate::channel::{Answer, Setup};
+use crate::decide::{self, ChannelPermit, Verdict};
+use crate::host::HostLink;
+use crate::host::control;
+use crate::live;
+use crate::request::{Asked, Wanted};
+use crate::session::{ChannelEnd, ChannelNumber, Effect, Input, Sealed};
+use crate::tap::Tap;
+
+impl Driver {
+    pub(super) fn perform_all(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Claim => self.claim(),
+            Effect::BeginRecording => self.begin_recording(),
+            Effect::OpenControl => self.open_control(),
+            Effect::SendOrder { bundle } => self.say(FromBastion::Order {
+                order: self.access.grant().order.clone(),
+                bundle,
+            }),
+            Effect::OpenSession => {
+                if let Some(host) = &self.host {
+                    host.log_in();
+                }
+            }
+            Effect::Decide { channel, asked } => {
+                let verdict = self.decide(&asked);
+                self.inputs.push_back(Input::Decided { channel, verdict });
+            }
+            Effect::Open { channel, permit } => self.open(channel, permit),
+            Effect::Refuse { channel, text } => self.refuse(channel, text),
+            Effect::TurnAway { connection, notice } => self.agents.turn_away(connection, notice),
+            Effect::CloseAgents { notice } => {
+                tracing::info!(%notice, "the session ends");
+                self.agents.close_all(notice);
+            }
+            Effect::EndHost { cause } => self.say(FromBastion::End { cause }),
+            Effect::DropHost => {
+                self.control = None;
+                self.host = None;
+            }
+            Effect::Seal { cause } => self.seal(cause),
+            Effect::Emit(fact) => self.emit(*fact),
+            Effect::Done => live::forget(&self.world.live, self.about.session),
+        }
+    }
+
+    fn claim(&self) {
+        let (ca, back) = (Arc::clone(&self.world.ca), self.back.clone());
+        let (session, serial, address) =
+            (self.about.session, self.access.serial(), self.agent_address);
+        tokio::spawn(async move {
+            let input = match ca.claim(session, serial, address).await {
+                Ok(claimed) => Input::Claimed {
+                    bundle: claimed.bundle,
+                    expires_at: claimed.expires_at,
+                },
+                Err(CaError::Refused(problem)) => Input::ClaimRefused {
+                    code: problem.code,
+                    detail: problem.detail.unwrap_or(problem.title),
+                },
+                Err(error @ (CaError::Unreachable(_) | CaError::Answer(_))) => {
+                    Input::ClaimRefused {
+                        code: Code::Unavailable,
+                        detail: error.to_string(),
+                    }
+                }
+            };
+            let _ = back.send(Message::Input(input)).await;
+        });
+    }
+
+    fn begin_recording(&mut self) {
+        if let Err(error) = live::note(&self.world.live, &self.about) {
+            // Only a crash would miss it, and then only the trail's last word.
+            tracing::warn!(%error, "the session cannot be noted as live");
+        }
+        let grant = self.access.grant();
+        let now = self.world.clock.now();
+        let recorder = self.world.recorders.begin(
+            self.world.recordings.clone(),
+            SessionInfo {
+                format: Format,
+                session: grant.session,
+                pair: grant.pair.clone(),
+                task: grant.task.clone(),
+                host: grant.host.name.clone(),
+                account: grant.account.clone(),
+                bundle: grant.bundle.clone(),
+                bastion: self.world.reporter.name.clone(),
+                started_at: now.wall,
+                recording: grant.recording,
+                recipients: self.world.recipients.clone(),
+            },
+        );
+        self.recorder_failed = Some(recorder.failed());
+        let activity = Arc::clone(&self.activity);
+        self.tap = Some(Tap::new(recorder, self.world.clock, now.steady, activity));
+    }
+
+    /// Opens the control connection and, beside it, the transport of the first session connection.
+    fn open_control(&mut self) {
+        let link = Arc::new(HostLink::new(Arc::clone(&self.access)));
+        self.control = Some(control::start(
+            Arc::clone(&link),
+            self.control_news.0.clone(),
+        ));
+        link.prepare();
+        self.host = Some(link);
+    }
+
+    fn say(&self, message: FromBastion) {
+        if let Some(control) = &self.control {
+            control.say(message);
+        }
+    }
+
+    fn decide(&self, asked: &Asked) -> Verdict {
+        let Some(policies) = self.feed().policies() else {
+            return Verdict::unavailable();
+        };
+        let now = self.world.clock.now().wall;
+        decide::decide(&policies, &self.facts, asked, now, || {
+            self.world.reporter.decision_id()
+        })
+    }
+
+    /// Opens a channel on the host, once the decision is on disk.
+    fn open(&mut self, channel: ChannelNumber, permit: ChannelPermit) {
+        let (Some(waiting), Some(host), Some(tap)) =
+            (self.waiting.remove(&channel), self.host.clone(), &self.tap)
+        else {
+            return self.ended_unopened(channel);
+        };
+        let tap = tap.on(channel);
+        let is_strict =
+            permit.is_strict() || self.access.grant().recording == RecordingMode::Strict;
+        let (spool, ticket, back) = (
+            self.world.reporter.spool.clone(),
+            self.last_event,
+            self.back.clone(),
+        );
+        tokio::spawn(async move {
+            let opened = async {
+                let ticket = ticket.ok_or("no event before it")?;
+                let recorded = spool
+                    .durable(ticket)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                let started = started(&permit, &waiting.setup);
+                let position = tap
+                    .record(started)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                if is_strict {
+                    tap.durable(position)
+                        .await
+                        .map_err(|error| error.to_string())?;
+                }
+                let host = host.open(&permit, recorded, &waiting.setup).await;
+                host.map_err(|error| error.to_string())
+            };
+            let answer = match opened.await {
+                Ok(host) => Answer::Open {
+                    host,
+                    tap,
+                    is_strict,
+                },
+                Err::<_, String>(detail) => {
+                    tracing::warn!(
+                        detail,
+                        channel = channel.0,
+                        "a channel does not open on the host"
+                    );
+                    Answer::Refused {
+                        text: "portreeve: the host did not open the channel; its administrators find the reason in the log".into(),
+                    }
+                }
+            };
+            if waiting.answer.send(answer).is_err() {
+                // The agent left meanwhile. Its channel has said so already.
+                drop(back);
+            }
+        });
+    }
+
+    fn refuse(&mut self, channel: ChannelNumber, text: String) {
+        if let Some(tap) = self.tap.clone() {
+            let (tap, reason) = (tap.on(channel), text.clone());
+            tokio::spawn(async move {
+                let what = format!("channel {}", channel.0);
+                // The trail has it; a recording that cannot be written ends the session by itself.
+                let _ = tap.record(Kind::Refused { what, reason }).await;
+            });
+        }
+        match self.waiting.remove(&channel) {
+            Some(waiting) => {
+                let _ = waiting.answer.send(Answer::Refused { text });
+            }
+            None => self.ended_unopened(channel),
+        }
+    }
+
+    /// A channel behind which nobody waits.
+    fn ended_unopened(&mut self, channel: ChannelNumber) {
+        let end = ChannelEnd::default();
+        self.inputs.push_back(Input::ChannelEnded { channel, end });
+    }
+
+    /// What was asked for beside the program and is never offered is decided and recorded too.
+    pub(super) fn refuse_forwardings(&mut self, setup: &Setup) {
+        for forwarding in &setup.refused {
+            let channel = self.agents.next_number();
+            let asked = Asked {
+                program: Wanted::Forward(forwarding.clone()),
+                pty: false,
+            };
+            self.inputs
+                .push_back(Input::ChannelAsked { channel, asked });
+        }
+    }
+
+    fn seal(&mut self, cause: EndCause) {
+        let Some(tap) = self.tap.take() else {
+            self.inputs.push_back(Input::Sealed(None));
+            return;
+        };
+        let at = self.world.clock.now().wall;
+        let finishing = tap.recorder().finish(End { cause, at });
+        let back = self.back.clone();
+        tokio::spawn(async move {
+            let sealed = match finishing.await {
+                Ok(finished) => Some(Sealed {
+                    manifest: finished.manifest,
+                    file: finished
+                        .path
+                        .file_name()
+                        .map(|name| name.to_string_lossy().into_owned())
+                        .unwrap_or_default(),
+                    bytes: finished.bytes,
+                }),
+                Err(error) => {
+                    tracing::error!(%error, "the recording stays cut");
+                    None
+                }
+            };
+            let _ = back.send(Message::Input(Input::Sealed(sealed))).await;
+        });
+    }
+
+    fn emit(&mut self, fact: AccessFact) {
+        match self.world.reporter.access(&self.about, fact) {
+            Ok(ticket) => self.last_event = Some(ticket),
+            Err(error) => {
+                tracing::error!(%error, "an event is not kept; the session ends");
+                // Whatever waits for this event waits for one that never comes.
+                self.last_event = None;
+                self.inputs.push_back(Input::SpoolFull);
+            }
+        }
+    }
+}
+
+fn started(permit: &ChannelPermit, setup: &Setup) -> Kind {
+    Kind::Started(Started {
+        program: permit.program().clone(),
+        environment: setup
+            .environment
+            .iter()
+            .map(|(name, value)| (name.clone().into(), value.clone().into()))
+            .collect(),
+        terminal: setup.terminal.clone(),
+        decision: Some(permit.decision()),
+    })
+}

@@ -1,0 +1,233 @@
+//! `serve`: puts the parts together, lets agents in, and ends everything in order when it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use portreeve_protocol::event::MachineFact;
+use portreeve_recording::write::{PoolOptions, RecorderPool};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::accept::Acceptor;
+use crate::ca::{Assertions, Ca};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::drive::World;
+use crate::feed::{self, Feed, Kill};
+use crate::report::Reporter;
+use crate::session::ConnectionId;
+use crate::sessions::Sessions;
+use crate::spool::{Limits, Spool};
+use crate::ssh::{server, settings};
+use crate::{deliver, entropy, files, recover};
+
+/// How long sessions may take to end when the program is stopped.
+const STOP_TIME: Duration = Duration::from_secs(20);
+/// How long the last events may take to be delivered.
+const DRAIN_TIME: Duration = Duration::from_secs(3);
+/// How long to wait when the system has no more sockets to give.
+const NO_SOCKETS: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` resolves.
+///
+/// # Errors
+/// When a part cannot be made, or events can no longer be delivered from the disk.
+pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()> {
+    let clock = Clock::start();
+    let (shutdown, is_stopping) = watch::channel(false);
+    let Parts {
+        world,
+        reader,
+        listeners,
+    } = parts(&config, clock, is_stopping).await?;
+    let reporter = world.reporter.clone();
+    recover::recover(&world.recordings, &world.live, &config.identity, &reporter)?;
+    reporter.machine(MachineFact::Started {
+        version: env!("CARGO_PKG_VERSION").into(),
+    })?;
+
+    let ca = Arc::clone(&world.ca);
+    let mut delivery = tokio::spawn(deliver::deliver(
+        reporter.spool.clone(),
+        reader,
+        Arc::clone(&ca),
+    ));
+    let (kills, mut killed) = mpsc::channel::<Kill>(256);
+    tokio::spawn(feed::follow(Arc::clone(&world.feed), ca, kills));
+
+    let acceptor = Acceptor {
+        name: config.file.name.clone(),
+        access_ca: config.file.access_ca.clone(),
+        unsealing: config.unsealing,
+    };
+    let sessions = Arc::new(Sessions::new(
+        acceptor,
+        Arc::clone(&world),
+        config.file.max_sessions,
+    ));
+    let door = Arc::new(Door {
+        sessions: Arc::clone(&sessions),
+        config: Arc::new(settings::server(config.host_key, config.host_certificate)),
+        connections: Arc::new(Semaphore::new(config.file.max_connections)),
+        starting: Arc::new(Semaphore::new(config.file.max_starting)),
+        next: AtomicU64::new(1),
+    });
+    let accepting: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| tokio::spawn(Arc::clone(&door).accept(listener)))
+        .collect();
+    tracing::info!(name = %config.file.name, listen = ?config.file.listen, "letting agents in");
+
+    let mut stop = std::pin::pin!(stop);
+    let failed = loop {
+        tokio::select! {
+            Some(kill) = killed.recv() => sessions.kill(kill).await,
+            () = &mut stop => break None,
+            delivered = &mut delivery => break Some(delivered),
+        }
+    };
+    for task in accepting {
+        task.abort();
+    }
+    shutdown.send_replace(true);
+    wait_until(STOP_TIME, || sessions.count() == 0).await;
+    let _ = reporter.machine(MachineFact::Stopped);
+    if let Some(delivered) = failed {
+        return delivered?.context("events cannot be delivered from the spool");
+    }
+    wait_until(DRAIN_TIME, || reporter.spool.is_empty()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+struct Parts {
+    world: Arc<World>,
+    reader: crate::spool::Reader,
+    listeners: Vec<TcpListener>,
+}
+
+async fn parts(config: &Config, clock: Clock, shutdown: watch::Receiver<bool>) -> Result<Parts> {
+    let file = &config.file;
+    let folder = |name: &str| -> Result<std::path::PathBuf> {
+        let path = file.state.join(name);
+        files::make_folder(&path)?;
+        Ok(path)
+    };
+    let (spool, reader) = Spool::open(&folder("spool")?, Limits::default())
+        .context("the event spool cannot be opened")?;
+    let assertions = Assertions::new(
+        config.identity_signer.clone(),
+        file.name.clone(),
+        file.issuer.clone(),
+        clock,
+    );
+    let recorders = RecorderPool::start(
+        PoolOptions::default(),
+        Arc::new(config.identity.clone()),
+        Arc::new(entropy::fill),
+    )
+    .context("no threads for recordings")?;
+    let world = Arc::new(World {
+        clock,
+        ca: Arc::new(Ca::new(
+            &file.ca,
+            config.ca_root.as_bytes(),
+            Some(assertions),
+        )?),
+        feed: Arc::new(Feed::new(clock)),
+        reporter: Reporter {
+            name: file.name.clone(),
+            clock,
+            spool,
+        },
+        recorders,
+        recordings: folder("recordings")?,
+        recipients: file.review_recipients.clone(),
+        live: folder("live")?,
+        stale_after: config.stale_after,
+        shutdown,
+    });
+    let mut listeners = Vec::new();
+    for address in &file.listen {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on `{address}`"))?;
+        listeners.push(listener);
+    }
+    Ok(Parts {
+        world,
+        reader,
+        listeners,
+    })
+}
+
+/// Where agents come in.
+struct Door {
+    sessions: Arc<Sessions>,
+    config: Arc<russh::server::Config>,
+    connections: Arc<Semaphore>,
+    starting: Arc<Semaphore>,
+    next: AtomicU64,
+}
+
+impl Door {
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.welcome(stream, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tokio::time::sleep(NO_SOCKETS).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection in a task of its own, if there is room for it. There is no room to say so.
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+        let starting = Arc::clone(&self.starting).try_acquire_owned();
+        let place = Arc::clone(&self.connections).try_acquire_owned();
+        let (Ok(starting), Ok(place)) = (starting, place) else {
+            tracing::warn!(%peer, "there are as many connections as are allowed");
+            return;
+        };
+        let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
+        let (sessions, config) = (Arc::clone(&self.sessions), Arc::clone(&self.config));
+        tokio::spawn(async move {
+            server::serve(stream, peer, id, sessions, config, starting).await;
+            drop(place);
+        });
+    }
+}
+
+async fn wait_until(at_most: Duration, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let _ = tokio::time::timeout(at_most, waiting).await;
+}
+
+/// Reads the configuration and serves until the process is told to stop.
+///
+/// # Errors
+/// As [`serve`], and when the configuration cannot be used.
+pub async fn run(config: &Path) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let config = Config::read(config)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: sessions end, recordings are sealed");
+    };
+    serve(config, stop).await
+}

@@ -1,0 +1,195 @@
+//! A TCP connection as russh needs it.
+//!
+//! russh does not read while it writes. Two of it facing each other, each with a full send buffer, would wait for each
+//! other for ever; so a blocked write here takes in what the peer sends meanwhile. Reads are buffered, because russh reads
+//! a packet's length and its body apart. And a connection whose peer no longer reads can be cut from outside, which
+//! nothing that waits inside russh could do.
+
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, BytesMut};
+use nix::sys::socket::{Shutdown, shutdown};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// How much is read at once.
+const READ_BYTES: usize = 128 * 1024;
+/// How much a blocked write takes in. A peer that keeps to the windows of its channels never sends more.
+const MAX_AHEAD: usize = 32 * 1024 * 1024;
+
+/// A TCP connection with a read buffer.
+#[derive(Debug)]
+pub struct Socket {
+    stream: Arc<TcpStream>,
+    ahead: BytesMut,
+    is_at_end: bool,
+}
+
+/// Ends a connection from outside, at once and whatever its owner waits for.
+#[derive(Debug, Clone)]
+pub struct Cutter(Weak<TcpStream>);
+
+impl Socket {
+    /// Wraps a connection and switches off Nagle's delay.
+    ///
+    /// # Errors
+    /// When the connection is gone already.
+    pub fn new(stream: TcpStream) -> io::Result<(Self, Cutter)> {
+        stream.set_nodelay(true)?;
+        let stream = Arc::new(stream);
+        let cutter = Cutter(Arc::downgrade(&stream));
+        let socket = Self {
+            stream,
+            ahead: BytesMut::new(),
+            is_at_end: false,
+        };
+        Ok((socket, cutter))
+    }
+
+    /// Reads once into the buffer.
+    fn fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            self.ahead.reserve(READ_BYTES);
+            match self.stream.try_read_buf(&mut self.ahead) {
+                Ok(0) => {
+                    self.is_at_end = true;
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(_) => return Poll::Ready(Ok(())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Takes in what is there, so that the peer's writes go on while ours wait.
+    fn take_in(&mut self, context: &mut Context<'_>) {
+        while !self.is_at_end && self.ahead.len() < MAX_AHEAD {
+            match self.fill(context) {
+                Poll::Ready(Ok(())) => {}
+                // A read error shows itself to the next read.
+                Poll::Ready(Err(_)) | Poll::Pending => return,
+            }
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() && !self.is_at_end {
+            ready!(self.fill(context))?;
+        }
+        let count = self.ahead.len().min(into.remaining());
+        into.put_slice(self.ahead.get(..count).unwrap_or(&[]));
+        self.ahead.advance(count);
+        if self.ahead.is_empty() && self.ahead.capacity() > 2 * READ_BYTES {
+            // What a blocked write took in must not stay allocated for the rest of the connection.
+            self.ahead = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.stream.poll_write_ready(context) {
+                Poll::Pending => {
+                    self.take_in(context);
+                    return Poll::Pending;
+                }
+                Poll::Ready(ready) => ready?,
+            }
+            match self.stream.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A connection that is gone already is shut down enough.
+        let _ = shutdown(self.stream.as_raw_fd(), Shutdown::Write);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Cutter {
+    /// Ends the connection. Whoever reads or writes it finds it closed.
+    pub fn cut(&self) {
+        if let Some(stream) = self.0.upgrade() {
+            let _ = shutdown(stream.as_raw_fd(), Shutdown::Both);
+        }
+    }
+
+    /// Whether the connection still exists.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    async fn pair() -> ((Socket, Cutter), (Socket, Cutter)) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (one, other) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (
+            Socket::new(one.unwrap()).unwrap(),
+            Socket::new(other.unwrap().0).unwrap(),
+        )
+    }
+
+    /// Writes everything before it reads anything, as russh may.
+    async fn write_then_read(mut socket: Socket, count: usize) -> usize {
+        socket.write_all(&vec![7; count]).await.unwrap();
+        socket.shutdown().await.unwrap();
+        let mut all = Vec::new();
+        socket.read_to_end(&mut all).await.unwrap();
+        all.len()
+    }
+
+    #[tokio::test]
+    async fn two_sides_that_only_write_do_not_block_each_other() {
+        let ((one, _), (other, _)) = pair().await;
+        let count = 20 * 1024 * 1024;
+        let both =
+            async { tokio::join!(write_then_read(one, count), write_then_read(other, count)) };
+        let got = tokio::time::timeout(std::time::Duration::from_secs(30), both)
+            .await
+            .unwrap();
+        assert_eq!(got, (count, count));
+    }
+
+    #[tokio::test]
+    async fn a_cut_connection_ends_for_whoever_waits_in_it() {
+        let ((mut one, cutter), (_other, _)) = pair().await;
+        let waiting = tokio::spawn(async move { one.read_u8().await.is_err() });
+        tokio::task::yield_now().await;
+        cutter.cut();
+        assert!(waiting.await.unwrap());
+        assert!(!cutter.is_open());
+    }
+}
