@@ -174,3 +174,58 @@ async fn a_closed_store_says_so() {
     ));
     assert!(matches!(home.store.policy().await, Err(StoreError::Closed)));
 }
+
+mod property {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a run does: deliver some events, perhaps again, or start anew.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Deliver(Vec<u64>),
+        Reopen,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let deliver = prop::collection::vec(0..40_u64, 0..12).prop_map(Step::Deliver);
+        prop::collection::vec(prop_oneof![6 => deliver, 1 => Just(Step::Reopen)], 1..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// However deliveries are cut, repeated and interrupted, each event is logged once, in the
+        /// order in which it first came, and the tree is the one over exactly these events.
+        #[test]
+        fn the_log_is_the_first_delivery_of_every_event(steps in steps()) {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let mut home = Home::new().await;
+                let mut expected: Vec<u64> = Vec::new();
+                for step in steps {
+                    match step {
+                        Step::Reopen => home = home.reopened().await,
+                        Step::Deliver(numbers) => {
+                            let events = numbers.iter().copied().map(event).collect();
+                            let outcomes = home.store.commit(Vec::new(), events).await.unwrap().events;
+                            for (number, outcome) in numbers.into_iter().zip(outcomes) {
+                                if expected.contains(&number) {
+                                    assert_eq!(outcome, EventOutcome::Known);
+                                } else {
+                                    assert_eq!(outcome, EventOutcome::Logged(expected.len() as u64));
+                                    expected.push(number);
+                                }
+                            }
+                        }
+                    }
+                }
+                let mut tree = Frontier::default();
+                for number in expected {
+                    let text = portreeve_protocol::canonical::to_string(&event(number)).unwrap();
+                    tree.append(portreeve_protocol::checkpoint::leaf_hash(text.as_bytes()));
+                }
+                assert_eq!(*home.store.watch_log().borrow(), tree);
+            });
+        }
+    }
+}
