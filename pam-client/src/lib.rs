@@ -1,1 +1,79 @@
-//! Placeholder.
+//! The host client: accounts, sudo rules and their end.
+//!
+//! One program with several faces. `daemon` is root and obeys signed orders; `control`,
+//! `principals` and `pam` are what sshd and PAM start, and know nothing but the daemon's socket;
+//! `enroll`, `unenroll` and `status` are for administrators. There is no network here, no
+//! TLS and no async runtime: threads, `poll` and a unix socket.
+//!
+//! What is on disk and on the wire is written down in `docs/spec/host.md`.
+
+// The command line.
+pub mod args;
+pub mod exit;
+
+// The world: files, processes, the clock. Decisions do not name these.
+mod clock;
+mod config;
+mod file;
+mod lines;
+mod log;
+mod nss;
+mod paths;
+mod run;
+mod sys;
+mod trust;
+
+// What the daemon may be asked, and the small programs that ask.
+mod ask;
+mod control;
+mod pam;
+mod principals;
+mod root;
+mod status;
+
+// Deciding: pure functions over values and `now`.
+mod accept;
+mod lease;
+mod plan;
+mod sudolog;
+
+// Remembering.
+mod book;
+mod chain;
+mod counter;
+mod journal;
+mod receipt;
+mod spool;
+
+// Doing.
+mod account;
+mod apply;
+mod cgroup;
+mod hands;
+mod home;
+mod logins;
+mod process;
+mod step;
+mod sudoers;
+mod sweep;
+mod tail;
+mod tree;
+
+// The daemon itself: a connection, and a session from its order to its receipt.
+mod daemon;
+mod host;
+mod leases;
+mod serve;
+
+mod begin;
+mod end;
+mod hold;
+
+// Making this host known, and forgetting it.
+mod enroll;
+
+mod command;
+#[doc(hidden)]
+pub mod fuzz;
+
+pub use command::run;

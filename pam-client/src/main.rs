@@ -1,2 +1,9 @@
-//! Placeholder.
-fn main() {}
+//! `portreeve-host`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    portreeve_host::run(portreeve_host::args::Args::parse()).into()
+}

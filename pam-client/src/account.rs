@@ -1,0 +1,188 @@
+//! The session's account: made, locked and removed by the distribution's own tools, so that their
+//! locks, their shadow files and their caches are respected.
+//!
+//! Nothing is done to an account whose name, UID and full-name field are not those of the journal.
+
+use std::ffi::OsString;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::apply::StepError;
+use crate::nss;
+use crate::run::{self, ToolError};
+use crate::step::{Account, Left};
+
+const USERADD: &str = "/usr/sbin/useradd";
+const USERMOD: &str = "/usr/sbin/usermod";
+const USERDEL: &str = "/usr/sbin/userdel";
+const GROUPDEL: &str = "/usr/sbin/groupdel";
+
+/// The tools wait 15 s for the lock of the account files themselves.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Locking is a precaution on the way to killing, which must not wait for an open editor.
+const SHORT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The tools take one lock on the account files; queueing here is fairer than inside them, where a
+/// waiting process gives up after a while.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Makes the account and its group.
+pub(crate) fn make(account: &Account) -> Result<(), StepError> {
+    tool(USERADD, &useradd_arguments(account), PATIENCE)?;
+    match find(account) {
+        Ok(Found::Ours) => Ok(()),
+        Ok(Found::Nobody) => Err(wrong(account, "does not exist")),
+        Ok(Found::Foreign) => Err(wrong(account, "has another number or field")),
+        Err(error) => Err(wrong(account, &format!("cannot be looked up: {error}"))),
+    }
+}
+
+fn wrong(account: &Account, what: &str) -> StepError {
+    StepError::Wrong(format!(
+        "account `{}` {what} after it was made",
+        account.name
+    ))
+}
+
+/// The limits of the range of system accounts are set to the one number, for then the group gets
+/// the same, which no other option says. A system account has no subordinate ids and no mail spool;
+/// without `--password` its password is locked.
+fn useradd_arguments(account: &Account) -> Vec<OsString> {
+    let uid = account.uid.as_raw().to_string();
+    let mut arguments: Vec<OsString> = [
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--no-log-init",
+    ]
+    .map(OsString::from)
+    .into();
+    for key in ["SYS_UID_MIN", "SYS_UID_MAX", "SYS_GID_MIN", "SYS_GID_MAX"] {
+        arguments.extend(["--key".into(), format!("{key}={uid}").into()]);
+    }
+    arguments.extend(["--uid".into(), uid.into()]);
+    arguments.extend(["--comment".into(), account.full_name.clone().into()]);
+    arguments.extend(["--home-dir".into(), account.home.clone().into_os_string()]);
+    arguments.extend(["--shell", "/bin/bash", "--", account.name.as_str()].map(OsString::from));
+    arguments
+}
+
+/// Keeps everything that asks PAM or cron from using the account any further.
+pub(crate) fn end_use(account: &Account) -> Vec<Left> {
+    let locked = match find(account) {
+        Ok(Found::Ours) => {
+            let arguments = ["--lock", "--expiredate", "1", "--", account.name.as_str()];
+            tool(USERMOD, &arguments, SHORT_PATIENCE).map_err(|error| error.to_string())
+        }
+        Ok(Found::Nobody | Found::Foreign) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    };
+    match locked {
+        Ok(()) => Vec::new(),
+        // It is removed later on, or that is tried again; until then no lease means no login.
+        Err(error) => vec![Left::stays(format!(
+            "account `{}` was not locked: {error}",
+            account.name
+        ))],
+    }
+}
+
+/// Removes the account and its group.
+pub(crate) fn remove(account: &Account) -> Vec<Left> {
+    match try_remove(account) {
+        Ok(left) => left,
+        Err(why) => vec![Left::must_go(format!("account `{}`: {why}", account.name))],
+    }
+}
+
+fn try_remove(account: &Account) -> Result<Vec<Left>, String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    match find(account).map_err(|error| text(&error))? {
+        Found::Foreign => {
+            let what = format!(
+                "account `{}` is not the one that was made any more and was not touched",
+                account.name
+            );
+            return Ok(vec![Left::stays(what)]);
+        }
+        // With `--force` a process that cannot die does not keep the account, whose UID is not
+        // used again anyway; without `--remove` no file is touched.
+        Found::Ours => {
+            tool(USERDEL, &["--force", "--", account.name.as_str()], PATIENCE)
+                .map_err(|error| text(&error))?;
+        }
+        Found::Nobody => {}
+    }
+    let group = nss::group(account.name.as_str()).map_err(|error| text(&error))?;
+    if group == Some(account.uid.as_raw()) {
+        tool(GROUPDEL, &["--", account.name.as_str()], PATIENCE).map_err(|error| text(&error))?;
+    }
+    Ok(Vec::new())
+}
+
+/// Whether the account or its group is there still.
+pub(crate) fn verify(account: &Account) -> Vec<Left> {
+    let name = &account.name;
+    let there = [
+        (matches!(find(account), Ok(Found::Ours)), "account"),
+        (
+            nss::group(name.as_str()) == Ok(Some(account.uid.as_raw())),
+            "group",
+        ),
+    ];
+    let there = there.into_iter().filter(|(is_there, _)| *is_there);
+    there
+        .map(|(_, kind)| Left::must_go(format!("{kind} `{name}` is still there")))
+        .collect()
+}
+
+/// Whose an account of this name is.
+enum Found {
+    Nobody,
+    Ours,
+    Foreign,
+}
+
+fn find(account: &Account) -> Result<Found, nix::errno::Errno> {
+    Ok(match nss::account(account.name.as_str())? {
+        None => Found::Nobody,
+        Some(known)
+            if known.uid == account.uid.as_raw() && known.full_name == account.full_name =>
+        {
+            Found::Ours
+        }
+        Some(_) => Found::Foreign,
+    })
+}
+
+fn tool<S: AsRef<std::ffi::OsStr>>(
+    program: &'static str,
+    arguments: &[S],
+    limit: Duration,
+) -> Result<(), ToolError> {
+    // There is nothing behind the lock that a panic could leave half changed.
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    run::run_well(program, arguments, limit).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::example;
+
+    #[test]
+    fn useradd_is_told_everything_and_the_name_is_no_option() {
+        let account = example().account;
+        let arguments = useradd_arguments(&account);
+        let text: Vec<_> = arguments.iter().map(|a| a.to_str().unwrap()).collect();
+        for wanted in [
+            "--no-log-init",
+            "SYS_GID_MAX=2010000000",
+            "--uid",
+            account.full_name.as_str(),
+        ] {
+            assert!(text.contains(&wanted), "{wanted} in {text:?}");
+        }
+        assert_eq!(text[text.len() - 2..], ["--", account.name.as_str()]);
+    }
+}

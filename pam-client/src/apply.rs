@@ -1,0 +1,164 @@
+//! Doing a plan, step by step, and undoing it.
+//!
+//! Which steps and in which order is `plan.rs`; how each is done is `hands.rs`. Here is only what
+//! happens when one fails: making stops at the first failure, removing never stops.
+
+use crate::step::{Left, Removal, Step};
+
+/// What does the steps: the host's hands, or a test's.
+pub(crate) trait Hands {
+    /// Does a step.
+    fn make(&mut self, step: &Step) -> Result<(), StepError>;
+    /// Removes something, and says what is left of it. Nothing there is nothing left.
+    fn remove(&mut self, removal: &Removal) -> Vec<Left>;
+}
+
+/// Why a step was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    /// The system refused.
+    #[error("{0}: {1}")]
+    Io(String, #[source] std::io::Error),
+    /// A tool refused.
+    #[error(transparent)]
+    Tool(#[from] crate::run::ToolError),
+    /// It was done and is not what it should be.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// A plan that was not done to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {step}: {error}")]
+pub(crate) struct NotMade {
+    step: &'static str,
+    #[source]
+    error: StepError,
+}
+
+/// What a removal came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// The removals that were tried, in order.
+    pub(crate) steps: Vec<&'static str>,
+    /// What is left.
+    pub(crate) left: Vec<Left>,
+}
+
+impl Removed {
+    /// Both one after the other.
+    pub(crate) fn and(mut self, later: Self) -> Self {
+        self.steps.extend(later.steps);
+        self.left.extend(later.left);
+        self
+    }
+}
+
+/// Does all steps. On a failure the caller removes; half a step is a step to remove.
+///
+/// # Errors
+/// At the first step that fails.
+pub(crate) fn make(steps: &[Step], hands: &mut impl Hands) -> Result<(), NotMade> {
+    for step in steps {
+        hands.make(step).map_err(|error| NotMade {
+            step: step.name(),
+            error,
+        })?;
+    }
+    Ok(())
+}
+
+/// Does all removals, each whatever became of the others.
+pub(crate) fn remove(removals: &[Removal], hands: &mut impl Hands) -> Removed {
+    let mut removed = Removed::default();
+    for removal in removals {
+        removed.left.extend(hands.remove(removal));
+        removed.steps.push(removal.name());
+    }
+    removed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::example;
+    use std::collections::BTreeSet;
+
+    /// A host of names: what was made is there until it is removed.
+    #[derive(Default)]
+    struct Fake {
+        there: BTreeSet<&'static str>,
+        fail_make: Option<usize>,
+        /// Whether the failing step leaves something behind.
+        half_done: bool,
+        fail_remove: Option<usize>,
+        calls: usize,
+    }
+
+    impl Hands for Fake {
+        fn make(&mut self, step: &Step) -> Result<(), StepError> {
+            let fails = self.fail_make == Some(self.calls);
+            self.calls += 1;
+            if !fails || self.half_done {
+                self.there.insert(step.inverse().name());
+            }
+            if fails {
+                Err(StepError::Wrong("as told".into()))
+            } else {
+                Ok(())
+            }
+        }
+
+        fn remove(&mut self, removal: &Removal) -> Vec<Left> {
+            let fails = self.fail_remove == Some(self.calls);
+            self.calls += 1;
+            if fails {
+                return vec![Left::must_go(removal.name())];
+            }
+            self.there.remove(removal.name());
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_failure_at_any_step_leaves_the_host_as_before() {
+        let plan = example();
+        for half_done in [false, true] {
+            for step in 0..plan.steps.len() {
+                let mut hands = Fake {
+                    fail_make: Some(step),
+                    half_done,
+                    ..Fake::default()
+                };
+                assert!(make(&plan.steps, &mut hands).is_err());
+                let removed =
+                    remove(&plan.stop(), &mut hands).and(remove(&plan.clear(), &mut hands));
+                assert_eq!(removed.left, []);
+                assert!(
+                    hands.there.is_empty(),
+                    "{:?} after step {step}",
+                    hands.there
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_removal_that_fails_does_not_stop_the_later_ones() {
+        let plan = example();
+        let removals = [plan.stop(), plan.clear()].concat();
+        for failing in 0..removals.len() {
+            let mut hands = Fake::default();
+            make(&plan.steps, &mut hands).unwrap();
+            hands.calls = 0;
+            hands.fail_remove = Some(failing);
+            let removed = remove(&removals, &mut hands);
+            assert_eq!(removed.steps.len(), removals.len());
+            assert_eq!(removed.left.len(), 1);
+            assert!(hands.there.len() <= 1, "{:?}", hands.there);
+            hands.fail_remove = None;
+            assert_eq!(remove(&removals, &mut hands).left, []);
+            assert!(hands.there.is_empty());
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The command line, and nothing but the command line.
+
+use clap::{Parser, Subcommand};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portreeve-host",
+    version,
+    about = "Portreeve's host client: accounts for sessions of agents, and their end",
+    long_about = "Portreeve's host client.\n\n\
+        The daemon makes an account when a signed order says so, proves that it did, and proves that \
+        it is gone. It is root and hears no network: orders arrive through sshd. `control`, \
+        `principals` and `pam` are started by sshd and PAM and are of no use by hand.",
+    after_help = "Exit status: 0 done; 1 failed or refused; 2 wrong usage; 3 not running; \
+        4 not now; 5 running, and something needs a look."
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon, until it is told to end by SIGTERM; then all sessions end first.
+    Daemon,
+    /// Pass a bastion's control connection on to the daemon (started by sshd).
+    Control,
+    /// Print the principal that may log in (started by sshd).
+    Principals {
+        /// The user who logs in (`%u`).
+        user: String,
+        /// The fingerprint of the certified key (`%f`).
+        fingerprint: String,
+        /// The certificate's serial number (`%s`).
+        serial: u64,
+    },
+    /// Answer PAM about a login to a session's account (started by pam_exec).
+    Pam,
+    /// Enrol this host: a ticket of `portreeve host add` on standard input, the proof for
+    /// `portreeve host confirm` on standard output. Fine to run again.
+    Enroll,
+    /// Take back what `enroll` changed. The counter of user ids stays.
+    Unenroll {
+        /// Also when sessions are not finished or their reports are not delivered.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say how the daemon is.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Kill every process of the own user but this one (started by the daemon).
+    #[command(hide = true, name = crate::process::KILL_OWN)]
+    KillOwn,
+}

@@ -1,0 +1,134 @@
+//! A live session's book: its journal, its chain of events, and what its bastion has not been told.
+//!
+//! Nothing is told that is not in the journal. The thread of the control connection sends what
+//! [`Book::unsent`] gives; other threads only append.
+
+use std::collections::BTreeSet;
+
+use portreeve_protocol::attest::{Attestation, EndCause, HostFact, Receipt};
+use portreeve_protocol::control::HostReport;
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::name::HostName;
+use portreeve_protocol::signed::{SignError, Signed};
+use portreeve_protocol::time::Timestamp;
+
+use crate::chain::{Chain, Tally};
+use crate::journal::{Journal, JournalError, Record};
+use crate::plan::Plan;
+use crate::trust::Identity;
+
+/// A session's book.
+#[derive(Debug)]
+pub(crate) struct Book {
+    journal: Journal,
+    chain: Chain,
+    unsent: Vec<HostReport>,
+    unacknowledged: BTreeSet<Digest>,
+}
+
+/// Why something is not in the book.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BookError {
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// It cannot be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+impl Book {
+    /// The book of a session whose attestation is about to be given.
+    pub(crate) fn open(
+        mut journal: Journal,
+        host: &HostName,
+        plan: &Plan,
+        attestation: &Signed<Attestation>,
+    ) -> Result<Self, BookError> {
+        journal.append(&Record::Ready {
+            attestation: attestation.clone(),
+        })?;
+        let root = attestation.digest();
+        Ok(Self::over(
+            journal,
+            Chain::new(host.clone(), plan.session, plan.account.name.clone(), root),
+        ))
+    }
+
+    /// The book of a session that a crash ended.
+    pub(crate) fn reopen(journal: Journal, chain: Chain) -> Self {
+        Self::over(journal, chain)
+    }
+
+    fn over(journal: Journal, chain: Chain) -> Self {
+        Self {
+            journal,
+            chain,
+            unsent: Vec::new(),
+            unacknowledged: BTreeSet::new(),
+        }
+    }
+
+    /// Something happened.
+    pub(crate) fn enter(
+        &mut self,
+        fact: HostFact,
+        at: Timestamp,
+        identity: &Identity,
+    ) -> Result<(), BookError> {
+        let event = self.chain.sign(fact.clone(), at, identity)?;
+        self.journal.append(&Record::Event {
+            event: event.clone(),
+        })?;
+        let digest = event.digest();
+        self.chain.push(digest, &fact);
+        self.unacknowledged.insert(digest);
+        self.unsent.push(HostReport::Event(event));
+        Ok(())
+    }
+
+    /// The end begins.
+    pub(crate) fn ending(&mut self, cause: EndCause, at: Timestamp) -> Result<(), BookError> {
+        Ok(self.journal.append(&Record::Ending { cause, at })?)
+    }
+
+    /// The end was done; something may be left that is tried `again`.
+    pub(crate) fn gone(&mut self, receipt: &Signed<Receipt>, again: bool) -> Result<(), BookError> {
+        self.unacknowledged.insert(receipt.digest());
+        Ok(self.journal.append(&Record::Gone {
+            receipt: receipt.clone(),
+            again,
+        })?)
+    }
+
+    /// What the bastion has not been told, in order; it is told now.
+    pub(crate) fn unsent(&mut self) -> Vec<HostReport> {
+        std::mem::take(&mut self.unsent)
+    }
+
+    /// The bastion has these reports. Those of other sessions are left in the list.
+    pub(crate) fn acknowledged(&mut self, reports: &mut Vec<Digest>) -> Result<(), BookError> {
+        let ours: Vec<_> = reports
+            .extract_if(.., |report| self.unacknowledged.remove(report))
+            .collect();
+        if ours.is_empty() {
+            return Ok(());
+        }
+        Ok(self.journal.note(&Record::Acknowledged { reports: ours })?)
+    }
+
+    /// Whether the bastion has everything.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.unacknowledged.is_empty()
+    }
+
+    /// How many reports the bastion has not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.unacknowledged.len()
+    }
+
+    /// What a receipt says of the events.
+    pub(crate) fn tally(&self) -> Tally {
+        self.chain.tally()
+    }
+}

@@ -1,0 +1,110 @@
+//! What each command does, in a few lines each: the work is elsewhere. Data goes to standard
+//! output, talk to standard error.
+
+use std::fmt::Display;
+use std::io::{self, Read, Write};
+
+use crate::args::{Args, Command};
+use crate::clock;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::pam::PamCall;
+use crate::paths::Paths;
+use crate::{control, daemon, enroll, log, pam, principals, process, status};
+
+/// Does what the command line says.
+#[must_use]
+pub fn run(args: Args) -> Exit {
+    let paths = Paths::system();
+    match args.command {
+        Command::Daemon => {
+            daemon::run(paths).map_or_else(|error| fail(&error, error.exit()), |()| Exit::Well)
+        }
+        Command::Control => outcome(control::run(&paths.socket())),
+        Command::Principals {
+            user,
+            fingerprint,
+            serial,
+        } => {
+            let found = principals::find(&paths.socket(), &user, &fingerprint, serial);
+            outcome(found.map(|line| print(&format!("{line}\n"))))
+        }
+        Command::Pam => outcome(pam::run(&paths.socket(), pam_call())),
+        Command::Enroll => enrol(&paths),
+        Command::Unenroll { force } => enroll::unenroll(&paths, force)
+            .map_or_else(|error| fail(&error, error.exit()), |()| Exit::Well),
+        Command::Status { json } => tell_status(&paths, json),
+        Command::KillOwn => {
+            let first_uid = Config::load(&paths.settings())
+                .unwrap_or_default()
+                .first_uid;
+            outcome(process::kill_own(first_uid))
+        }
+    }
+}
+
+fn pam_call() -> PamCall {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    PamCall {
+        kind: variable("PAM_TYPE"),
+        user: variable("PAM_USER"),
+        parent: nix::unistd::getppid().as_raw(),
+    }
+}
+
+fn enrol(paths: &Paths) -> Exit {
+    let mut ticket = String::new();
+    if let Err(error) = io::stdin()
+        .lock()
+        .take(enroll::MAX_TICKET)
+        .read_to_string(&mut ticket)
+    {
+        return fail(&format!("cannot read the ticket: {error}"), Exit::Failed);
+    }
+    let proof = match enroll::enroll(paths, &ticket, clock::now().wall) {
+        Ok(proof) => proof,
+        Err(error) => return fail(&error, error.exit()),
+    };
+    match serde_json::to_string(&proof) {
+        Ok(json) => print(&format!("{json}\n")),
+        Err(error) => return fail(&error, Exit::Failed),
+    }
+    say("enrolled. Give the line above to `portreeve host confirm`, and start the daemon:");
+    say("  systemctl enable --now portreeve-host   (restart it if it runs)");
+    Exit::Well
+}
+
+fn tell_status(paths: &Paths, json: bool) -> Exit {
+    let found = match status::find(&paths.socket()) {
+        Ok(found) => found,
+        Err(error) => return fail(&error, error.exit()),
+    };
+    if json {
+        match serde_json::to_string_pretty(&found) {
+            Ok(text) => print(&format!("{text}\n")),
+            Err(error) => return fail(&error, Exit::Failed),
+        }
+    } else {
+        print(&status::text(&found));
+    }
+    status::exit(&found)
+}
+
+fn outcome<E: Display>(result: Result<(), E>) -> Exit {
+    result.map_or_else(|error| fail(&error, Exit::Failed), |()| Exit::Well)
+}
+
+fn fail(error: &dyn Display, exit: Exit) -> Exit {
+    say(&error.to_string());
+    exit
+}
+
+/// A reader that went away is no reason to panic.
+fn print(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn say(text: &str) {
+    let line = format!("portreeve-host: {}\n", log::one_line(text));
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}

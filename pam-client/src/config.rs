@@ -1,0 +1,180 @@
+//! The settings of this host: a file that need not be there.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use portreeve_protocol::time::Ttl;
+use serde::{Deserialize, Deserializer};
+
+use crate::file::{self, ReadError};
+
+/// The largest settings file.
+const MAX_BYTES: u64 = 64 * 1024;
+/// The most sessions that any setting may allow; each costs a thread.
+const MOST_SESSIONS: usize = 4096;
+/// Below this, UIDs belong to people, services, containers or directory services.
+const LOWEST_UID: u32 = 2_000_200_001;
+/// From here on UIDs belong to systemd's foreign range, or are negative to somebody.
+const HIGHEST_UID: u32 = 2_147_352_575;
+
+/// The settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// How many sessions at a time.
+    pub(crate) max_sessions: usize,
+    /// How far an order's expiry may lie ahead.
+    #[serde(deserialize_with = "span")]
+    pub(crate) max_lifetime: Duration,
+    /// How far the CA's clock may be ahead of ours.
+    #[serde(deserialize_with = "span")]
+    pub(crate) clock_skew: Duration,
+    /// The first UID of the reserved range.
+    pub(crate) first_uid: u32,
+    /// The last UID of the reserved range.
+    pub(crate) last_uid: u32,
+    /// Where homes are made.
+    pub(crate) home_base: PathBuf,
+    /// A directory of a cgroup2 file system; found when not set.
+    pub(crate) cgroup_root: Option<PathBuf>,
+    /// How many processes a session may have, where the kernel can say so.
+    pub(crate) max_processes: u32,
+    /// How large all journals together may be.
+    pub(crate) spool_limit_mib: u64,
+    /// Where files of a session's UID are looked for at its end.
+    pub(crate) search: Vec<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_sessions: 256,
+            max_lifetime: Duration::from_secs(8 * 3600),
+            clock_skew: Duration::from_secs(30),
+            first_uid: 2_010_000_000,
+            last_uid: 2_109_999_999,
+            home_base: "/home".into(),
+            cgroup_root: None,
+            max_processes: 4096,
+            spool_limit_mib: 256,
+            search: [
+                "/tmp",
+                "/var/tmp",
+                "/dev/shm",
+                "/dev/mqueue",
+                "/run/lock",
+                "/run/screen",
+                "/var/crash",
+                "/var/spool/cron/atjobs",
+                "/var/spool/cron/atspool",
+                "/var/spool/at",
+            ]
+            .map(PathBuf::from)
+            .into(),
+        }
+    }
+}
+
+/// Why the settings are not usable.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The file is not what it should be.
+    #[error("`{path}` is not a settings file: {1}", path = .0.display())]
+    Format(PathBuf, #[source] Box<toml::de::Error>),
+    /// A value makes no sense.
+    #[error("`{path}`: {1}", path = .0.display())]
+    Value(PathBuf, &'static str),
+}
+
+impl Config {
+    /// Reads the settings; the defaults when there is no file.
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
+        match file::read_trusted(path, MAX_BYTES) {
+            Ok(text) => Self::parse(path, &text),
+            Err(ReadError::Missing(_)) => Ok(Self::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)
+            .map_err(|error| ConfigError::Format(path.to_owned(), Box::new(error)))?;
+        match config.complaint() {
+            Some(complaint) => Err(ConfigError::Value(path.to_owned(), complaint)),
+            None => Ok(config),
+        }
+    }
+
+    fn complaint(&self) -> Option<&'static str> {
+        let absolute = |paths: &[PathBuf]| paths.iter().all(|path| path.is_absolute());
+        if !(1..=MOST_SESSIONS).contains(&self.max_sessions) {
+            return Some("`max_sessions` must be 1 to 4096");
+        }
+        if !(LOWEST_UID..=HIGHEST_UID).contains(&self.first_uid)
+            || !(self.first_uid..=HIGHEST_UID).contains(&self.last_uid)
+        {
+            return Some("`first_uid` and `last_uid` must lie between 2000200001 and 2147352575");
+        }
+        if !absolute(&self.search) || !absolute(std::slice::from_ref(&self.home_base)) {
+            return Some("`home_base` and `search` must be absolute paths");
+        }
+        if self.search.iter().any(|path| path == Path::new("/")) {
+            return Some("`search` must not name `/`: the whole host would be walked at each end");
+        }
+        if self
+            .cgroup_root
+            .as_ref()
+            .is_some_and(|path| !path.is_absolute())
+        {
+            return Some("`cgroup_root` must be an absolute path");
+        }
+        if self.clock_skew > Duration::from_secs(300) {
+            return Some("`clock_skew` must be five minutes at most");
+        }
+        None
+    }
+}
+
+fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let ttl: Ttl = text.parse().map_err(serde::de::Error::custom)?;
+    Ok(ttl.as_duration())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(Path::new("host.toml"), text)
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        let config = parse("max_lifetime = \"30m\"\n").unwrap();
+        assert_eq!(config.max_lifetime, Duration::from_secs(1800));
+        assert_eq!(config.max_sessions, 256);
+        assert_eq!(Config::default().complaint(), None);
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        for bad in [
+            "max_sesions = 3",
+            "max_sessions = 0",
+            "max_lifetime = 30",
+            "first_uid = 1000",
+            "last_uid = 2000200002",
+            "last_uid = 4294967295",
+            "home_base = \"home\"",
+            "search = [\"/\"]",
+            "cgroup_root = \"x\"",
+            "clock_skew = \"1h\"",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! UIDs that were never used: handed out upwards, moved up on disk before use, never back.
+//!
+//! The same file remembers how late it has been, so that a clock that goes back does not make an
+//! old order fresh again.
+
+use std::path::PathBuf;
+
+use portreeve_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::file::{self, ReadError};
+
+/// How many UIDs are reserved by one write. Those that a crash leaves unused are never used.
+const BLOCK: u32 = 32;
+/// How many UIDs in a row may be taken by somebody else before that is a mistake in the settings.
+const MOST_TAKEN: u32 = 4096;
+/// The largest counter file.
+const MAX_BYTES: u64 = 4096;
+
+/// A UID out of the reserved range. Made by the counter, or read from a journal that holds what
+/// the counter made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SessionUid(u32);
+
+impl SessionUid {
+    /// The number.
+    pub(crate) const fn as_raw(self) -> u32 {
+        self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn for_test(uid: u32) -> Self {
+        Self(uid)
+    }
+}
+
+/// What is on disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Durable {
+    /// No UID from here on was ever handed out.
+    next_uid: u32,
+    /// It has been this late.
+    clock_floor: Timestamp,
+}
+
+/// The counter.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    path: PathBuf,
+    durable: Durable,
+    /// The next UID to hand out, below `durable.next_uid` while the block lasts.
+    next: u32,
+    last: u32,
+}
+
+/// Why there is no UID, or no counter.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CounterError {
+    /// The range is used up.
+    #[error("no UID is left in the reserved range; give `host.toml` a range that was never used")]
+    Exhausted,
+    /// Too many are taken by others.
+    #[error("{MOST_TAKEN} UIDs in a row belong to somebody else; give `host.toml` a free range")]
+    Taken,
+    /// A name service does not answer.
+    #[error("a name service cannot say whether a UID is taken: {0}")]
+    NameService(#[from] nix::errno::Errno),
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The file is damaged.
+    #[error("the counter of UIDs is damaged; put `next_uid` above every UID ever used: {0}")]
+    Format(#[from] serde_json::Error),
+    /// The file cannot be written.
+    #[error("cannot write the counter of UIDs: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+impl Counter {
+    /// Reads the counter, which begins at `first` on a new host and is always above `used`, the
+    /// highest UID in any journal.
+    pub(crate) fn load(
+        path: PathBuf,
+        first: u32,
+        last: u32,
+        used: Option<SessionUid>,
+    ) -> Result<Self, CounterError> {
+        let durable = match file::read_trusted(&path, MAX_BYTES) {
+            Ok(text) => serde_json::from_str(&text)?,
+            Err(ReadError::Missing(_)) => Durable {
+                next_uid: first,
+                clock_floor: Timestamp::from_micros(0),
+            },
+            Err(error) => return Err(error.into()),
+        };
+        let above_used = used.map_or(0, |uid| uid.as_raw().saturating_add(1));
+        let next = durable.next_uid.max(first).max(above_used);
+        Ok(Self {
+            path,
+            durable,
+            next,
+            last,
+        })
+    }
+
+    /// The next UID that nobody has.
+    pub(crate) fn next(
+        &mut self,
+        mut is_taken: impl FnMut(u32) -> Result<bool, nix::errno::Errno>,
+    ) -> Result<SessionUid, CounterError> {
+        for _ in 0..MOST_TAKEN {
+            let uid = self.next;
+            if uid > self.last {
+                return Err(CounterError::Exhausted);
+            }
+            if uid >= self.durable.next_uid {
+                self.write(Durable {
+                    next_uid: uid.saturating_add(BLOCK),
+                    ..self.durable.clone()
+                })?;
+            }
+            self.next = uid.saturating_add(1);
+            if !is_taken(uid)? {
+                return Ok(SessionUid(uid));
+            }
+        }
+        Err(CounterError::Taken)
+    }
+
+    /// A moment that the wall clock has passed.
+    pub(crate) fn clock_floor(&self) -> Timestamp {
+        self.durable.clock_floor
+    }
+
+    /// Remembers that it has been this late.
+    pub(crate) fn raise_clock_floor(&mut self, to: Timestamp) -> Result<(), CounterError> {
+        if to > self.durable.clock_floor {
+            self.write(Durable {
+                clock_floor: to,
+                ..self.durable.clone()
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, durable: Durable) -> Result<(), CounterError> {
+        file::replace(&self.path, &serde_json::to_vec(&durable)?, 0o600)?;
+        self.durable = durable;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: u32 = 2_010_000_000;
+
+    fn counter(directory: &tempfile::TempDir, last: u32, used: Option<u32>) -> Counter {
+        let path = directory.path().join("counter.json");
+        Counter::load(path, FIRST, last, used.map(SessionUid)).unwrap()
+    }
+
+    #[test]
+    fn no_uid_is_handed_out_twice_whenever_the_daemon_dies() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for life in 0..5 {
+            let mut counter = counter(&directory, u32::MAX, None);
+            for _ in 0..life * 20 + 1 {
+                let uid = counter.next(|_| Ok(false)).unwrap();
+                assert!(seen.insert(uid), "{uid:?}");
+                // What is on disk is ahead of what was handed out, at every moment.
+                let text = std::fs::read_to_string(directory.path().join("counter.json")).unwrap();
+                let durable: Durable = serde_json::from_str(&text).unwrap();
+                assert!(durable.next_uid > uid.as_raw());
+            }
+        }
+    }
+
+    #[test]
+    fn taken_uids_are_skipped_and_journals_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut counter = counter(&directory, u32::MAX, Some(FIRST + 99));
+        let uid = counter.next(|uid| Ok(uid < FIRST + 103)).unwrap();
+        assert_eq!(uid.as_raw(), FIRST + 103);
+    }
+
+    #[test]
+    fn an_exhausted_range_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut counter = counter(&directory, FIRST + 1, None);
+        assert!(counter.next(|_| Ok(false)).is_ok());
+        assert!(counter.next(|_| Ok(false)).is_ok());
+        assert!(matches!(
+            counter.next(|_| Ok(false)),
+            Err(CounterError::Exhausted)
+        ));
+    }
+
+    #[test]
+    fn the_clock_floor_only_rises() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut one = counter(&directory, u32::MAX, None);
+        one.raise_clock_floor(Timestamp::from_seconds(20)).unwrap();
+        one.raise_clock_floor(Timestamp::from_seconds(10)).unwrap();
+        let again = counter(&directory, u32::MAX, None);
+        assert_eq!(again.clock_floor(), Timestamp::from_seconds(20));
+    }
+
+    #[test]
+    fn a_damaged_counter_is_an_error_and_not_a_new_beginning() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counter.json");
+        file::replace(&path, b"{", 0o600).unwrap();
+        assert!(matches!(
+            Counter::load(path, FIRST, u32::MAX, None),
+            Err(CounterError::Format(_))
+        ));
+    }
+}

@@ -1,0 +1,289 @@
+//! The daemon: root, one socket, no network.
+//!
+//! Starts, finishes what an earlier one did not, listens, and ends everything when it is asked to
+//! end. A connection is a thread (`serve.rs`).
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use portreeve_protocol::attest::EndCause;
+use portreeve_protocol::id::SessionId;
+
+use crate::clock;
+use crate::end;
+use crate::exit::Exit;
+use crate::file;
+use crate::host::{CONTROL_USER, Host, NoHost};
+use crate::log;
+use crate::nss;
+use crate::paths::Paths;
+use crate::serve;
+
+/// How often journals that nobody needs are looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// How often what is left of a session is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(60);
+/// How long sessions may take to end when the daemon is asked to.
+const SHUTDOWN: Duration = Duration::from_secs(60);
+/// Connections beside those that hold sessions: logins of root's, and of the control user's.
+const SPARE: usize = 128;
+
+/// Why the daemon ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DaemonError {
+    /// Another one runs.
+    #[error("another daemon runs")]
+    Another,
+    /// This host cannot be served.
+    #[error(transparent)]
+    Host(#[from] NoHost),
+    /// The socket or the signals cannot be set up.
+    #[error("cannot listen: {0}")]
+    Io(#[from] io::Error),
+    /// A name service does not answer.
+    #[error("cannot look up the group `{CONTROL_USER}`: {0}")]
+    NameService(Errno),
+}
+
+impl DaemonError {
+    /// The exit status.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Another => Exit::Busy,
+            Self::Host(_) | Self::Io(_) | Self::NameService(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Runs until it is asked to end.
+pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
+    // Before any thread, which inherits it: signals arrive where they are read and nowhere else.
+    let signals = signals().map_err(io::Error::from)?;
+    file::directory(&paths.state(), 0o700)?;
+    let _lock = only_one(&paths)?;
+    let (host, unfinished) = Host::find(paths)?;
+    let host = Arc::new(host);
+    let listener = listen(&host)?;
+    // The socket is there before the removal is done, because PAM asks it about every login and
+    // is told that no account has a lease.
+    let recovery = finish(&host, unfinished);
+    tell_service_manager("READY=1");
+    log::info!(
+        "host `{}` listens on `{}`",
+        host.trust.host,
+        host.paths.socket().display()
+    );
+    serve_until_signal(&host, &listener, &signals)?;
+    tell_service_manager("STOPPING=1");
+    log::info!("asked to end: all sessions end");
+    host.stop();
+    wait_for_the_last(&host);
+    let _ = recovery.join();
+    let _ = file::remove_if_there(&host.paths.socket());
+    Ok(())
+}
+
+fn signals() -> nix::Result<SignalFd> {
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGTERM);
+    mask.add(Signal::SIGINT);
+    mask.thread_block()?;
+    SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}
+
+fn only_one(paths: &Paths) -> Result<File, DaemonError> {
+    let lock = File::create(paths.lock())?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(DaemonError::Another),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+fn listen(host: &Host) -> Result<UnixListener, DaemonError> {
+    let path = host.paths.socket();
+    file::remove_if_there(&path)?;
+    let listener = UnixListener::bind(&path)?;
+    // Standing users cannot even connect; who may ask what is decided by credentials all the same.
+    let group = nss::group(CONTROL_USER).map_err(DaemonError::NameService)?;
+    chown(&path, Some(0), group)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Removes the sessions that an earlier daemon did not finish.
+fn finish(host: &Arc<Host>, unfinished: Vec<SessionId>) -> thread::JoinHandle<()> {
+    let host = Arc::clone(host);
+    thread::spawn(move || {
+        for session in unfinished {
+            log::warning!("session {session}: an earlier daemon did not finish it");
+            end::resume(&host, session, EndCause::Restarted);
+        }
+    })
+}
+
+fn serve_until_signal(
+    host: &Arc<Host>,
+    listener: &UnixListener,
+    signals: &SignalFd,
+) -> io::Result<()> {
+    let connections = Connections::new(host.config.max_sessions);
+    let mut retried_at = Instant::now();
+    loop {
+        let mut fds = [
+            PollFd::new(listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+        ];
+        let timeout = PollTimeout::try_from(TIDY_EVERY).unwrap_or(PollTimeout::MAX);
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Ok(Some(_)) = signals.read_signal() {
+            return Ok(());
+        }
+        accept_all(host, listener, &connections);
+        host.tidy(clock::now().wall);
+        if retried_at.elapsed() >= RETRY_EVERY {
+            retried_at = Instant::now();
+            drop(finish(host, host.to_retry()));
+        }
+    }
+}
+
+fn accept_all(host: &Arc<Host>, listener: &UnixListener, connections: &Connections) {
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => serve_in_thread(host, stream, connections),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => {
+                host.complain(&format!("cannot accept a connection: {error}"));
+                // Out of files: trying again at once would only burn the processor.
+                thread::sleep(Duration::from_millis(50));
+                return;
+            }
+        }
+    }
+}
+
+fn serve_in_thread(host: &Arc<Host>, stream: UnixStream, connections: &Connections) {
+    let peer = match stream
+        .set_nonblocking(false)
+        .and_then(|()| serve::peer_of(&stream))
+    {
+        Ok(peer) => peer,
+        Err(error) => return host.complain(&format!("cannot tell who connects: {error}")),
+    };
+    // Root's questions decide about logins; control connections must not crowd them out.
+    let Some(ticket) = connections.ticket(peer.uid == 0) else {
+        return host.complain("too many connections at a time; one was closed");
+    };
+    let thread_host = Arc::clone(host);
+    let serve = move || {
+        let _ticket = ticket;
+        if let Err(error) = serve::serve(&thread_host, stream, peer) {
+            log::info!("process {} of user {}: {error}", peer.pid, peer.uid);
+        }
+    };
+    if let Err(error) = thread::Builder::new()
+        .name("connection".into())
+        .spawn(serve)
+    {
+        host.complain(&format!("cannot start a thread: {error}"));
+    }
+}
+
+/// Counts connections, root's apart from the others'.
+#[derive(Debug)]
+struct Connections {
+    of_root: Arc<AtomicUsize>,
+    of_others: Arc<AtomicUsize>,
+    most_of_others: usize,
+}
+
+/// One connection that counts until it is dropped.
+#[derive(Debug)]
+struct Ticket(Arc<AtomicUsize>);
+
+impl Connections {
+    fn new(sessions: usize) -> Self {
+        Self {
+            of_root: Arc::default(),
+            of_others: Arc::default(),
+            most_of_others: sessions.saturating_add(SPARE),
+        }
+    }
+
+    fn ticket(&self, root: bool) -> Option<Ticket> {
+        let (counter, most) = if root {
+            (&self.of_root, SPARE)
+        } else {
+            (&self.of_others, self.most_of_others)
+        };
+        let ticket = Ticket(Arc::clone(counter));
+        let before = counter.fetch_add(1, Ordering::SeqCst);
+        (before < most).then_some(ticket)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn wait_for_the_last(host: &Host) {
+    let deadline = Instant::now() + SHUTDOWN;
+    while !host.leases.is_empty() {
+        if Instant::now() >= deadline {
+            return log::error!("some sessions did not end in time; the next start removes them");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Tells systemd how far we are (sd_notify(3)), if it asked to be told.
+fn tell_service_manager(state: &str) {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
+    let told = (|| {
+        let address = match socket.as_encoded_bytes().strip_prefix(b"@") {
+            Some(name) => SocketAddr::from_abstract_name(name)?,
+            None => SocketAddr::from_pathname(&socket)?,
+        };
+        UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address)
+    })();
+    if let Err(error) = told {
+        log::warning!("cannot tell the service manager `{state}`: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_connections_do_not_crowd_out_logins() {
+        let connections = Connections::new(2);
+        let held: Vec<_> = std::iter::from_fn(|| connections.ticket(false)).collect();
+        assert_eq!(held.len(), 2 + SPARE);
+        assert!(connections.ticket(true).is_some());
+        drop(held);
+        assert!(connections.ticket(false).is_some());
+    }
+}

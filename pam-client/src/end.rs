@@ -1,0 +1,196 @@
+//! The end of a session, for whatever cause, and however often it has to be tried.
+//!
+//! Nothing here asks the session, its bastion or the CA for anything, and no failure stops what
+//! comes after it.
+
+use portreeve_protocol::attest::{EndCause, Receipt};
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::signed::Signed;
+
+use crate::account;
+use crate::apply::{self, Removed};
+use crate::book::Book;
+use crate::cgroup;
+use crate::clock;
+use crate::file;
+use crate::hands::HostHands;
+use crate::host::Host;
+use crate::log;
+use crate::plan::Plan;
+use crate::process;
+use crate::receipt::{self, End, Killed};
+use crate::step::{Left, Step};
+use crate::tail::Tail;
+
+/// What a session's end came to.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The proof; none only if this host can sign nothing any more.
+    pub(crate) receipt: Option<Signed<Receipt>>,
+    /// What is left and is tried again.
+    pub(crate) again: Vec<String>,
+}
+
+/// Ends a session: stop, read the rest of its log, clear, verify, receipt.
+pub(crate) fn end(
+    host: &Host,
+    plan: &Plan,
+    mut book: impl Shelf,
+    tail: Option<Tail>,
+    cause: EndCause,
+) -> Ended {
+    let ending_at = clock::now().wall;
+    log::info!("session {}: ends ({cause:?})", plan.session);
+    book.with(|book| {
+        if let Err(error) = book.ending(cause, ending_at) {
+            host.complain(&error.to_string());
+        }
+    });
+    let (removed, killed) = remove(host, plan, || {
+        if let Some(tail) = tail {
+            book.with(|book| harvest(host, tail, book));
+        }
+    });
+    let again: Vec<_> = removed
+        .left
+        .iter()
+        .filter(|left| left.again)
+        .map(|left| left.what.clone())
+        .collect();
+    for left in &removed.left {
+        host.complain(&format!("session {}: left: {}", plan.session, left.what));
+    }
+    let gone_at = clock::now().wall;
+    let end = End {
+        cause,
+        ending_at,
+        gone_at,
+        killed,
+        removed,
+    };
+    let receipt = book.with(|book| close(host, plan, book, end, !again.is_empty()));
+    log::info!("session {}: gone, {} left", plan.session, again.len());
+    Ended { receipt, again }
+}
+
+/// Removes a session: stop, then whatever waits for the stop, then clear, then verify.
+pub(crate) fn remove(host: &Host, plan: &Plan, between: impl FnOnce()) -> (Removed, Killed) {
+    let mut hands = HostHands::default();
+    let stopped = apply::remove(&plan.stop(), &mut hands);
+    between();
+    let mut removed = stopped.and(apply::remove(&plan.clear(), &mut hands));
+    let verified = verify(host, plan);
+    removed.steps.push("verify");
+    removed.left.extend(verified);
+    (removed, hands.killed)
+}
+
+/// Looks for everything that was made, and for every process.
+fn verify(host: &Host, plan: &Plan) -> Vec<Left> {
+    let mut left = process::verify(plan.account.uid, &plan.cgroup);
+    left.extend(account::verify(&plan.account));
+    for step in &plan.steps {
+        let path = match step {
+            Step::Account { .. } => continue,
+            Step::Cgroup { directory, .. } | Step::Home { directory, .. } => directory,
+            Step::SudoLog { file } | Step::Rules { file, .. } => file,
+        };
+        if file::is_there(path) {
+            left.push(Left::must_go(format!(
+                "`{}` is still there",
+                path.display()
+            )));
+        }
+    }
+    if !cgroup::empties(&plan.cgroup, std::time::Duration::ZERO) {
+        left.push(Left::must_go("the control group is not empty"));
+    }
+    // Somebody who still holds the account's check file holds nothing of worth, but it is ours.
+    let _ = file::remove_if_there(&host.paths.rules_to_check(&plan.account.name));
+    left
+}
+
+/// Puts the rest of sudo's log into the book.
+fn harvest(host: &Host, tail: Tail, book: &mut Book) {
+    let events = match tail.finish() {
+        Ok(events) => events,
+        Err(error) => return host.complain(&format!("cannot read sudo's log: {error}")),
+    };
+    for event in events {
+        let at = event.at.unwrap_or_else(|| clock::now().wall);
+        if let Err(error) = book.enter(event.fact, at, &host.identity) {
+            return host.complain(&error.to_string());
+        }
+    }
+}
+
+fn close(
+    host: &Host,
+    plan: &Plan,
+    book: &mut Book,
+    end: End,
+    again: bool,
+) -> Option<Signed<Receipt>> {
+    let receipt = receipt::receipt(&host.trust.host, plan, book.tally(), end);
+    let receipt = match Signed::sign(&receipt, host.identity.key()) {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            host.complain(&error.to_string());
+            return None;
+        }
+    };
+    if let Err(error) = book.gone(&receipt, again) {
+        // It is told all the same; after a crash it would be made again.
+        host.complain(&error.to_string());
+    }
+    Some(receipt)
+}
+
+/// Ends a session of which only the journal is left: after a crash, or to try again.
+pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
+    let (journal, story) = match host.spool.resume(session) {
+        Ok(Some(found)) => found,
+        Ok(None) => return,
+        Err(error) => return host.complain(&error.to_string()),
+    };
+    let chain = story.chain(&host.trust.host);
+    let reported = chain.tally().sudo;
+    let cause = story.cause.unwrap_or(cause);
+    let plan = story.plan;
+    let tail = plan
+        .sudo_log
+        .as_deref()
+        .and_then(|log| Tail::open(log, reported).ok());
+    let mut book = Book::reopen(journal, chain);
+    let ended = end(host, &plan, &mut book, tail, cause);
+    drop(book);
+    settle(host, &plan, false, ended.again);
+}
+
+/// Remembers what is to be done about a session that is over.
+pub(crate) fn settle(host: &Host, plan: &Plan, acknowledged: bool, again: Vec<String>) {
+    host.spool.over(plan, acknowledged, again.is_empty());
+    if again.is_empty() {
+        host.finished(plan.session);
+    } else {
+        host.unfinished(plan.session, again);
+    }
+}
+
+/// Where a book is: in the hands of one thread, or shared with those that let logins in.
+pub(crate) trait Shelf {
+    /// Does something with the book.
+    fn with<T>(&mut self, act: impl FnOnce(&mut Book) -> T) -> T;
+}
+
+impl Shelf for &mut Book {
+    fn with<T>(&mut self, act: impl FnOnce(&mut Book) -> T) -> T {
+        act(self)
+    }
+}
+
+impl Shelf for &crate::leases::Live {
+    fn with<T>(&mut self, act: impl FnOnce(&mut Book) -> T) -> T {
+        act(&mut self.book())
+    }
+}

@@ -1,0 +1,98 @@
+//! The lines in `/etc/pam.d/sshd`, between markers so that they can be found again. Pure.
+//!
+//! For every user that is not called `pr-…` the first line of each pair jumps over the second, so
+//! a standing account never depends on our program: whatever `pam_succeed_if` says other than "is
+//! not so" jumps, too.
+
+const BEGIN: &str = "# portreeve begin: sessions of agents; every other account is skipped";
+const END: &str = "# portreeve end";
+const SKIP: &str = "[auth_err=ignore default=1] pam_succeed_if.so quiet user !~ pr-*";
+const ASK: &str = "required pam_exec.so quiet /usr/lib/portreeve/portreeve-host pam";
+
+/// The file with our lines: the account's before all others of account, the session's after all
+/// others of session, when the process is where the others have put it.
+pub(crate) fn with_ours(file: &str) -> String {
+    let file = without_ours(file);
+    let mut text = String::with_capacity(file.len() + 512);
+    let mut placed = false;
+    for line in file.split_inclusive('\n') {
+        if !placed && is_of_account(line) {
+            text.push_str(&block("account"));
+            placed = true;
+        }
+        text.push_str(line);
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    if !placed {
+        text.push_str(&block("account"));
+    }
+    text.push_str(&block("session"));
+    text
+}
+
+/// The file without our lines: as it was before.
+pub(crate) fn without_ours(file: &str) -> String {
+    let mut text = String::with_capacity(file.len());
+    let mut ours = false;
+    for line in file.split_inclusive('\n') {
+        let bare = line.trim_end();
+        if bare == BEGIN {
+            ours = true;
+        } else if ours && bare == END {
+            ours = false;
+        } else if !ours {
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+fn block(kind: &str) -> String {
+    format!("{BEGIN}\n{kind} {SKIP}\n{kind} {ASK}\n{END}\n")
+}
+
+fn is_of_account(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    match words.next() {
+        Some("account" | "-account") => true,
+        Some("@include") => words.next() == Some("common-account"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEBIAN: &str = "@include common-auth\n\naccount required pam_nologin.so\n@include common-account\n\
+                          session required pam_loginuid.so\n@include common-session\n@include common-password\n";
+    const FEDORA: &str =
+        "auth substack password-auth\naccount required pam_sepermit.so\nsession include postlogin";
+
+    #[test]
+    fn the_account_is_asked_first_and_the_session_last() {
+        let text = with_ours(DEBIAN);
+        let at = |needle: &str| text.find(needle).unwrap();
+        assert!(at(&format!("account {ASK}")) < at("pam_nologin"));
+        assert!(at(&format!("session {ASK}")) > at("common-session"));
+        assert!(at(&format!("account {SKIP}")) < at(&format!("account {ASK}")));
+    }
+
+    #[test]
+    fn adding_twice_is_adding_once_and_removing_gives_the_file_back() {
+        for file in [
+            DEBIAN,
+            "@include common-account\n",
+            "",
+            "# only a comment\n",
+        ] {
+            let once = with_ours(file);
+            assert_eq!(with_ours(&once), once);
+            assert_eq!(without_ours(&once), file);
+        }
+        // A last line without an end gets one, which PAM does not mind.
+        assert_eq!(without_ours(&with_ours(FEDORA)), format!("{FEDORA}\n"));
+    }
+}

@@ -1,0 +1,70 @@
+//! What fuzz targets feed: the decoders of what bastions, sshd, PAM and sudo say, each as one
+//! function. Nobody else calls this.
+
+use std::time::Duration;
+
+use portreeve_protocol::attest::HostFact;
+use portreeve_protocol::enrol::HostTicket;
+use portreeve_protocol::order::Order;
+use portreeve_protocol::signed::Signed;
+use portreeve_protocol::time::Timestamp;
+use portreeve_sudo_policy::dialect::{Dialect, Version};
+
+use crate::accept::{self, Circumstances};
+use crate::lines::Lines;
+use crate::paths::Paths;
+use crate::root::{Answer, Ask};
+use crate::sudolog::SudoLog;
+use crate::trust::Trust;
+
+/// What sudo's log says, read in these pieces.
+#[must_use]
+pub fn sudo_log(pieces: &[&[u8]]) -> Vec<HostFact> {
+    let mut log = SudoLog::default();
+    for piece in pieces {
+        log.push(piece);
+    }
+    log.finish().into_iter().map(|event| event.fact).collect()
+}
+
+/// The lines in these pieces, up to the first one that is too long.
+#[must_use]
+pub fn lines(longest: usize, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut lines = Lines::new(longest);
+    let mut found = Vec::new();
+    for piece in pieces {
+        lines.push(piece);
+        while let Ok(Some(line)) = lines.next() {
+            found.push(line);
+        }
+    }
+    found
+}
+
+/// Whether the daemon or its client understands a line.
+#[must_use]
+pub fn is_understood(line: &[u8]) -> bool {
+    serde_json::from_slice::<Ask>(line).is_ok() || serde_json::from_slice::<Answer>(line).is_ok()
+}
+
+/// The sudo rules of an order that a host of this ticket accepts.
+#[must_use]
+pub fn rules(
+    order: &Signed<Order>,
+    bundle: &str,
+    ticket: &HostTicket,
+    now: Timestamp,
+) -> Option<String> {
+    let circumstances = Circumstances {
+        trust: &Trust::from(ticket),
+        now,
+        clock_floor: now,
+        skew: Duration::from_secs(30),
+        max_lifetime: Duration::from_secs(3600),
+        room: true,
+        sudo: Dialect::Sudo(Version(1, 9, 13)),
+        paths: &Paths::system(),
+    };
+    let accepted = accept::accept(order, bundle, &circumstances, |_| false).ok()?;
+    Some(accepted.rules().as_str().to_owned())
+}

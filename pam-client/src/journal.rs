@@ -1,0 +1,359 @@
+//! One session's journal: what is to be done, on disk before it is done, and what was said about
+//! it, on disk before it is said.
+//!
+//! Text and file are apart: [`encode`] and [`decode`] are pure and can stand a cut at any byte;
+//! [`Journal`] appends and syncs. Which journals there are is the business of `spool.rs`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::libc;
+use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, Receipt};
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::signed::Signed;
+use portreeve_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::file;
+use crate::plan::Plan;
+
+/// The largest journal. An event has a few kilobytes, so this is tens of thousands of them; a
+/// session that has more to say is ended.
+pub(crate) const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// How many hexadecimal digits of the digest stand in front of a line.
+const CHECK: usize = 16;
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Record {
+    /// What is to be done. Always the first.
+    Plan {
+        /// The plan.
+        plan: Box<Plan>,
+    },
+    /// It was done.
+    Ready {
+        /// The proof.
+        attestation: Signed<Attestation>,
+    },
+    /// Something happened in the session.
+    Event {
+        /// What.
+        event: Signed<HostEvent>,
+    },
+    /// A bastion has these reports.
+    Acknowledged {
+        /// Their digests.
+        reports: Vec<Digest>,
+    },
+    /// The removal begins.
+    Ending {
+        /// Why.
+        cause: EndCause,
+        /// When.
+        at: Timestamp,
+    },
+    /// The removal was done; a later one counts more.
+    Gone {
+        /// The proof.
+        receipt: Signed<Receipt>,
+        /// Whether something is left that is tried again.
+        again: bool,
+    },
+    /// The session never became ready, and nothing is left of it.
+    Undone {
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// The line of a record.
+pub(crate) fn encode(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
+    let json = serde_json::to_vec(record)?;
+    let mut line = check_of(&json).into_bytes();
+    line.push(b' ');
+    line.extend(json);
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The records of a journal, and how many bytes of it they are.
+///
+/// Reading stops where a line is cut or does not fit its check: what follows was never relied upon,
+/// because nothing is done before its record is whole on disk.
+pub(crate) fn decode(bytes: &[u8]) -> (Vec<Record>, usize) {
+    let mut records = Vec::new();
+    let mut good = 0;
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let Some(record) = decode_line(line) else {
+            break;
+        };
+        records.push(record);
+        good += line.len();
+    }
+    (records, good)
+}
+
+fn decode_line(line: &[u8]) -> Option<Record> {
+    let line = line.strip_suffix(b"\n")?;
+    let (check, rest) = line.split_at_checked(CHECK)?;
+    let json = rest.strip_prefix(b" ")?;
+    if check != check_of(json).as_bytes() {
+        return None;
+    }
+    serde_json::from_slice(json).ok()
+}
+
+fn check_of(json: &[u8]) -> String {
+    let mut digits = Digest::of(json).hex();
+    digits.truncate(CHECK);
+    digits
+}
+
+/// Why a journal cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JournalError {
+    /// The system refused.
+    #[error("cannot write the journal `{path}`: {1}", path = .0.display())]
+    Io(PathBuf, #[source] io::Error),
+    /// It would be too large.
+    #[error("the journal `{}` is full", .0.display())]
+    Full(PathBuf),
+    /// A record does not serialise.
+    #[error("a record of the journal does not serialise: {0}")]
+    Format(#[from] serde_json::Error),
+}
+
+/// A journal that is open for appending.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl Journal {
+    /// Makes the journal of a new session, with its plan on disk.
+    ///
+    /// # Errors
+    /// When there is one already, or the system refuses; then there is none.
+    pub(crate) fn create(path: PathBuf, plan: &Plan) -> Result<Self, JournalError> {
+        let opened = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        let mut journal = match opened {
+            Ok(file) => Self {
+                path,
+                file,
+                length: 0,
+            },
+            Err(error) => return Err(JournalError::Io(path, error)),
+        };
+        let record = Record::Plan {
+            plan: Box::new(plan.clone()),
+        };
+        let written = journal
+            .append(&record)
+            .and_then(|()| file::sync_parent(&journal.path).map_err(|error| journal.io(error)));
+        if written.is_err() {
+            // A plan that is not durable was never begun.
+            let _ = file::remove_if_there(&journal.path);
+        }
+        written.map(|()| journal)
+    }
+
+    /// Opens a journal that is there: its records, and the file cut back to them.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
+        let io = |error| JournalError::Io(path.to_owned(), error);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path)
+            .map_err(io)?;
+        let mut bytes = Vec::new();
+        Read::by_ref(&mut file)
+            .take(MAX_BYTES)
+            .read_to_end(&mut bytes)
+            .map_err(io)?;
+        let (records, good) = decode(&bytes);
+        let length = u64::try_from(good).unwrap_or(u64::MAX);
+        if good < bytes.len() {
+            file.set_len(length)
+                .and_then(|()| file.sync_all())
+                .map_err(io)?;
+        }
+        Ok((
+            Self {
+                path: path.to_owned(),
+                file,
+                length,
+            },
+            records,
+        ))
+    }
+
+    /// Appends a record, and returns when it is on disk.
+    ///
+    /// # Errors
+    /// When it is full or the system refuses.
+    pub(crate) fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        self.write(record)?;
+        self.file.sync_data().map_err(|error| self.io(error))
+    }
+
+    /// Appends a record whose loss costs only that something is said twice.
+    ///
+    /// # Errors
+    /// When it is full or the system refuses.
+    pub(crate) fn note(&mut self, record: &Record) -> Result<(), JournalError> {
+        self.write(record)
+    }
+
+    fn write(&mut self, record: &Record) -> Result<(), JournalError> {
+        let line = encode(record)?;
+        let after = self
+            .length
+            .saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        // The end of a session must find room, so the limit is for what precedes it.
+        let ends = matches!(
+            record,
+            Record::Ending { .. } | Record::Gone { .. } | Record::Undone { .. }
+        );
+        if after > MAX_BYTES / 2 && !ends {
+            return Err(JournalError::Full(self.path.clone()));
+        }
+        if let Err(error) = self.file.write_all(&line) {
+            // Half a line in the middle would hide every later one.
+            let _ = self.file.set_len(self.length);
+            return Err(self.io(error));
+        }
+        self.length = after;
+        Ok(())
+    }
+
+    fn io(&self, error: io::Error) -> JournalError {
+        JournalError::Io(self.path.clone(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::example;
+
+    fn records() -> Vec<Record> {
+        vec![
+            Record::Plan {
+                plan: Box::new(example()),
+            },
+            Record::Ready {
+                attestation: Signed::assemble("{\"a\":1}\n".into(), "sig\n".into()),
+            },
+            Record::Event {
+                event: Signed::assemble("{}".into(), "sig".into()),
+            },
+            Record::Acknowledged {
+                reports: vec![Digest::of(b"x")],
+            },
+            Record::Ending {
+                cause: EndCause::Expired,
+                at: Timestamp::from_seconds(9),
+            },
+            Record::Gone {
+                receipt: Signed::assemble("{}".into(), "sig".into()),
+                again: false,
+            },
+        ]
+    }
+
+    fn text(records: &[Record]) -> Vec<u8> {
+        records
+            .iter()
+            .flat_map(|record| encode(record).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn records_read_back() {
+        let bytes = text(&records());
+        assert_eq!(decode(&bytes), (records(), bytes.len()));
+    }
+
+    /// A crash can cut the file anywhere: what was whole stays, and nothing else appears.
+    #[test]
+    fn a_cut_at_any_byte_loses_only_the_record_that_it_cuts() {
+        let bytes = text(&records());
+        let ends: Vec<_> = records()
+            .iter()
+            .scan(0, |end, record| {
+                *end += encode(record).unwrap().len();
+                Some(*end)
+            })
+            .collect();
+        for cut in 0..=bytes.len() {
+            let whole = ends.iter().filter(|&&end| end <= cut).count();
+            let (read, good) = decode(&bytes[..cut]);
+            assert_eq!(read, records()[..whole], "cut at {cut}");
+            assert_eq!(
+                good,
+                whole.checked_sub(1).map_or(0, |last| ends[last]),
+                "cut at {cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_flipped_bit_hides_its_line_and_what_follows() {
+        let bytes = text(&records()[3..5]);
+        let first = encode(&records()[3]).unwrap().len();
+        for at in 0..bytes.len() {
+            let mut altered = bytes.clone();
+            altered[at] ^= 1;
+            let (read, good) = decode(&altered);
+            let expected = if at < first { 0 } else { 1 };
+            assert_eq!(
+                (read.len(), good),
+                (expected, expected * first),
+                "byte {at}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_crash_cut_is_gone_before_anything_is_appended() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.journal");
+        drop(Journal::create(path.clone(), &example()).unwrap());
+        let whole = std::fs::read(&path).unwrap();
+        for cut in [1, 17, 40] {
+            let half = encode(&records()[4]).unwrap();
+            std::fs::write(&path, [&whole[..], &half[..cut]].concat()).unwrap();
+            let (mut journal, read) = Journal::open(&path).unwrap();
+            assert_eq!(read, records()[..1]);
+            journal.append(&records()[3]).unwrap();
+            let (_, read) = Journal::open(&path).unwrap();
+            assert_eq!(read, [records()[0].clone(), records()[3].clone()]);
+        }
+    }
+
+    #[test]
+    fn a_session_has_one_journal() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.journal");
+        let _first = Journal::create(path.clone(), &example()).unwrap();
+        assert!(matches!(
+            Journal::create(path.clone(), &example()),
+            Err(JournalError::Io(..))
+        ));
+        assert!(path.exists(), "the first one is still there");
+    }
+}

@@ -1,0 +1,52 @@
+//! Who exists on this host, by every name service that it has.
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Group, Uid, User};
+
+/// An account as the name services know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Its UID.
+    pub(crate) uid: u32,
+    /// Its group.
+    pub(crate) gid: u32,
+    /// Its full-name field.
+    pub(crate) full_name: String,
+}
+
+/// The account of this name.
+///
+/// # Errors
+/// When a name service cannot say.
+pub(crate) fn account(name: &str) -> Result<Option<Known>, Errno> {
+    Ok(User::from_name(name)?.map(|user| Known {
+        uid: user.uid.as_raw(),
+        gid: user.gid.as_raw(),
+        full_name: user.gecos.to_string_lossy().into_owned(),
+    }))
+}
+
+/// The UID of a user of the system.
+///
+/// # Errors
+/// When a name service cannot say.
+pub(crate) fn uid_of(name: &str) -> Result<Option<u32>, Errno> {
+    Ok(account(name)?.map(|known| known.uid))
+}
+
+/// The number of the group of this name.
+///
+/// # Errors
+/// When a name service cannot say.
+pub(crate) fn group(name: &str) -> Result<Option<u32>, Errno> {
+    Ok(Group::from_name(name)?.map(|group| group.gid.as_raw()))
+}
+
+/// Whether anybody has this number, as a user or as a group.
+///
+/// # Errors
+/// When a name service cannot say.
+pub(crate) fn is_taken(number: u32) -> Result<bool, Errno> {
+    Ok(User::from_uid(Uid::from_raw(number))?.is_some()
+        || Group::from_gid(Gid::from_raw(number))?.is_some())
+}

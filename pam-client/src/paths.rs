@@ -1,0 +1,150 @@
+//! Where everything is. Tests put another root in front.
+
+use std::path::{Path, PathBuf};
+
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::AccountName;
+
+/// The program's place, which sshd and PAM are told.
+pub(crate) const PROGRAM: &str = "/usr/lib/portreeve/portreeve-host";
+
+/// All paths of ours below one root.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// The paths of this machine.
+    pub(crate) fn system() -> Self {
+        Self::below("/")
+    }
+
+    /// The same paths below another directory.
+    pub(crate) fn below(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// Our configuration.
+    pub(crate) fn settings_directory(&self) -> PathBuf {
+        self.at("etc/portreeve")
+    }
+
+    /// Whom this host obeys.
+    pub(crate) fn trust(&self) -> PathBuf {
+        self.at("etc/portreeve/trust.json")
+    }
+
+    /// The session CA, for sshd.
+    pub(crate) fn session_ca(&self) -> PathBuf {
+        self.at("etc/portreeve/session_ca.pub")
+    }
+
+    /// The key that signs what this host says.
+    pub(crate) fn identity(&self) -> PathBuf {
+        self.at("etc/portreeve/host_identity")
+    }
+
+    /// The settings.
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.at("etc/portreeve/host.toml")
+    }
+
+    /// Everything that must survive a reboot.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.at("var/lib/portreeve")
+    }
+
+    /// The lock of the one daemon.
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.at("var/lib/portreeve/lock")
+    }
+
+    /// The counter of UIDs.
+    pub(crate) fn counter(&self) -> PathBuf {
+        self.at("var/lib/portreeve/counter.json")
+    }
+
+    /// The journals.
+    pub(crate) fn journals(&self) -> PathBuf {
+        self.at("var/lib/portreeve/journal")
+    }
+
+    /// One session's journal.
+    pub(crate) fn journal(&self, session: SessionId) -> PathBuf {
+        self.journals().join(format!("{session}.journal"))
+    }
+
+    /// The logs that sudo writes.
+    pub(crate) fn sudo_logs(&self) -> PathBuf {
+        self.at("var/lib/portreeve/sudo")
+    }
+
+    /// One account's sudo log.
+    pub(crate) fn sudo_log(&self, account: &AccountName) -> PathBuf {
+        self.sudo_logs().join(format!("{account}.json"))
+    }
+
+    /// What lives until the next boot.
+    pub(crate) fn run(&self) -> PathBuf {
+        self.at("run/portreeve")
+    }
+
+    /// The daemon's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.at("run/portreeve/host.sock")
+    }
+
+    /// Where rules are checked before they are installed.
+    pub(crate) fn rules_to_check(&self, account: &AccountName) -> PathBuf {
+        self.run().join(format!("check-{account}"))
+    }
+
+    /// Where a cgroup2 file system is mounted when there is none.
+    pub(crate) fn own_cgroup_mount(&self) -> PathBuf {
+        self.at("run/portreeve/cgroup")
+    }
+
+    /// One account's sudo rules. No dot may stand in the name: sudo would skip the file.
+    pub(crate) fn rules(&self, account: &AccountName) -> PathBuf {
+        self.at("etc/sudoers.d")
+            .join(format!("portreeve-{account}"))
+    }
+
+    /// What sshd is told of us.
+    pub(crate) fn sshd_drop_in(&self) -> PathBuf {
+        self.at("etc/ssh/sshd_config.d/50-portreeve.conf")
+    }
+
+    /// PAM's configuration of sshd.
+    pub(crate) fn pam_sshd(&self) -> PathBuf {
+        self.at("etc/pam.d/sshd")
+    }
+
+    /// The process id of the listening sshd.
+    pub(crate) fn sshd_pid(&self) -> PathBuf {
+        self.at("run/sshd.pid")
+    }
+}
+
+/// A path as text; ours are made of text.
+pub(crate) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sudo_does_not_skip_the_name_of_a_rules_file() {
+        let account = "pr-0123456789abcdef".parse().unwrap();
+        let path = Paths::system().rules(&account);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(!name.contains('.') && !name.ends_with('~'), "{name}");
+    }
+}

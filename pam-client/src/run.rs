@@ -1,0 +1,157 @@
+//! Starting the distribution's tools: a fixed program, fixed arguments, an environment of our own,
+//! and a time limit.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// The environment's search path; every tool is named by its whole path, this is for their helpers.
+const SEARCH_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+/// How much of a tool's output is kept: what a pipe holds. A tool that says more is stuck and ends
+/// at its time limit, and needs no thread to drain it.
+const MOST_OUTPUT: u64 = 64 * 1024;
+
+/// What a tool said.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// How it ended.
+    pub(crate) status: ExitStatus,
+    /// Standard output.
+    pub(crate) stdout: String,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+/// Why a tool did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    /// It cannot be started or awaited.
+    #[error("cannot run `{program}`: {error}")]
+    Start {
+        /// Which.
+        program: &'static str,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// It did not end in time and was killed.
+    #[error("`{program}` did not end within {} s; is a file of accounts locked?", limit.as_secs())]
+    TooSlow {
+        /// Which.
+        program: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// It said no.
+    #[error("`{program}` failed ({status}): {said}")]
+    Failed {
+        /// Which.
+        program: &'static str,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said on standard error, shortened.
+        said: String,
+    },
+}
+
+/// Runs a tool to its end, whatever that is.
+///
+/// # Errors
+/// When it cannot be started or does not end in time.
+pub(crate) fn run<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: &[S],
+    limit: Duration,
+) -> Result<Output, ToolError> {
+    let start = |error| ToolError::Start { program, error };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", SEARCH_PATH)
+        .env("LC_ALL", "C")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(start)?;
+    match ends_within(&mut child, limit) {
+        Ok(Some(status)) => Ok(Output {
+            status,
+            stdout: child
+                .stdout
+                .take()
+                .map_or_else(String::new, |pipe| rest_of(&pipe)),
+            stderr: child
+                .stderr
+                .take()
+                .map_or_else(String::new, |pipe| rest_of(&pipe)),
+        }),
+        Ok(None) => Err(ToolError::TooSlow { program, limit }),
+        Err(error) => Err(start(error)),
+    }
+}
+
+/// Runs a tool that must succeed.
+///
+/// # Errors
+/// When it cannot be started, does not end in time, or fails.
+pub(crate) fn run_well<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: &[S],
+    limit: Duration,
+) -> Result<Output, ToolError> {
+    let output = run(program, arguments, limit)?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said: String = output.stderr.trim().chars().take(400).collect();
+    Err(ToolError::Failed {
+        program,
+        status: output.status,
+        said: crate::log::one_line(&said),
+    })
+}
+
+/// Waits for the end of a child; kills it when it takes too long.
+fn ends_within(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or(io::ErrorKind::Other)?;
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    let ended = loop {
+        match poll(&mut fds, timeout) {
+            Err(nix::errno::Errno::EINTR) => {}
+            other => break other?,
+        }
+    };
+    if ended > 0 {
+        return child.wait().map(Some);
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+/// What is in a pipe now. A grandchild may still hold its other end, so nothing is waited for.
+fn rest_of(pipe: &impl AsFd) -> String {
+    let Ok(fd) = pipe.as_fd().try_clone_to_owned() else {
+        return String::new();
+    };
+    let mut bytes = Vec::new();
+    if rustix::io::ioctl_fionbio(&fd, true).is_ok() {
+        // Would block means that nothing more is there, which is the end for us.
+        let _ = std::fs::File::from(fd)
+            .take(MOST_OUTPUT)
+            .read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,129 @@
+//! What a journal tells, read from its records. Pure.
+
+use std::collections::BTreeSet;
+
+use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt};
+use portreeve_protocol::control::HostReport;
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::name::HostName;
+use portreeve_protocol::signed::Signed;
+
+use crate::chain::Chain;
+use crate::journal::Record;
+use crate::plan::Plan;
+
+/// A session as its journal tells it.
+#[derive(Debug)]
+pub(crate) struct Story {
+    /// What was to be done.
+    pub(crate) plan: Plan,
+    /// How far it came.
+    pub(crate) chapter: Chapter,
+    /// Why it ended, if its end began.
+    pub(crate) cause: Option<EndCause>,
+    attestation: Option<Signed<Attestation>>,
+    events: Vec<Signed<HostEvent>>,
+    receipts: Vec<Signed<Receipt>>,
+    acknowledged: BTreeSet<Digest>,
+}
+
+/// How far a session came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chapter {
+    /// It was being made, or lived, or was being removed.
+    Interrupted,
+    /// It was removed but for something that is tried again.
+    Left,
+    /// It was removed.
+    Gone,
+    /// It never became ready and was undone.
+    Undone,
+}
+
+impl Story {
+    /// The story of these records; none without a plan.
+    pub(crate) fn of(records: Vec<Record>) -> Option<Self> {
+        let mut records = records.into_iter();
+        let Some(Record::Plan { plan }) = records.next() else {
+            return None;
+        };
+        let mut story = Self {
+            plan: *plan,
+            chapter: Chapter::Interrupted,
+            cause: None,
+            attestation: None,
+            events: Vec::new(),
+            receipts: Vec::new(),
+            acknowledged: BTreeSet::new(),
+        };
+        for record in records {
+            story.go_on(record);
+        }
+        Some(story)
+    }
+
+    fn go_on(&mut self, record: Record) {
+        match record {
+            // A second plan is none of ours; the first one was acted upon.
+            Record::Plan { .. } => {}
+            Record::Ending { cause, .. } => self.cause = self.cause.or(Some(cause)),
+            Record::Ready { attestation } => self.attestation = Some(attestation),
+            Record::Event { event } => self.events.push(event),
+            Record::Acknowledged { reports } => self.acknowledged.extend(reports),
+            Record::Gone { receipt, again } => {
+                self.chapter = if again { Chapter::Left } else { Chapter::Gone };
+                self.receipts.push(receipt);
+            }
+            Record::Undone { .. } => self.chapter = Chapter::Undone,
+        }
+    }
+
+    /// Whether the session is over, so that its reports are all there.
+    pub(crate) fn is_over(&self) -> bool {
+        self.chapter != Chapter::Interrupted
+    }
+
+    /// Whether nothing is left to do on the host.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.chapter, Chapter::Gone | Chapter::Undone)
+    }
+
+    /// What no bastion has acknowledged, in order.
+    pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = HostReport> {
+        let events = self
+            .events
+            .iter()
+            .cloned()
+            .map(|event| (event.digest(), HostReport::Event(event)));
+        let receipts = self.receipts.iter().cloned();
+        let receipts = receipts.map(|receipt| (receipt.digest(), HostReport::Receipt(receipt)));
+        events
+            .chain(receipts)
+            .filter(|(digest, _)| !self.acknowledged.contains(digest))
+            .map(|(_, report)| report)
+    }
+
+    /// The chain of events as far as it came. Without an attestation it begins at the order.
+    pub(crate) fn chain(&self, host: &HostName) -> Chain {
+        let root = self
+            .attestation
+            .as_ref()
+            .map_or(self.plan.order_digest, Signed::digest);
+        let (session, account) = (self.plan.session, self.plan.account.name.clone());
+        let mut chain = Chain::new(host.clone(), session, account, root);
+        for event in &self.events {
+            if let Some(fact) = fact_of(event) {
+                chain.push(event.digest(), &fact);
+            }
+        }
+        chain
+    }
+}
+
+/// The text of our own journal is read without checking our own signature again: its line's check
+/// says that it is what we wrote.
+fn fact_of(event: &Signed<HostEvent>) -> Option<HostFact> {
+    serde_json::from_str::<HostEvent>(event.unverified_payload())
+        .ok()
+        .map(|event| event.fact)
+}

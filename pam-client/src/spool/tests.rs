@@ -1,0 +1,165 @@
+use std::time::Duration;
+
+use portreeve_protocol::attest::{EndCause, HostFact};
+use portreeve_protocol::signed::Signed;
+
+use super::*;
+use crate::apply::Removed;
+use crate::book::Book;
+use crate::chain::Chain;
+use crate::plan::tests::example;
+use crate::receipt::{End, Killed, receipt};
+use crate::trust::Identity;
+
+struct Fixture {
+    _directory: tempfile::TempDir,
+    paths: Paths,
+    identity: Identity,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = Paths::below(directory.path());
+        fs::create_dir_all(paths.journals()).unwrap();
+        Self {
+            paths,
+            _directory: directory,
+            identity: Identity::from_seed(&[1; 32]).unwrap(),
+        }
+    }
+
+    fn open(&self) -> (Spool, Found) {
+        Spool::open(self.paths.clone(), 1024 * 1024).unwrap()
+    }
+
+    /// A session with some events, ended with a receipt.
+    fn run_session(&self, spool: &Spool, events: i32) -> Plan {
+        let plan = example();
+        let journal = spool.begin(&plan).unwrap();
+        let host = "prod-1".parse().unwrap();
+        let root = plan.order_digest;
+        let chain = Chain::new(host, plan.session, plan.account.name.clone(), root);
+        let mut book = Book::reopen(journal, chain);
+        for pid in 0..events {
+            book.enter(HostFact::Login { pid }, now(), &self.identity)
+                .unwrap();
+        }
+        book.ending(EndCause::Asked, now()).unwrap();
+        let end = End {
+            cause: EndCause::Asked,
+            ending_at: now(),
+            gone_at: now(),
+            killed: Killed::default(),
+            removed: Removed::default(),
+        };
+        let receipt = receipt(&"prod-1".parse().unwrap(), &plan, book.tally(), end);
+        book.gone(&Signed::sign(&receipt, self.identity.key()).unwrap(), false)
+            .unwrap();
+        spool.over(&plan, false, true);
+        plan
+    }
+}
+
+fn now() -> Timestamp {
+    crate::accept::tests::now()
+}
+
+fn kinds(reports: &[HostReport]) -> String {
+    let kind = |report: &HostReport| match report {
+        HostReport::Event(_) => 'e',
+        HostReport::Receipt(_) => 'r',
+    };
+    reports.iter().map(kind).collect()
+}
+
+#[test]
+fn an_order_is_seen_from_its_journal_on_until_it_could_not_be_fresh() {
+    let fixture = Fixture::new();
+    let (spool, _) = fixture.open();
+    let plan = fixture.run_session(&spool, 0);
+    assert!(spool.has_seen(plan.order));
+    assert!(matches!(spool.begin(&plan), Err(NotBegun::Seen)));
+    let (spool, _) = fixture.open();
+    assert!(spool.has_seen(plan.order), "also after a restart");
+
+    let mut parcel = spool.take().unwrap();
+    let mut digests: Vec<_> = parcel.next(9).iter().map(digest_of).collect();
+    assert!(parcel.acknowledged(&mut digests).unwrap());
+    drop(parcel);
+    assert_eq!(spool.tidy(plan.deliver_by), None);
+    assert!(spool.has_seen(plan.order));
+    let late = plan.deliver_by.plus(Duration::from_micros(1));
+    assert_eq!(spool.tidy(late), Some(plan.deliver_by));
+    assert!(!spool.has_seen(plan.order));
+    assert!(!fixture.paths.journal(plan.session).exists());
+}
+
+#[test]
+fn reports_are_delivered_in_order_until_they_are_acknowledged() {
+    let fixture = Fixture::new();
+    let (spool, _) = fixture.open();
+    fixture.run_session(&spool, 3);
+    let mut parcel = spool.take().unwrap();
+    assert!(spool.take().is_none(), "one bastion at a time gets them");
+    let first = parcel.next(2);
+    assert_eq!((kinds(&first).as_str(), parcel.next(2).len()), ("ee", 0));
+    let mut digests = vec![digest_of(&first[0])];
+    assert!(!parcel.acknowledged(&mut digests).unwrap());
+    assert!(digests.is_empty());
+    assert_eq!(kinds(&parcel.next(2)), "e");
+    drop(parcel);
+
+    // The link broke: what was not acknowledged comes again, also after a restart.
+    for spool in [spool, fixture.open().0] {
+        let mut parcel = spool.take().unwrap();
+        let rest = parcel.next(9);
+        assert_eq!(kinds(&rest), "eer");
+        assert_eq!(digest_of(&rest[0]), digest_of(&first[1]));
+    }
+}
+
+#[test]
+fn acknowledgements_of_other_sessions_are_left_alone() {
+    let fixture = Fixture::new();
+    let (spool, _) = fixture.open();
+    fixture.run_session(&spool, 1);
+    let mut parcel = spool.take().unwrap();
+    parcel.next(9);
+    let mut digests = vec![Digest::of(b"another session's")];
+    assert!(!parcel.acknowledged(&mut digests).unwrap());
+    assert_eq!(digests.len(), 1);
+}
+
+#[test]
+fn an_interrupted_session_is_found_and_not_delivered() {
+    let fixture = Fixture::new();
+    let (spool, _) = fixture.open();
+    let plan = example();
+    drop(spool.begin(&plan).unwrap());
+    drop(spool);
+    let (spool, found) = fixture.open();
+    assert_eq!(found.unfinished, [plan.session]);
+    assert_eq!(found.highest_uid, Some(plan.account.uid));
+    assert!(spool.take().is_none());
+    let (_, story) = spool.resume(plan.session).unwrap().unwrap();
+    assert_eq!(story.plan, plan);
+}
+
+#[test]
+fn a_journal_without_a_plan_is_nothing() {
+    let fixture = Fixture::new();
+    let path = fixture.paths.journals().join("x.journal");
+    fs::write(&path, "half a li").unwrap();
+    let (_, found) = fixture.open();
+    assert!(found.unfinished.is_empty() && !path.exists());
+}
+
+#[test]
+fn a_full_spool_has_no_room() {
+    let fixture = Fixture::new();
+    let (spool, _) = fixture.open();
+    assert!(spool.has_room());
+    fs::write(fixture.paths.journals().join("big"), vec![0; 1024 * 1024]).unwrap();
+    assert!(!spool.has_room());
+}

@@ -1,0 +1,134 @@
+//! How the daemon is, for an administrator or a monitoring system.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::ask::{AskError, ask};
+use crate::exit::Exit;
+use crate::root::{Answer, Ask, Status};
+
+/// Why nothing is known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoStatus {
+    /// No answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The daemon says no: only root may ask.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The daemon answered something else.
+    #[error("the daemon answered another question")]
+    OtherAnswer,
+}
+
+impl NoStatus {
+    /// The exit status.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Ask(AskError::NotRunning(_)) => Exit::NotRunning,
+            Self::Ask(_) | Self::Refused(_) | Self::OtherAnswer => Exit::Failed,
+        }
+    }
+}
+
+/// Asks the daemon.
+pub(crate) fn find(socket: &Path) -> Result<Status, NoStatus> {
+    match ask(socket, &Ask::Status)? {
+        Answer::Status(status) => Ok(status),
+        Answer::Refused { why } => Err(NoStatus::Refused(why)),
+        Answer::Allowed | Answer::Principal { .. } => Err(NoStatus::OtherAnswer),
+    }
+}
+
+/// Whether anything needs a look.
+pub(crate) fn exit(status: &Status) -> Exit {
+    if status.unfinished.is_empty() && !status.spool_full && status.last_error.is_none() {
+        Exit::Well
+    } else {
+        Exit::NeedsALook
+    }
+}
+
+/// The status for people.
+pub(crate) fn text(status: &Status) -> String {
+    let mut text = format!("host      {}\nversion   {}\n", status.host, status.version);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "sudo      {}", status.sudo);
+    let _ = writeln!(text, "cgroups   {}", status.cgroup_root);
+    let _ = writeln!(
+        text,
+        "sessions  {} live, {} being made or removed",
+        status.sessions.len(),
+        status.removing
+    );
+    for live in &status.sessions {
+        let _ = writeln!(
+            text,
+            "          {} {} until {}",
+            live.account, live.pair, live.expires_at
+        );
+    }
+    let full = if status.spool_full {
+        ", full: orders are refused"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        text,
+        "spool     {} bytes, {} sessions with reports that wait{full}",
+        status.spool_bytes, status.undelivered
+    );
+    for unfinished in &status.unfinished {
+        for left in &unfinished.left {
+            let _ = writeln!(text, "left      session {}: {left}", unfinished.session);
+        }
+    }
+    if let Some(error) = &status.last_error {
+        let _ = writeln!(text, "error     {error}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn well() -> Status {
+        Status {
+            version: "0.1.0".into(),
+            host: "prod-1".into(),
+            sudo: "sudo 1.9.13".into(),
+            cgroup_root: "/sys/fs/cgroup/portreeve".into(),
+            sessions: Vec::new(),
+            removing: 0,
+            unfinished: Vec::new(),
+            undelivered: 2,
+            spool_bytes: 0,
+            spool_full: false,
+            last_error: None,
+        }
+    }
+
+    #[test]
+    fn what_needs_a_look_shows_in_the_exit_status_and_in_the_text() {
+        assert_eq!(exit(&well()), Exit::Well);
+        let full = Status {
+            spool_full: true,
+            ..well()
+        };
+        let failed = Status {
+            last_error: Some("no space".into()),
+            ..well()
+        };
+        for (status, shown) in [(full, "refused"), (failed, "no space")] {
+            assert_eq!(exit(&status), Exit::NeedsALook);
+            assert!(text(&status).contains(shown));
+        }
+    }
+
+    #[test]
+    fn no_daemon_is_its_own_exit_status() {
+        let error = find(Path::new("/nonexistent/portreeve.sock")).unwrap_err();
+        assert_eq!(error.exit(), Exit::NotRunning);
+    }
+}

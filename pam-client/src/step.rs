@@ -1,0 +1,203 @@
+//! The steps by which a host is changed for a session, and those by which it is as before.
+//!
+//! Data only: a plan is made of them, the journal holds them, `hands.rs` does them. Each
+//! [`Step`] has an inverse, and every [`Removal`] can be done again and again.
+
+use std::path::PathBuf;
+
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::name::AccountName;
+use serde::{Deserialize, Serialize};
+
+use crate::counter::SessionUid;
+
+/// A session's account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Account {
+    /// Its name, which is also its group's.
+    pub(crate) name: AccountName,
+    /// Its UID, which is also its group's number.
+    pub(crate) uid: SessionUid,
+    /// Its full-name field, which makes it ours.
+    pub(crate) full_name: String,
+    /// Its home.
+    pub(crate) home: PathBuf,
+}
+
+/// One change of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Step {
+    /// A control group for all processes of the session.
+    Cgroup {
+        /// Its directory.
+        directory: PathBuf,
+        /// How many processes it may have.
+        max_processes: u32,
+    },
+    /// An empty file for sudo's log.
+    SudoLog {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The account and its group.
+    Account {
+        /// The account.
+        account: Account,
+    },
+    /// An empty home.
+    Home {
+        /// The directory.
+        directory: PathBuf,
+        /// Whose it is.
+        uid: SessionUid,
+    },
+    /// The sudo rules.
+    Rules {
+        /// The file.
+        file: PathBuf,
+        /// The digest of its content.
+        digest: Digest,
+    },
+}
+
+impl Step {
+    /// What undoes it, whether it was done, half done or not done.
+    pub(crate) fn inverse(&self) -> Removal {
+        match self {
+            Self::Cgroup { directory, .. } => Removal::Cgroup {
+                directory: directory.clone(),
+            },
+            Self::SudoLog { file } => Removal::SudoLog { file: file.clone() },
+            Self::Account { account } => Removal::Account {
+                account: account.clone(),
+            },
+            Self::Home { directory, .. } => Removal::Home {
+                directory: directory.clone(),
+            },
+            Self::Rules { file, .. } => Removal::Rules { file: file.clone() },
+        }
+    }
+
+    /// The step in a few words.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Cgroup { .. } => "make the control group",
+            Self::SudoLog { .. } => "make sudo's log",
+            Self::Account { .. } => "make the account",
+            Self::Home { .. } => "make the home",
+            Self::Rules { .. } => "install the sudo rules",
+        }
+    }
+}
+
+/// One thing to remove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// The sudo rules.
+    Rules {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Any further use of the account by whatever asks PAM.
+    Use {
+        /// The account.
+        account: Account,
+    },
+    /// Every process of the session.
+    Processes {
+        /// The session's UID.
+        uid: SessionUid,
+        /// The session's control group.
+        cgroup: PathBuf,
+    },
+    /// Files that belong to the account by their name: schedules, mail, timestamps, linger.
+    Named {
+        /// The account.
+        account: Account,
+    },
+    /// System V IPC objects.
+    Ipc {
+        /// The session's UID.
+        uid: SessionUid,
+    },
+    /// Files of the session's UID in directories where anybody may write.
+    Files {
+        /// The session's UID.
+        uid: SessionUid,
+        /// Where to look.
+        search: Vec<PathBuf>,
+    },
+    /// Records of logins that other programs would show or trip over.
+    Logins {
+        /// The account.
+        account: Account,
+    },
+    /// The home and everything in it.
+    Home {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The account and its group.
+    Account {
+        /// The account.
+        account: Account,
+    },
+    /// sudo's log.
+    SudoLog {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The control group.
+    Cgroup {
+        /// Its directory.
+        directory: PathBuf,
+    },
+}
+
+impl Removal {
+    /// The removal in a few words, as it stands in a receipt.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Rules { .. } => "remove the sudo rules",
+            Self::Use { .. } => "lock the account",
+            Self::Processes { .. } => "kill all processes",
+            Self::Named { .. } => "remove schedules, mail and timestamps",
+            Self::Ipc { .. } => "remove IPC objects",
+            Self::Files { .. } => "remove temporary files",
+            Self::Logins { .. } => "remove login records",
+            Self::Home { .. } => "remove the home",
+            Self::Account { .. } => "remove the account",
+            Self::SudoLog { .. } => "remove sudo's log",
+            Self::Cgroup { .. } => "remove the control group",
+        }
+    }
+}
+
+/// Something that could not be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// What and why, for the receipt.
+    pub(crate) what: String,
+    /// Whether it is worth trying again: it gives, or will give, somebody something to use.
+    pub(crate) again: bool,
+}
+
+impl Left {
+    /// Something that must go and is tried again.
+    pub(crate) fn must_go(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            again: true,
+        }
+    }
+
+    /// Something that stays and is named.
+    pub(crate) fn stays(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            again: false,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! sudo as this host has it: which one it is, whether it takes the rules, and the file with them.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use portreeve_sudo_policy::dialect::Dialect;
+use portreeve_sudo_policy::render::Sudoers;
+
+use crate::apply::StepError;
+use crate::file;
+use crate::run::{self, ToolError};
+use crate::step::Left;
+
+const SUDO: &str = "/usr/bin/sudo";
+const VISUDO: &str = "/usr/sbin/visudo";
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What `sudoers.d` wants: root reads, nobody writes.
+const MODE: u32 = 0o440;
+
+/// Why this host's sudo is not used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoSudo {
+    /// It is not there or does not run.
+    #[error("there is no sudo that works: {0}")]
+    Tool(#[from] ToolError),
+    /// It cannot be looked at.
+    #[error("cannot look at `{SUDO}`: {0}")]
+    Io(#[from] io::Error),
+    /// It is neither of the two that are known.
+    #[error("`{SUDO}` is neither sudo nor sudo-rs: it says `{0}`")]
+    Unknown(String),
+}
+
+/// Knows this host's sudo, and notices when it is replaced.
+#[derive(Debug, Default)]
+pub(crate) struct Sudo {
+    known: Mutex<Option<(FileMark, Dialect)>>,
+}
+
+/// What changes when a package is upgraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileMark {
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl Sudo {
+    /// Which sudo this host has now.
+    pub(crate) fn dialect(&self) -> Result<Dialect, NoSudo> {
+        let facts = fs::metadata(SUDO)?;
+        let mark = FileMark {
+            inode: facts.ino(),
+            changed: (facts.ctime(), facts.ctime_nsec()),
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known_mark, dialect)) = *known
+            && known_mark == mark
+        {
+            return Ok(dialect);
+        }
+        let dialect = ask()?;
+        *known = Some((mark, dialect));
+        Ok(dialect)
+    }
+}
+
+fn ask() -> Result<Dialect, NoSudo> {
+    let said = run::run_well(SUDO, &["--version"], PATIENCE)?.stdout;
+    Dialect::from_version_output(&said).ok_or_else(|| {
+        let line: String = said
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(80)
+            .collect();
+        NoSudo::Unknown(crate::log::one_line(&line))
+    })
+}
+
+/// Why rules are not installed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotTaken {
+    /// They cannot be shown to visudo.
+    #[error("cannot write rules to check: {0}")]
+    Io(#[from] io::Error),
+    /// visudo does not take them.
+    #[error("visudo does not take the rules: {0}")]
+    Tool(#[from] ToolError),
+}
+
+/// Asks visudo whether it takes the rules, by a file that is no rule of anybody: nothing on the
+/// host has changed when the answer is no.
+pub(crate) fn check(rules: &Sudoers, path: &Path) -> Result<(), NotTaken> {
+    file::replace(path, rules.as_str().as_bytes(), MODE)?;
+    let arguments = [
+        "-c".as_ref(),
+        "-q".as_ref(),
+        "-f".as_ref(),
+        path.as_os_str(),
+    ];
+    let checked = run::run_well(VISUDO, &arguments, PATIENCE);
+    file::remove_if_there(path)?;
+    checked?;
+    Ok(())
+}
+
+/// Puts rules that were checked in place, in one step.
+pub(crate) fn install(rules: &Sudoers, path: &Path) -> Result<(), StepError> {
+    file::replace(path, rules.as_str().as_bytes(), MODE)
+        .map_err(|error| StepError::Io(format!("cannot write `{}`", path.display()), error))
+}
+
+/// Takes the rules away, and what a crash left beside them.
+pub(crate) fn remove(path: &Path) -> Vec<Left> {
+    let removed = file::remove_if_there(path)
+        .and_then(|()| file::beside(path))
+        .and_then(|beside| file::remove_if_there(&beside))
+        .and_then(|()| file::sync_parent(path));
+    match removed {
+        Ok(()) => Vec::new(),
+        Err(error) => vec![Left::must_go(format!(
+            "sudo rules `{}`: {error}",
+            path.display()
+        ))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leftover_beside_the_rules_goes_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("portreeve-pr-0123456789abcdef");
+        fs::write(&path, "").unwrap();
+        fs::write(file::beside(&path).unwrap(), "").unwrap();
+        assert_eq!(remove(&path), []);
+        assert_eq!(remove(&path), []);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
