@@ -51,7 +51,7 @@ pub const HOST: &str = "prod";
 pub const BASTION: &str = "bastion-1";
 
 /// The file of the key with which the bastion opens grants.
-pub const UNSEALING_KEY: &str = "/var/lib/portreeve-bastion/unsealing.key";
+pub const UNSEALING_KEY: &str = "/etc/portreeve-bastion/unsealing.key";
 
 /// A running Portreeve. Dropping it takes everything down.
 #[derive(Debug)]

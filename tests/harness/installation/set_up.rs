@@ -1,6 +1,9 @@
 //! The steps by which an administrator sets everything up, in the order of the administrator's guide.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use portreeve_protocol::admin::{HostRecord, Listing};
+use portreeve_protocol::checkpoint::VerifierKey;
+use portreeve_protocol::key::PublicKey;
 
 use super::account::Account;
 use super::agent::AgentAccount;
@@ -13,7 +16,10 @@ use crate::programs::Build;
 use crate::service::{Ready, Service};
 
 const CA_DIRECTORY: &str = "/var/lib/portreeve-ca";
-const BASTION_DIRECTORY: &str = "/var/lib/portreeve-bastion";
+const BASTION_DIRECTORY: &str = "/etc/portreeve-bastion";
+const BASTION_STATE: &str = "/var/lib/portreeve-bastion";
+/// What the audit log calls itself unless the configuration says otherwise.
+const LOG_ORIGIN: &str = "ca.example.com:8443/log";
 /// Where everybody finds the root of the CA's TLS certificate.
 const CA_CERTIFICATE: &str = "/etc/portreeve/ca.pem";
 const CA_PORT: u16 = 8443;
@@ -42,7 +48,7 @@ pub(super) fn install(
     init_ca(bastion_host, provider.issuer(), &review.recipient)?;
     let ca = serve_ca(bastion_host)?;
     for host in [agent_host, bastion_host] {
-        let root = bastion_host.read(&format!("{CA_DIRECTORY}/tls/ca.pem"))?;
+        let root = bastion_host.read(&format!("{CA_DIRECTORY}/tls/ca-cert.pem"))?;
         host.write(CA_CERTIFICATE, root, 0o644)?;
     }
     let people = people
@@ -70,19 +76,15 @@ pub(super) fn install(
     say("the agent makes a key; the administrator registers the agent");
     let agent = add_agent(agent_host, administrator)?;
 
+    let evidence = publish_keys(bastion_host, administrator, review)?;
+
     Ok(Installation {
         ca,
         bastion,
         daemon,
         sshd,
         idp: provider,
-        evidence: Evidence {
-            recordings: format!("{BASTION_DIRECTORY}/recordings"),
-            review_key: review.file,
-            log_key: format!("{CA_DIRECTORY}/log.vkey"),
-            bastion_key: format!("{BASTION_DIRECTORY}/identity.pub"),
-            host_key: "/etc/portreeve/prod_identity.pub".to_owned(),
-        },
+        evidence,
         people,
         agent,
         lab,
@@ -90,7 +92,6 @@ pub(super) fn install(
 }
 
 fn administrator(people: &[PersonAccount]) -> Result<&PersonAccount> {
-    use anyhow::Context as _;
     let found = people.iter().find(|known| {
         known
             .person
@@ -148,13 +149,13 @@ fn review_key(host: &Host) -> Result<ReviewKey> {
 fn init_ca(host: &Host, issuer: &str, review_recipient: &str) -> Result<()> {
     make_user(host, "portreeve-ca", CA_DIRECTORY)?;
     host.command("portreeve-ca")
-        .user("portreeve-ca")
         .args(["init", "--dir", CA_DIRECTORY, "--issuer", CA_URL])
-        .args(["--listen", &format!("{CA_ADDRESS}:{CA_PORT}")])
         .args(["--admin-group", "infra-admins"])
         .args(["--idp", issuer, "--idp-client-id", Idp::CLIENT_ID])
         .args(["--review-recipient", review_recipient])
         .run()?
+        .ok()?;
+    host.run(&["chown", "-R", "portreeve-ca:", CA_DIRECTORY])?
         .ok()?;
     Ok(())
 }
@@ -169,7 +170,8 @@ fn serve_ca(host: &Host) -> Result<Service> {
 }
 
 fn add_bastion(host: &Host, administrator: &PersonAccount) -> Result<Service> {
-    make_user(host, "portreeve-bastion", BASTION_DIRECTORY)?;
+    make_user(host, "portreeve-bastion", BASTION_STATE)?;
+    own_directory(host, "portreeve-bastion", BASTION_DIRECTORY)?;
     let address = format!("{CA_ADDRESS}:{BASTION_PORT}");
     let token = administrator
         .account
@@ -184,14 +186,7 @@ fn add_bastion(host: &Host, administrator: &PersonAccount) -> Result<Service> {
     host.command("portreeve-bastion")
         .user("portreeve-bastion")
         .args(["enroll", "--ca", CA_URL, "--ca-cert", CA_CERTIFICATE])
-        .args([
-            "--name",
-            BASTION,
-            "--token-file",
-            &token_file,
-            "--dir",
-            BASTION_DIRECTORY,
-        ])
+        .args(["--name", BASTION, "--token-file", &token_file])
         .run()?
         .ok()?;
     let command = host
@@ -252,6 +247,36 @@ fn add_agent(host: &Host, administrator: &PersonAccount) -> Result<AgentAccount>
     Ok(agent)
 }
 
+/// Writes the public keys that evidence is checked with where reviewers find them.
+fn publish_keys(host: &Host, administrator: &PersonAccount, review: ReviewKey) -> Result<Evidence> {
+    let evidence = Evidence {
+        recordings: format!("{BASTION_STATE}/recordings"),
+        review_key: review.file,
+        log_key: "/etc/portreeve/log.vkey".to_owned(),
+        bastion_key: "/etc/portreeve/bastion_identity.pub".to_owned(),
+        host_key: "/etc/portreeve/prod_identity.pub".to_owned(),
+    };
+    let log: PublicKey = host
+        .read_text(&format!("{CA_DIRECTORY}/keys/log.pub"))?
+        .parse()?;
+    let log = log.ed25519().context("the log's key is an Ed25519 key")?;
+    let log = VerifierKey::new(LOG_ORIGIN, &log)?.to_string();
+    host.write(&evidence.log_key, log, 0o644)?;
+
+    let identity = format!("{BASTION_DIRECTORY}/identity");
+    let bastion = host.run(&["ssh-keygen", "-y", "-f", &identity])?.ok()?;
+    host.write(&evidence.bastion_key, bastion.stdout, 0o644)?;
+
+    let hosts: Listing<HostRecord> = administrator.account.ask(&["host", "list"])?;
+    let record = hosts.items.first().context("no host is registered")?;
+    let identity = record
+        .identity
+        .as_ref()
+        .context("the host is not enrolled")?;
+    host.write(&evidence.host_key, identity.to_string(), 0o644)?;
+    Ok(evidence)
+}
+
 /// A system user that owns its state directory and nothing else.
 fn make_user(host: &Host, name: &str, directory: &str) -> Result<()> {
     host.run(&[
@@ -266,9 +291,13 @@ fn make_user(host: &Host, name: &str, directory: &str) -> Result<()> {
         name,
     ])?
     .ok()?;
-    host.run(&[
-        "install", "-d", "-m", "700", "-o", name, "-g", name, directory,
-    ])?
-    .ok()?;
+    own_directory(host, name, directory)
+}
+
+fn own_directory(host: &Host, owner: &str, directory: &str) -> Result<()> {
+    let install = [
+        "install", "-d", "-m", "700", "-o", owner, "-g", owner, directory,
+    ];
+    host.run(&install)?.ok()?;
     Ok(())
 }
