@@ -15,6 +15,8 @@ mod registry;
 mod route;
 mod serve;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::sync::Arc;

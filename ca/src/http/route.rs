@@ -87,6 +87,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::new(POST, "/v1/sessions/{id}/kill", PersonOrPair, |method| on(method, sessions::kill)),
         Route::new(POST, "/v1/sessions/{id}/claim", Bastion, |method| on(method, sessions::claim)),
         Route::new(GET,  "/v1/sessions/{id}/trail", PersonOrPair, |method| on(method, sessions::trail)),
+        Route::new(GET,  "/v1/log/events", Person, |method| on(method, sessions::log)),
         Route::new(GET,  "/v1/log/checkpoint", Nothing, |method| on(method, sessions::checkpoint)),
 
         Route::new(POST, "/v1/events", Bastion, |method| on(method, feed::events)).large(),

@@ -1,8 +1,9 @@
-//! Sessions and their trails.
+//! Sessions, their trails, and the log that the trails are parts of.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use portreeve_protocol::admin::Listing;
 use portreeve_protocol::checkpoint::Trail;
+use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::{
     ClaimRequest, Claimed, KillRequest, SessionGranted, SessionRequest, SessionSummary,
 };
@@ -10,7 +11,7 @@ use portreeve_protocol::session::{
 use super::Server;
 use super::answer::{Created, Json, Rejection};
 use super::body::{Body, part};
-use super::proof::{ByBastion, ByCaller, ByPair};
+use super::proof::{ByBastion, ByCaller, ByPair, ByPerson};
 
 pub(super) async fn request(
     State(server): State<Server>,
@@ -77,6 +78,33 @@ pub(super) async fn trail(
     Ok(Json(
         server.app.trail(&by.caller, part(&id)?, by.origin).await?,
     ))
+}
+
+pub(super) async fn log(
+    State(server): State<Server>,
+    by: ByPerson,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Trail>, Rejection> {
+    let since = since(query.as_deref().unwrap_or_default())?;
+    Ok(Json(
+        server.app.log_from(&by.person, since, by.origin).await?,
+    ))
+}
+
+/// From where the log is to be read: its beginning unless `since` says otherwise.
+fn since(query: &str) -> Result<u64, Rejection> {
+    let place = match query {
+        "" => Some(0),
+        query => query
+            .strip_prefix("since=")
+            .and_then(|place| place.parse().ok()),
+    };
+    place.ok_or_else(|| {
+        Rejection::advise(
+            Code::Malformed,
+            "the query: `since` is the number of the first event to read, and there is nothing else",
+        )
+    })
 }
 
 pub(super) async fn checkpoint(State(server): State<Server>) -> Result<String, Rejection> {

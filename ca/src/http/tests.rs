@@ -1,0 +1,13 @@
+//! The API as its callers see it: the real router, store, log and signer, and an identity provider
+//! that is a key set.
+
+mod admin;
+mod bodies;
+mod events;
+mod exchange;
+mod feed;
+mod lab;
+mod refusals;
+mod routes;
+mod serve;
+mod sessions;
