@@ -7,7 +7,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_recording::event::Kind;
 
 use super::Driver;
-use crate::host::control::ControlNews;
+use crate::host::control::{Control, ControlNews};
 use crate::host::{HostProven, receipt_holds};
 use crate::report::About;
 use crate::session::Input;
@@ -51,9 +51,10 @@ impl Driver {
                     return None;
                 }
                 let digest = receipt.digest();
-                // The state machine puts it into the trail; what comes after it in the spool is acknowledged then.
+                // Kept across what follows, which drops the host: the acknowledgement is the last thing said to it.
+                let control = self.control.clone();
                 self.tell(Input::Receipt(Box::new(receipt)));
-                self.acknowledge(digest);
+                self.acknowledge(control, digest);
                 None
             }
             FromHost::Report { report } => {
@@ -80,7 +81,7 @@ impl Driver {
             Ok((session, digest, fact)) => {
                 self.note_in_recording(session, &fact);
                 if self.report_about(session, fact) {
-                    self.acknowledge(digest);
+                    self.acknowledge(self.control.clone(), digest);
                 }
             }
             Err(error) => self.alarm(format!(
@@ -120,8 +121,8 @@ impl Driver {
     }
 
     /// Tells the host that it may forget a report, once it is on disk here.
-    fn acknowledge(&self, digest: Digest) {
-        let (Some(ticket), Some(control)) = (self.last_event, self.control.clone()) else {
+    fn acknowledge(&self, control: Option<Control>, digest: Digest) {
+        let (Some(ticket), Some(control)) = (self.last_event, control) else {
             return;
         };
         let spool = self.world.reporter.spool.clone();

@@ -1,0 +1,199 @@
+//! The host's daemon, played: it makes no account, because the accounts are there, but says and signs what one would.
+
+use std::sync::{Arc, Mutex};
+
+use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt};
+use portreeve_protocol::control::{FromBastion, FromHost, HostReport, OrderRefusal};
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::order::Order;
+use portreeve_protocol::signed::Signed;
+use ssh_key::PrivateKey;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+
+/// What the daemon is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Willing,
+    Refusing,
+    /// It attests another account than was ordered.
+    Lying,
+    /// It never gives a receipt.
+    Forgetful,
+}
+
+#[derive(Clone)]
+pub(crate) struct Daemon(Arc<Inner>);
+
+struct Inner {
+    identity: PrivateKey,
+    mood: Mutex<Mood>,
+    ended: Mutex<Vec<EndCause>>,
+    acknowledged: Mutex<Vec<Digest>>,
+    renewals: Mutex<u32>,
+}
+
+impl Daemon {
+    /// Starts it; what comes back with it is the port where control programs find it.
+    pub(crate) async fn start(identity: PrivateKey) -> (Self, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let daemon = Self(Arc::new(Inner {
+            identity,
+            mood: Mutex::new(Mood::Willing),
+            ended: Mutex::default(),
+            acknowledged: Mutex::default(),
+            renewals: Mutex::default(),
+        }));
+        let serving = daemon.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serving.clone().converse(stream));
+            }
+        });
+        (daemon, port)
+    }
+
+    pub(crate) fn set_mood(&self, mood: Mood) {
+        *self.0.mood.lock().unwrap() = mood;
+    }
+
+    pub(crate) fn ended(&self) -> Vec<EndCause> {
+        self.0.ended.lock().unwrap().clone()
+    }
+
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.0.acknowledged.lock().unwrap().len()
+    }
+
+    pub(crate) fn renewals(&self) -> u32 {
+        *self.0.renewals.lock().unwrap()
+    }
+
+    async fn converse(self, stream: TcpStream) {
+        let (read, mut write) = stream.into_split();
+        let mut lines = BufReader::new(read).lines();
+        let host = "prod-1.example.com".parse().unwrap();
+        say(
+            &mut write,
+            &FromHost::Hello {
+                host,
+                version: "test".into(),
+            },
+        )
+        .await;
+        let mut order: Option<Order> = None;
+        while let Ok(Some(line)) = lines.next_line().await {
+            match serde_json::from_str(&line).unwrap() {
+                FromBastion::Order {
+                    order: signed,
+                    bundle,
+                } => {
+                    let ordered: Order = serde_json::from_str(signed.unverified_payload()).unwrap();
+                    assert_eq!(Digest::of(bundle.as_bytes()), ordered.bundle.digest);
+                    self.obey(&ordered, signed.digest(), &mut write).await;
+                    order = Some(ordered);
+                }
+                FromBastion::Renew => *self.0.renewals.lock().unwrap() += 1,
+                FromBastion::End { cause } => {
+                    self.0.ended.lock().unwrap().push(cause);
+                    if *self.0.mood.lock().unwrap() == Mood::Forgetful {
+                        continue;
+                    }
+                    let receipt = receipt(order.as_ref().unwrap(), cause);
+                    let receipt = Signed::sign(&receipt, &self.0.identity).unwrap();
+                    say(&mut write, &FromHost::Gone { receipt }).await;
+                }
+                FromBastion::Acknowledge { reports } => {
+                    self.0.acknowledged.lock().unwrap().extend(reports)
+                }
+            }
+        }
+    }
+
+    async fn obey(&self, order: &Order, digest: Digest, write: &mut OwnedWriteHalf) {
+        let mood = *self.0.mood.lock().unwrap();
+        if mood == Mood::Refusing {
+            let refusal = OrderRefusal::Full;
+            return say(
+                write,
+                &FromHost::Refused {
+                    refusal,
+                    detail: "64 sessions".into(),
+                },
+            )
+            .await;
+        }
+        let mut attestation = attestation(order, digest);
+        if mood == Mood::Lying {
+            attestation.account = "pr-0000000000000000".parse().unwrap();
+        }
+        let attestation = Signed::sign(&attestation, &self.0.identity).unwrap();
+        let previous = attestation.digest();
+        say(write, &FromHost::Ready { attestation }).await;
+        let event = HostEvent {
+            host: order.host.clone(),
+            session: order.session,
+            account: order.account.clone(),
+            seq: 0,
+            previous,
+            at: order.issued_at,
+            fact: HostFact::Login { pid: 1 },
+        };
+        let event = Signed::sign(&event, &self.0.identity).unwrap();
+        say(
+            write,
+            &FromHost::Report {
+                report: HostReport::Event(event),
+            },
+        )
+        .await;
+    }
+}
+
+async fn say(write: &mut OwnedWriteHalf, message: &FromHost) {
+    let mut line = serde_json::to_vec(message).unwrap();
+    line.push(b'\n');
+    // The bastion may be gone; then nobody listens.
+    let _ = write.write_all(&line).await;
+}
+
+fn attestation(order: &Order, order_digest: Digest) -> Attestation {
+    Attestation {
+        host: order.host.clone(),
+        order: order.id,
+        order_digest,
+        session: order.session,
+        account: order.account.clone(),
+        uid: 61_000,
+        gid: 61_000,
+        home: "/".into(),
+        bundle: order.bundle.clone(),
+        rules_digest: Digest::of(b"rules"),
+        sudo: "sudo 1.9.13".into(),
+        cgroup: "/".into(),
+        ready_at: order.issued_at,
+        expires_at: order.expires_at,
+    }
+}
+
+fn receipt(order: &Order, cause: EndCause) -> Receipt {
+    Receipt {
+        host: order.host.clone(),
+        order: order.id,
+        session: order.session,
+        account: order.account.clone(),
+        uid: 61_000,
+        cause,
+        ending_at: order.issued_at,
+        gone_at: order.issued_at,
+        killed: vec![],
+        killed_more: 0,
+        steps: vec![],
+        left: vec![],
+        sudo_commands: 0,
+        events: 1,
+        last_event: Digest::of(b"event"),
+    }
+}

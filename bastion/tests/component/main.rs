@@ -1,0 +1,16 @@
+//! The bastion's program between OpenSSH's own clients and OpenSSH's own server.
+//!
+//! Everything is real but the CA and the host's daemon, which are played. Needs root, for accounts that exist in a mount
+//! namespace only, and `openssh-client` and `openssh-server`.
+
+mod ca;
+mod channels;
+mod client;
+mod daemon;
+mod ends;
+mod flow;
+#[path = "../common/mint.rs"]
+mod mint;
+mod refusals;
+mod sshd;
+mod world;
