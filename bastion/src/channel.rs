@@ -162,12 +162,14 @@ async fn carry(
     let counts = Arc::new(Counts::default());
     let gone = queue.gone();
     let (from_host, to_host, connection) = host.into_parts();
-    let mut input = tokio::spawn(input::carry(
+    let to_host = Arc::new(to_host);
+    let carrying = input::carry(
         queue,
-        to_host,
+        Arc::clone(&to_host),
         tap.clone(),
         Arc::clone(&counts),
-    ));
+    );
+    let mut input = tokio::spawn(carrying);
     let mut output = output::Carrier::new(from_host, &agent, &tap, is_strict, &counts);
     let over = tokio::select! {
         over = output.carry() => over,
@@ -175,8 +177,15 @@ async fn carry(
         () = ended(&mut link.ending) => Over::Session,
     };
     if over == Over::Agent(Gone::Closed) {
-        // What it sent before it closed still counts: a program that is writing a file must get all of it.
-        let _ = tokio::time::timeout(LAST_INPUT_TIME, &mut input).await;
+        // What it sent before it closed still counts: a program that is writing a file must get all of it. sshd forgets
+        // what it has not handed on when a connection ends, so the channel is closed first.
+        let last = async {
+            let _ = (&mut input).await;
+            let _ = to_host.eof().await;
+            let _ = to_host.close().await;
+            output.drain().await;
+        };
+        let _ = tokio::time::timeout(LAST_INPUT_TIME, last).await;
     }
     input.abort();
     let (exit_status, exit_signal) = output.exit();

@@ -16,7 +16,7 @@ const MAX_SIGNAL: usize = 32;
 /// Carries input until the agent is gone, the host does not take more, or it cannot be recorded.
 pub(super) async fn carry(
     mut queue: Receiver,
-    host: ChannelWriteHalf<client::Msg>,
+    host: Arc<ChannelWriteHalf<client::Msg>>,
     tap: Tap,
     counts: Arc<Counts>,
 ) {

@@ -94,6 +94,11 @@ impl<'a> Carrier<'a> {
         }
     }
 
+    /// Waits until the host closes, without passing anything on.
+    pub(super) async fn drain(&mut self) {
+        while !matches!(self.host.wait().await, None | Some(ChannelMsg::Close)) {}
+    }
+
     pub(super) fn exit(&self) -> (Option<u32>, Option<String>) {
         (self.exit_status, self.exit_signal.clone())
     }

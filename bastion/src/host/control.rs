@@ -16,6 +16,8 @@ use super::link::{HostChannel, HostLink};
 
 /// How long the host may take to say hello, and to take what is said to it.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long what was said last may take to arrive.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How much of the host's diagnostics goes into the log, in bytes and for the whole connection.
 const MAX_DIAGNOSTICS: usize = 16 * 1024;
 
@@ -81,6 +83,8 @@ async fn converse(
         Ok(Ok(FromHost::Hello { host, .. })) if host == *name => {
             let _ = news.send(ControlNews::Up).await;
             let lost = talk(&mut hearing, &write, to_say, news).await;
+            // sshd forgets what it has not handed on when a connection ends, so the channel is closed first.
+            let _ = tokio::time::timeout(LAST_WORDS, part(&mut hearing, &write)).await;
             ControlNews::Lost(lost)
         }
         Ok(Ok(FromHost::Hello { host, .. })) => {
@@ -133,6 +137,12 @@ async fn talk(
             Err(_) => return "the host does not read".into(),
         }
     }
+}
+
+/// Closes the channel and waits until the host has closed it too.
+async fn part(hearing: &mut Hearing, write: &ChannelWriteHalf<client::Msg>) {
+    let _ = write.eof().await;
+    while hearing.next().await.is_ok() {}
 }
 
 /// What the host says, message by message.
