@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cargo;
 mod check;
 mod demo;
@@ -21,6 +22,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure the programs beside plain OpenSSH; needs root, installs missing Debian packages
+    Bench(bench::Options),
     /// Check formatting, lints and documentation; builds no program and needs no root
     Check,
     /// Play one investigation on the real programs and tell it step by step; needs root, installs missing Debian packages
@@ -37,6 +40,7 @@ enum Command {
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
+        Command::Bench(options) => bench::run(&options),
         Command::Check => check::run(),
         Command::Demo { keep } => demo::run(keep),
         Command::Fuzz(options) => fuzz::run(&options),
