@@ -5,9 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// A running signer and what it lives by. Apart, because waiting for a [`Child`] closes the standard
+/// input that it still holds.
+struct Signer {
+    child: Child,
+    life: Option<ChildStdin>,
+}
 
 /// How long to wait before a signer that ended is started again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -27,9 +34,9 @@ impl SignerProcess {
     pub(super) fn start(config: &Path) -> io::Result<Self> {
         let program = std::env::current_exe()?;
         let config = config.to_owned();
-        let child = spawn(&program, &config)?;
+        let signer = spawn(&program, &config)?;
         let (stop, stopped) = oneshot::channel();
-        let keeper = tokio::spawn(keep(program, config, child, stopped));
+        let keeper = tokio::spawn(keep(program, config, signer, stopped));
         Ok(Self { stop, keeper })
     }
 
@@ -46,23 +53,23 @@ impl SignerProcess {
 async fn keep(
     program: PathBuf,
     config: PathBuf,
-    mut child: Child,
+    mut signer: Signer,
     mut stopped: oneshot::Receiver<()>,
 ) {
     loop {
         tokio::select! {
-            _ = &mut stopped => break end(child).await,
-            status = child.wait() => {
+            _ = &mut stopped => break end(signer).await,
+            status = signer.child.wait() => {
                 tracing::error!(?status, "the signer ended; it is started again");
             }
         }
-        child = loop {
+        signer = loop {
             tokio::select! {
                 _ = &mut stopped => return,
                 () = tokio::time::sleep(AGAIN_AFTER) => {}
             }
             match spawn(&program, &config) {
-                Ok(child) => break child,
+                Ok(signer) => break signer,
                 Err(error) => tracing::error!(%error, "the signer cannot be started"),
             }
         };
@@ -70,8 +77,9 @@ async fn keep(
 }
 
 /// Closes its standard input, at which it ends, and waits.
-async fn end(mut child: Child) {
-    drop(child.stdin.take());
+async fn end(signer: Signer) {
+    let Signer { mut child, life } = signer;
+    drop(life);
     if tokio::time::timeout(FAREWELL, child.wait()).await.is_err() {
         tracing::warn!("the signer does not end; it is killed");
         if let Err(error) = child.kill().await {
@@ -80,13 +88,15 @@ async fn end(mut child: Child) {
     }
 }
 
-fn spawn(program: &Path, config: &Path) -> io::Result<Child> {
-    Command::new(program)
+fn spawn(program: &Path, config: &Path) -> io::Result<Signer> {
+    let mut child = Command::new(program)
         .arg("signer")
         .arg("--config")
         .arg(config)
         .arg("--until-stdin-closes")
         .stdin(Stdio::piped())
         .kill_on_drop(true)
-        .spawn()
+        .spawn()?;
+    let life = child.stdin.take();
+    Ok(Signer { child, life })
 }
