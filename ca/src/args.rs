@@ -1,8 +1,11 @@
 //! The command line of `portreeve-ca`, and nothing else.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use portreeve_access_policy::starter::Administrator;
+use portreeve_protocol::age::Recipient;
 
 /// What a process says by its exit code; shown in `--help`.
 const EXIT_CODES: &str = "\
@@ -39,10 +42,50 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a new CA: keys, certificate, configuration, database, a first policy and bundle.
+    Init(Init),
     /// Serve the API. Starts the signer too, unless the configuration says that it runs by itself.
     Serve(WithConfig),
     /// Run the signer: it holds the keys and answers on a unix socket only.
     Signer(Signer),
+}
+
+#[derive(Debug, Args)]
+#[group(id = "administrators", required = true, multiple = true, args = ["admin_groups", "admins"])]
+pub(crate) struct Init {
+    /// The directory to make it in; it must be empty or not there.
+    #[arg(long, value_name = "DIR", default_value = "/etc/portreeve-ca")]
+    pub(crate) dir: PathBuf,
+
+    /// The CA's URL as everybody will write it; http is for loopback only.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: String,
+
+    /// Where to listen; by default on all addresses and the URL's port.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// A group at the identity provider whose members administer. May be repeated.
+    #[arg(long = "admin-group", value_name = "GROUP")]
+    pub(crate) admin_groups: Vec<Administrator>,
+
+    /// A person who administers, by the e-mail address that the identity provider vouches for.
+    /// May be repeated.
+    #[arg(long = "admin", value_name = "EMAIL")]
+    pub(crate) admins: Vec<Administrator>,
+
+    /// The identity provider's issuer URL.
+    #[arg(long, value_name = "URL")]
+    pub(crate) idp: Option<String>,
+
+    /// Our client id there.
+    #[arg(long, value_name = "ID", default_value = "portreeve", requires = "idp")]
+    pub(crate) idp_client_id: String,
+
+    /// An age recipient that recordings are sealed to; without one a key pair is made.
+    /// May be repeated.
+    #[arg(long = "review-recipient", value_name = "RECIPIENT")]
+    pub(crate) review_recipients: Vec<Recipient>,
 }
 
 #[derive(Debug, Args)]
@@ -75,5 +118,17 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_new_ca_has_an_administrator() {
+        let parse = |line: &str| CommandLine::try_parse_from(line.split(' '));
+        let init = "portreeve-ca init --issuer https://ca.example.com";
+        assert!(parse(init).is_err());
+        for administrator in ["--admin-group infra-admins", "--admin alice@example.com"] {
+            let line = format!("{init} {administrator}");
+            assert!(parse(&line).is_ok(), "{line}");
+        }
+        assert!(parse(&format!("{init} --admin-group a\"b")).is_err());
     }
 }

@@ -13,7 +13,8 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use portreeve_ca::clock::Clock;
 use portreeve_ca::config::{self, Config};
-use portreeve_ca::{service, signer_main};
+use portreeve_ca::init::Init;
+use portreeve_ca::{init, service, signer_main};
 use tracing_subscriber::EnvFilter;
 
 use args::{Command, CommandLine, LogFormat};
@@ -46,20 +47,36 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Failed> {
     match command {
+        Command::Init(args) => init(args),
         Command::Serve(args) => serve(&args.config),
         Command::Signer(args) => sign(&args),
     }
+}
+
+fn init(args: args::Init) -> Result<(), Failed> {
+    let identity_provider = args.idp.map(|url| (url, args.idp_client_id));
+    let wanted = Init {
+        directory: args.dir,
+        url: args.issuer,
+        listen: args.listen,
+        administrators: args.admin_groups.into_iter().chain(args.admins).collect(),
+        review_recipients: args.review_recipients,
+        identity_provider,
+    };
+    let next_steps = runtime()?
+        .block_on(init::init(&wanted, &Clock::system()))
+        .map_err(failed(Exit::Failure))?;
+    std::io::stdout()
+        .write_all(next_steps.as_bytes())
+        .context("the CA is made, and what to do next could not be printed")
+        .map_err(failed(Exit::Failure))
 }
 
 fn serve(path: &Path) -> Result<(), Failed> {
     let config = read(path)?;
     // The first call wins, and this is the first: nothing before it speaks TLS.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the runtime does not start")
-        .map_err(failed(Exit::Failure))?
+    runtime()?
         .block_on(service::run(&config, path))
         .map_err(failed(Exit::Missing))
 }
@@ -73,6 +90,14 @@ fn sign(args: &args::Signer) -> Result<(), Failed> {
         signer_main::Until::Stopped
     };
     signer_main::run(&config.signer, &Clock::system(), until).map_err(failed(Exit::Missing))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime does not start")
+        .map_err(failed(Exit::Failure))
 }
 
 fn read(path: &Path) -> Result<Config, Failed> {

@@ -2,6 +2,7 @@
 
 use portreeve_protocol::event::AccessFact;
 use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::BastionName;
 use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::{ClaimRequest, Claimed};
 
@@ -59,10 +60,7 @@ impl App {
             }),
             Err(CommitError::Refused(refusal)) => {
                 let reason = refusal.to_string();
-                let failure = match refusal {
-                    Refusal::Claimed(_) => CommitError::Refused(refusal).into(),
-                    _ => unavailable(),
-                };
+                let failure = told_of(&refusal, bastion.name());
                 Err(self
                     .refuse_connection(&found, reason, failure, origin)
                     .await?)
@@ -99,6 +97,23 @@ impl App {
             access(found).event(origin.at, AccessFact::ConnectionRefused { code, detail });
         self.log.append(vec![refused]).await?;
         Ok(failure)
+    }
+}
+
+/// What the bastion learns; it passes the right bastion's name on to the agent.
+fn told_of(refusal: &Refusal, bastion: &BastionName) -> Failure {
+    match refusal {
+        Refusal::Claimed(owner) if owner == bastion => Failure::advise(
+            Code::SessionUnavailable,
+            "the session was used before; ask for another",
+        ),
+        Refusal::Claimed(owner) => Failure::advise(
+            Code::SessionUnavailable,
+            format!("the session belongs to bastion `{owner}`; connect there"),
+        ),
+        Refusal::Exists | Refusal::Missing | Refusal::Token | Refusal::Over | Refusal::Replayed => {
+            Failure::told(Code::SessionUnavailable)
+        }
     }
 }
 

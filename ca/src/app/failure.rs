@@ -94,10 +94,7 @@ fn told_of(refusal: &Refusal) -> Problem {
         Refusal::Missing => Problem::new(Code::NotPermitted),
         Refusal::Token => Problem::new(Code::Unauthenticated)
             .detail("the one-time token is not accepted; ask an administrator for a new one"),
-        Refusal::Claimed(bastion) => Problem::new(Code::SessionUnavailable).detail(format!(
-            "the session belongs to bastion `{bastion}`; connect there"
-        )),
-        Refusal::Over => Problem::new(Code::SessionUnavailable),
+        Refusal::Claimed(_) | Refusal::Over => Problem::new(Code::SessionUnavailable),
         Refusal::Replayed => Problem::new(Code::Unauthenticated),
     }
 }

@@ -3,9 +3,8 @@
 use std::str::FromStr;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use portreeve_protocol::problem::Code;
 use serde::de::DeserializeOwned;
 
@@ -54,7 +53,9 @@ impl FromRequest<Server> for Form {
     async fn from_request(request: Request, server: &Server) -> Result<Self, Rejection> {
         match axum::Form::from_request(request, server).await {
             Ok(axum::Form(pairs)) => Ok(Self(pairs)),
-            Err(rejection) if rejection.status() == 413 => Err(Rejection::new(Code::TooLarge)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Rejection::new(Code::TooLarge))
+            }
             Err(_) => Err(Rejection::advise(
                 Code::Malformed,
                 "send `content-type: application/x-www-form-urlencoded` and a form",
@@ -81,10 +82,11 @@ fn has_type(request: &Request, wanted: &str) -> bool {
 async fn read(request: Request, server: &Server) -> Result<Bytes, Rejection> {
     Bytes::from_request(request, server)
         .await
-        .map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(failed) if failed.status() == 413 => {
+        .map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 Rejection::new(Code::TooLarge)
+            } else {
+                Rejection::advise(Code::Malformed, "the body could not be read")
             }
-            _ => Rejection::advise(Code::Malformed, "the body could not be read"),
         })
 }

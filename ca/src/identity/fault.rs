@@ -201,9 +201,10 @@ impl Refused {
     /// What the caller learns.
     #[must_use]
     pub const fn code(&self) -> Code {
-        match self.fault {
-            TokenFault::KeysUnavailable(_) => Code::Unavailable,
-            _ => Code::Unauthenticated,
+        if matches!(self.fault, TokenFault::KeysUnavailable(_)) {
+            Code::Unavailable
+        } else {
+            Code::Unauthenticated
         }
     }
 }

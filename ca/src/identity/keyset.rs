@@ -94,13 +94,19 @@ impl Key {
             && self
                 .alg
                 .is_none_or(|alg| Algorithm::try_from(alg).is_ok_and(|alg| alg == algorithm))
-            && match algorithm {
-                Algorithm::ES256 => self.curve == Some(EllipticCurve::P256),
-                Algorithm::ES384 => self.curve == Some(EllipticCurve::P384),
-                Algorithm::EdDSA => self.curve == Some(EllipticCurve::Ed25519),
-                _ => true,
-            }
+            && self.curve == curve_of(algorithm)
     }
+}
+
+/// The curve that an algorithm's keys are on; those of RSA are on none.
+fn curve_of(algorithm: Algorithm) -> Option<EllipticCurve> {
+    [
+        (Algorithm::ES256, EllipticCurve::P256),
+        (Algorithm::ES384, EllipticCurve::P384),
+        (Algorithm::EdDSA, EllipticCurve::Ed25519),
+    ]
+    .into_iter()
+    .find_map(|(on_curve, curve)| (on_curve == algorithm).then_some(curve))
 }
 
 fn usable(jwk: Jwk) -> Option<Key> {
@@ -108,10 +114,12 @@ fn usable(jwk: Jwk) -> Option<Key> {
         jwk.common.public_key_use,
         None | Some(PublicKeyUse::Signature)
     );
-    let curve = match &jwk.algorithm {
-        AlgorithmParameters::EllipticCurve(key) => Some(key.curve.clone()),
-        AlgorithmParameters::OctetKeyPair(key) => Some(key.curve.clone()),
-        _ => None,
+    let curve = if let AlgorithmParameters::EllipticCurve(key) = &jwk.algorithm {
+        Some(key.curve.clone())
+    } else if let AlgorithmParameters::OctetKeyPair(key) = &jwk.algorithm {
+        Some(key.curve.clone())
+    } else {
+        None
     };
     let key = DecodingKey::from_jwk(&jwk).ok()?;
     (for_signatures && key.family() != AlgorithmFamily::Hmac).then_some(Key {

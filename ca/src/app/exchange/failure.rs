@@ -58,9 +58,10 @@ impl ExchangeFailure {
             }
             Self::Failed(_) => (503, "temporarily_unavailable"),
         };
-        let error_description = match self {
-            Self::Failed(_) => "no token can be issued now; try again".to_owned(),
-            other => other.to_string(),
+        let error_description = if matches!(self, Self::Failed(_)) {
+            "no token can be issued now; try again".to_owned()
+        } else {
+            self.to_string()
         };
         let error = error.to_owned();
         (

@@ -65,7 +65,7 @@ async fn kill(lab: &Lab) -> String {
 fn killed(item: &FeedItem) -> String {
     match item {
         FeedItem::Kill { session, .. } => session.to_string(),
-        other => panic!("not a kill: {other:?}"),
+        FeedItem::Policy { .. } | FeedItem::Heartbeat { .. } => panic!("not a kill: {item:?}"),
     }
 }
 
