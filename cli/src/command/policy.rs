@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use portreeve_access_policy::decide::Policies;
+use portreeve_access_policy::examples::run_examples;
+use portreeve_access_policy::publish::Problem;
 use portreeve_protocol::admin::{PolicyRecord, Publish};
+use portreeve_protocol::digest::Digest;
 use serde::Serialize;
 
 use crate::args::admin::Policy as Act;
@@ -46,26 +49,73 @@ pub async fn run(act: Act, settings: &Settings, printer: &mut Printer) -> Result
 #[derive(Serialize)]
 struct Checked {
     file: String,
-    version: Option<portreeve_protocol::digest::Digest>,
-    problems: Vec<portreeve_access_policy::publish::Problem>,
+    version: Option<Digest>,
+    problems: Vec<Problem>,
+    examples: Vec<Example>,
 }
 
+/// An example beside a policy.
+#[derive(Serialize)]
+struct Example {
+    file: String,
+    line: usize,
+    name: String,
+    holds: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+impl Checked {
+    fn is_good(&self) -> bool {
+        self.problems.is_empty() && self.examples.iter().all(|example| example.holds)
+    }
+}
+
+/// A policy's text, and what is wrong with it or its examples.
 fn read(file: &Path) -> Result<(String, Checked), Failure> {
     let text = files::read_text(file, MAX_FILE)?;
     let name = file.display().to_string();
-    let checked = match Policies::parse(&name, &text) {
-        Ok(policies) => Checked {
-            file: name,
-            version: Some(policies.version()),
-            problems: Vec::new(),
-        },
-        Err(problems) => Checked {
-            file: name,
-            version: None,
-            problems: problems.as_slice().to_vec(),
-        },
+    let policies = match Policies::parse(&name, &text) {
+        Ok(policies) => policies,
+        Err(problems) => {
+            let checked = Checked {
+                file: name,
+                version: None,
+                problems: problems.as_slice().to_vec(),
+                examples: Vec::new(),
+            };
+            return Ok((text, checked));
+        }
     };
+    let mut checked = Checked {
+        file: name,
+        version: Some(policies.version()),
+        problems: Vec::new(),
+        examples: Vec::new(),
+    };
+    let beside = file.with_extension("tests.toml");
+    match files::read_text(&beside, MAX_FILE) {
+        Ok(examples) => checked.try_examples(&policies, &beside, &examples),
+        Err(error) if error.is_absent() => {}
+        Err(error) => return Err(error.into()),
+    }
     Ok((text, checked))
+}
+
+impl Checked {
+    fn try_examples(&mut self, policies: &Policies, file: &Path, text: &str) {
+        let name = file.display().to_string();
+        match run_examples(policies, &name, text) {
+            Err(problems) => self.problems.extend_from_slice(problems.as_slice()),
+            Ok(tried) => self.examples.extend(tried.into_iter().map(|tried| Example {
+                file: name.clone(),
+                line: tried.line,
+                holds: tried.holds(),
+                name: tried.name,
+                failure: tried.failure,
+            })),
+        }
+    }
 }
 
 fn check(paths: &[PathBuf], printer: &mut Printer) -> Result<Exit, Failure> {
@@ -74,8 +124,7 @@ fn check(paths: &[PathBuf], printer: &mut Printer) -> Result<Exit, Failure> {
         .map(|path| read(path).map(|(_, checked)| checked))
         .collect::<Result<Vec<_>, _>>()?;
     printer.data(&checked, || checked.iter().map(words).collect())?;
-    let good = checked.iter().all(|checked| checked.problems.is_empty());
-    Ok(if good {
+    Ok(if checked.iter().all(Checked::is_good) {
         Exit::Done
     } else {
         Exit::VerificationFailed
@@ -83,23 +132,42 @@ fn check(paths: &[PathBuf], printer: &mut Printer) -> Result<Exit, Failure> {
 }
 
 fn words(checked: &Checked) -> String {
-    match checked.version {
-        Some(version) => format!("{}: ok, version {version}\n", safe::line(&checked.file)),
-        None => checked
-            .problems
-            .iter()
-            .map(|problem| format!("{}\n", safe::lines(&problem.to_string())))
-            .collect(),
+    let mut text = String::new();
+    for problem in &checked.problems {
+        text.push_str(&format!("{}\n", safe::lines(&problem.to_string())));
     }
+    for example in checked.examples.iter().filter(|example| !example.holds) {
+        text.push_str(&format!(
+            "{}:{}: {}: {}\n",
+            safe::line(&example.file),
+            example.line,
+            safe::line(&example.name),
+            safe::line(example.failure.as_deref().unwrap_or("it does not hold"))
+        ));
+    }
+    let file = safe::line(&checked.file);
+    let failed = checked
+        .examples
+        .iter()
+        .filter(|example| !example.holds)
+        .count();
+    text.push_str(&match (checked.version, checked.examples.len()) {
+        (Some(version), 0) => format!("{file}: version {version}, no examples beside it\n"),
+        (Some(version), all) => {
+            format!("{file}: version {version}, {all} examples, {failed} failed\n")
+        }
+        (None, _) => format!("{file}: {} problems\n", checked.problems.len()),
+    });
+    text
 }
 
 async fn publish(file: &Path, settings: &Settings, printer: &mut Printer) -> Result<Exit, Failure> {
     let (text, checked) = read(file)?;
-    if !checked.problems.is_empty() {
+    if !checked.is_good() {
         printer.say(words(&checked).trim_end());
         return Err(Failure::new(
             Exit::VerificationFailed,
-            format!("`{}` has errors; it is not published", file.display()),
+            format!("`{}` is not ready; it is not published", file.display()),
         ));
     }
     let ca = Ca::new(settings)?;

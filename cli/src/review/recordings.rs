@@ -75,20 +75,9 @@ fn path_of(args: &Args) -> PathBuf {
 /// When it cannot be read or holds no key.
 pub fn identities(path: &Path) -> Result<Vec<Identity>, Failure> {
     let text = files::read_text(path, MAX_IDENTITIES)?;
-    let mut identities = Vec::new();
-    for (line, number) in text.lines().zip(1_u32..) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        identities.push(line.parse::<Identity>().map_err(|error| {
-            Failure::usage(format!(
-                "line {number} of `{}` is no age identity",
-                path.display()
-            ))
-            .because(&error)
-        })?);
-    }
+    let identities = Identity::all_in(&text).map_err(|error| {
+        Failure::usage(format!("`{}` is no file of age identities", path.display())).because(&error)
+    })?;
     if identities.is_empty() {
         return Err(
             Failure::usage(format!("`{}` holds no age identity", path.display())).next(

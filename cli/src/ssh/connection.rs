@@ -260,8 +260,9 @@ fn config() -> client::Config {
             compression: Cow::Borrowed(&[compression::NONE]),
             ..russh::Preferred::DEFAULT
         },
-        // A window's worth of small packets fits, so a slow reader of our output stops the
-        // connection only when a whole window is waiting.
+        // Large windows go with large packets; either alone is slower than neither.
+        window_size: 8 * 1024 * 1024,
+        maximum_packet_size: 65_535,
         channel_buffer_size: 1_000,
         keepalive_interval: Some(Duration::from_secs(15)),
         keepalive_max: 3,

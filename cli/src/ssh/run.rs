@@ -59,7 +59,6 @@ where
     // that nobody takes must not keep the end from being seen.
     let input = tokio::spawn(feed(write, stdin));
     let mut end = None;
-    let mut refused = false;
     let ended = loop {
         let Some(message) = read.wait().await else {
             break Ok(());
@@ -79,10 +78,8 @@ where
                 end = Some(End::Signal(signal_text(&signal_name)));
                 Ok(())
             }
-            ChannelMsg::Failure => {
-                refused = true;
-                Ok(())
-            }
+            // The only request that wants an answer is the one for the command.
+            ChannelMsg::Failure => break Err(RunError::Refused),
             ChannelMsg::Close => break Ok(()),
             _ => Ok(()),
         };
@@ -92,11 +89,7 @@ where
     };
     input.abort();
     ended?;
-    match end {
-        Some(end) => Ok(end),
-        None if refused => Err(RunError::Refused),
-        None => Err(RunError::Closed),
-    }
+    end.ok_or(RunError::Closed)
 }
 
 async fn put(to: &mut (impl AsyncWrite + Unpin), data: &[u8]) -> io::Result<()> {

@@ -1,0 +1,19 @@
+//! The program itself, run as its users run it: against a CA and an identity provider that answer
+//! from a table, a bastion that runs commands on this machine, and OpenSSH's own programs.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod bastion;
+mod ca;
+mod exec;
+mod holder;
+mod keys;
+mod plain_ssh;
+mod program;
+mod sign_in;
+mod text;
+mod web;
