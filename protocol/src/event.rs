@@ -169,7 +169,7 @@ pub enum AccessFact {
     },
     /// A channel or a command inside the session was decided.
     ChannelDecided {
-        /// The channel, counted from 0 within the session.
+        /// The channel, counted from 1 within the session, as in its recording.
         channel: u32,
         /// The decision.
         decision: DecisionNote,
