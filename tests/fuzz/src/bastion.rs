@@ -1,4 +1,10 @@
-//! Certificates that agents show and proofs that hosts give: `portreeve-bastion`.
+//! Certificates that agents show, what hosts and the CA say: `portreeve-bastion`.
+
+// Not public, and with nothing of the program in them: taken as they are.
+#[path = "../../../bastion/src/host/lines.rs"]
+mod lines;
+#[path = "../../../bastion/src/feed/sse.rs"]
+mod sse;
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -39,6 +45,16 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "attestation_content",
         feed: attestation_content,
         seeds: || vec![serde_json::to_vec(&attestation()).unwrap()],
+    },
+    Target {
+        name: "control_lines",
+        feed: control_lines,
+        seeds: || vec![b"{\"say\":\"hello\"}\n\n{".to_vec()],
+    },
+    Target {
+        name: "feed_stream",
+        feed: feed_stream,
+        seeds: || vec![b": hi\n\nid: 7\ndata: {\ndata: }\r\n\r\nevent: x\rdata:torn".to_vec()],
     },
 ];
 
@@ -136,6 +152,30 @@ fn attestation_content(bytes: &[u8]) -> bool {
         )
     );
     true
+}
+
+/// Lines come out the same however the bytes are cut.
+fn control_lines(bytes: &[u8]) -> bool {
+    let whole = lines::Lines::default().push(bytes);
+    let (a, b) = bytes.split_at(bytes.len() / 2);
+    let mut parser = lines::Lines::default();
+    let cut = parser
+        .push(a)
+        .and_then(|first| Ok([first, parser.push(b)?].concat()));
+    assert_eq!(whole, cut);
+    whole.is_ok_and(|lines| !lines.is_empty())
+}
+
+/// Events come out the same however the bytes are cut.
+fn feed_stream(bytes: &[u8]) -> bool {
+    let whole = sse::Parser::default().push(bytes);
+    let (a, b) = bytes.split_at(bytes.len() / 2);
+    let mut parser = sse::Parser::default();
+    let cut = parser
+        .push(a)
+        .and_then(|first| Ok([first, parser.push(b)?].concat()));
+    assert_eq!(whole, cut);
+    whole.is_ok_and(|items| !items.is_empty())
 }
 
 fn accepts(certificate: &Certificate) -> bool {
