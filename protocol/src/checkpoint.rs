@@ -30,7 +30,7 @@ pub struct LoggedEvent {
     pub proof: Vec<String>,
 }
 
-/// All events of one session, in order, and the checkpoint that covers them.
+/// All events of one session, or a stretch of the log, in order, and the checkpoint that covers them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trail {
     /// The events.
