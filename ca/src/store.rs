@@ -356,6 +356,16 @@ impl Store {
         log::events_of(&self.shared.readers, session, size, limit).await
     }
 
+    /// The events from the place `since` on among the first `size`, with their places.
+    pub(crate) async fn events_from(
+        &self,
+        since: u64,
+        size: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, String)>, StoreError> {
+        log::events_from(&self.shared.readers, since, size, limit).await
+    }
+
     /// The stored hashes among these sources.
     pub(crate) async fn hashes(
         &self,

@@ -104,6 +104,20 @@ impl Log {
         })
     }
 
+    /// The events from the place `since` on with their proofs, 500 at most.
+    ///
+    /// # Errors
+    /// When the database or the signer fails, or the log does not continue what was signed.
+    pub async fn page_from(&self, since: u64) -> Result<Trail, LogError> {
+        let latest = self.latest().await?;
+        let events = prove::events_from(&self.store, since, &latest.frontier).await?;
+        Ok(Trail {
+            events,
+            checkpoint: latest.note,
+            log_key: latest.log_key,
+        })
+    }
+
     /// Keeps checkpoints at most a second behind and sweeps the store; returns only when the store
     /// is closed. Runs as one task beside the server.
     pub async fn keep(self) {

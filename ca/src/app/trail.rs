@@ -1,10 +1,11 @@
-//! `GET /v1/sessions/{id}/trail` and `GET /v1/log/checkpoint`.
+//! `GET /v1/sessions/{id}/trail`, `GET /v1/log/events` and `GET /v1/log/checkpoint`.
 
 use portreeve_protocol::checkpoint::Trail;
 use portreeve_protocol::id::SessionId;
 
 use super::{App, Caller, Failure, Origin};
 use crate::decide::HumanAct;
+use crate::identity::Person;
 
 impl App {
     /// All events of a session with the proofs that they are in the log. That a person read it is
@@ -26,6 +27,26 @@ impl App {
             self.log.append(vec![permitted.event("read")]).await?;
         }
         Ok(self.log.trail_of(id).await?)
+    }
+
+    /// The log itself from the place `since` on: what happened outside of sessions too, such as
+    /// refusals of callers who proved nothing. That a person read it is itself recorded, after what
+    /// they get, so that somebody who follows the log does not follow themselves.
+    ///
+    /// # Errors
+    /// When the person may not read it, or store or signer fail.
+    pub async fn log_from(
+        &self,
+        person: &Person,
+        since: u64,
+        origin: Origin,
+    ) -> Result<Trail, Failure> {
+        let asked = HumanAct::ReadTrail { session: None };
+        let target = format!("the log from {since}");
+        let permitted = self.permit(person, asked, target, origin).await?;
+        let page = self.log.page_from(since).await?;
+        self.log.append(vec![permitted.event("read")]).await?;
+        Ok(page)
     }
 
     /// A signed checkpoint that covers everything recorded until now.

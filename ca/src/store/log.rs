@@ -146,6 +146,27 @@ pub(super) async fn events_of(
         .collect()
 }
 
+/// The events from the place `since` on among the first `size`, with their places, `limit` at most.
+pub(super) async fn events_from(
+    db: &SqlitePool,
+    since: u64,
+    size: u64,
+    limit: u32,
+) -> Result<Vec<(u64, String)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT place, event FROM log_event WHERE place >= $1 AND place < $2
+         ORDER BY place LIMIT $3",
+    )
+    .bind(signed(since))
+    .bind(signed(size))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.count("place")?, row.raw("event")?)))
+        .collect()
+}
+
 /// The stored hashes at these sources.
 pub(super) async fn hashes(
     db: &SqlitePool,

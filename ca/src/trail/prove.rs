@@ -13,6 +13,8 @@ use crate::store::{Store, StoreError};
 
 /// How many events one trail may have.
 const MAX_TRAIL: u32 = 100_000;
+/// How many events one page of the log has.
+const MAX_PAGE: u32 = 500;
 
 /// A session's events with their proofs in the tree of `frontier`.
 pub(super) async fn events_of(
@@ -20,16 +22,36 @@ pub(super) async fn events_of(
     session: SessionId,
     frontier: &Frontier,
 ) -> Result<Vec<LoggedEvent>, LogError> {
-    let size = frontier.size();
-    let events = store.events_of(session, size, MAX_TRAIL + 1).await?;
+    let events = store
+        .events_of(session, frontier.size(), MAX_TRAIL + 1)
+        .await?;
     if events.len() > usize::try_from(MAX_TRAIL).unwrap_or(usize::MAX) {
         return Err(LogError::TooLong);
     }
+    proved(store, events, frontier).await
+}
+
+/// The events from the place `since` on with their proofs in the tree of `frontier`, a page at most.
+pub(super) async fn events_from(
+    store: &Store,
+    since: u64,
+    frontier: &Frontier,
+) -> Result<Vec<LoggedEvent>, LogError> {
+    let events = store.events_from(since, frontier.size(), MAX_PAGE).await?;
+    proved(store, events, frontier).await
+}
+
+async fn proved(
+    store: &Store,
+    events: Vec<(u64, String)>,
+    frontier: &Frontier,
+) -> Result<Vec<LoggedEvent>, LogError> {
+    let size = frontier.size();
     let paths: Vec<_> = events
         .iter()
         .map(|(place, _)| proof_sources(size, *place).unwrap_or_default())
         .collect();
-    // Events of one session are neighbours: their paths share most of their hashes.
+    // Events that are asked for together are neighbours: their paths share most of their hashes.
     let needed: BTreeSet<_> = paths.iter().flatten().copied().collect();
     let hashes = store.hashes(needed).await?;
     events

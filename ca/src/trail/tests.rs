@@ -99,6 +99,24 @@ async fn the_trail_of_a_session_verifies_with_the_logs_key_alone() {
 }
 
 #[tokio::test]
+async fn the_log_is_read_page_by_page_to_its_end() {
+    let home = Home::new().await;
+    let all: Vec<_> = (0..750).map(|number| event(number, session(1))).collect();
+    home.log.append(all.clone()).await.unwrap();
+    let mut read = Vec::new();
+    for length in [500, 250, 0] {
+        let since = u64::try_from(read.len()).unwrap();
+        let page = home.log.page_from(since).await.unwrap();
+        let page = page.verify(&home.key).unwrap();
+        assert_eq!(page.events().len(), length);
+        read.extend(page.events().iter().map(|(_, event)| event.clone()));
+    }
+    assert_eq!(read, all);
+    let beyond = home.log.page_from(u64::MAX).await.unwrap();
+    assert_eq!(beyond.events, []);
+}
+
+#[tokio::test]
 async fn a_session_without_events_has_an_empty_trail() {
     let home = Home::new().await;
     let trail = home.log.trail_of(session(1)).await.unwrap();
