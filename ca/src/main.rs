@@ -5,7 +5,7 @@
 
 mod args;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -117,6 +117,7 @@ fn log(line: &CommandLine) -> Result<(), Failed> {
         .map_err(failed(Exit::Configuration))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match line.log_format {
         LogFormat::Text => log.init(),

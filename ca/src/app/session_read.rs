@@ -1,8 +1,14 @@
 //! `GET /v1/sessions` and `GET /v1/sessions/{id}`.
 
+use std::collections::HashMap;
+
 use portreeve_access_policy::facts;
-use portreeve_protocol::admin::Listing;
+use portreeve_protocol::admin::{AgentRecord, HostRecord, Listing};
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::facts::Intent;
 use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::HostName;
+use portreeve_protocol::pair::Agent;
 use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::SessionSummary;
 
@@ -32,8 +38,9 @@ impl App {
                 items.extend(own.into_iter().map(|session| session.summary));
             }
             Caller::Person(person) => {
+                let mut registry = Registry::new(self);
                 for found in self.store.sessions(&SessionFilter::default()).await? {
-                    let facts = Box::new(self.facts_of(&found).await?);
+                    let facts = Box::new(registry.facts_of(&found).await?);
                     if self.may(person, HumanAct::ListSessions { session: facts }, origin)? {
                         items.push(found.summary);
                     }
@@ -95,21 +102,75 @@ impl App {
 
     /// A session as policy sees it.
     pub(super) async fn facts_of(&self, found: &Session) -> Result<facts::Session, Failure> {
+        Registry::new(self).facts_of(found).await
+    }
+}
+
+/// What the registry says of agents, hosts and bundles, each asked for once while a listing is made.
+struct Registry<'a> {
+    app: &'a App,
+    agents: HashMap<Agent, AgentRecord>,
+    hosts: HashMap<HostName, HostRecord>,
+    intents: HashMap<Digest, Intent>,
+}
+
+impl<'a> Registry<'a> {
+    fn new(app: &'a App) -> Self {
+        Self {
+            app,
+            agents: HashMap::new(),
+            hosts: HashMap::new(),
+            intents: HashMap::new(),
+        }
+    }
+
+    async fn facts_of(&mut self, found: &Session) -> Result<facts::Session, Failure> {
         let summary = &found.summary;
-        let (agent, host, bundle) = tokio::try_join!(
-            self.store.agent(&summary.pair.agent),
-            self.store.host(&summary.host),
-            self.store.bundle_version(&summary.bundle.digest),
-        )?;
-        let damaged = |what: &str| StoreError::Damaged {
-            what: "session",
-            detail: format!("its {what} is not in the registry"),
-        };
         let known = Known {
-            agent: agent.ok_or_else(|| damaged("agent"))?,
-            host: host.ok_or_else(|| damaged("host"))?.record,
-            intent: self.intent_of(&bundle.ok_or_else(|| damaged("bundle"))?)?,
+            agent: self.agent(&summary.pair.agent).await?,
+            host: self.host(&summary.host).await?,
+            intent: self.intent(&summary.bundle.digest).await?,
         };
         Ok(session(summary, known))
+    }
+
+    async fn agent(&mut self, name: &Agent) -> Result<AgentRecord, Failure> {
+        if let Some(known) = self.agents.get(name) {
+            return Ok(known.clone());
+        }
+        let found = self.app.store.agent(name).await?;
+        let found = found.ok_or_else(|| damaged("agent"))?;
+        self.agents.insert(name.clone(), found.clone());
+        Ok(found)
+    }
+
+    async fn host(&mut self, name: &HostName) -> Result<HostRecord, Failure> {
+        if let Some(known) = self.hosts.get(name) {
+            return Ok(known.clone());
+        }
+        let found = self.app.store.host(name).await?;
+        let found = found.ok_or_else(|| damaged("host"))?.record;
+        self.hosts.insert(name.clone(), found.clone());
+        Ok(found)
+    }
+
+    async fn intent(&mut self, digest: &Digest) -> Result<Intent, Failure> {
+        if let Some(known) = self.intents.get(digest) {
+            return Ok(*known);
+        }
+        let found = self.app.store.bundle_version(digest).await?;
+        let intent = self
+            .app
+            .intent_of(&found.ok_or_else(|| damaged("bundle"))?)?;
+        self.intents.insert(*digest, intent);
+        Ok(intent)
+    }
+}
+
+/// Nothing is ever removed from the registry, so what a session names must be there.
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged {
+        what: "session",
+        detail: format!("its {what} is not in the registry"),
     }
 }

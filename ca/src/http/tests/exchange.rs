@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::lab::Lab;
 use crate::identity::testing as tokens;
+use crate::store::Change;
 
 /// The form with one parameter replaced; an empty value removes it.
 fn with(
@@ -171,4 +172,27 @@ async fn what_is_no_form_is_an_invalid_request() {
     let json = vec![("content-type", "application/json".to_owned())];
     let answer = lab.raw("POST", "/oauth2/token", &json, "{}").await;
     assert_eq!(answer.is(400)["error"], "invalid_request");
+}
+
+#[tokio::test]
+async fn a_deprovisioned_human_has_no_token_that_works() {
+    let lab = Lab::ready().await;
+    let token = lab.delegated("alice", &["soc"]).await;
+    let human = format!("{}#alice", tokens::IDP);
+    let change = Change::DeprovisionHuman {
+        human,
+        at: lab.now(),
+    };
+    lab.app
+        .store()
+        .commit(vec![change], Vec::new())
+        .await
+        .unwrap();
+    let form = lab.exchange_form(&lab.person("alice", &["soc"]));
+    assert_eq!(
+        lab.exchange(&form).await.is(400)["error"],
+        "invalid_request"
+    );
+    assert_eq!(lab.ask(&token, |_| {}).await.status, 401);
+    assert_eq!(lab.get("/v1/sessions", &lab.analyst()).await.status, 401);
 }
