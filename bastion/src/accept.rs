@@ -166,9 +166,10 @@ impl Acceptor {
             .ok_or_else(|| refused(Reason::MalformedExtension))?;
         let identities = std::slice::from_ref(&self.unsealing);
         let plain = age::open(identities, &sealed, MAX_GRANT).map_err(|error| {
-            refused(match error {
-                age::OpenError::NotForUs => Reason::SealedToAnother,
-                other => Reason::GrantDamaged(other),
+            refused(if error == age::OpenError::NotForUs {
+                Reason::SealedToAnother
+            } else {
+                Reason::GrantDamaged(error)
             })
         })?;
         grant::read(&plain).ok_or_else(|| refused(Reason::MalformedGrant))

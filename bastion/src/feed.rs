@@ -30,13 +30,15 @@ pub struct Feed {
     clock: Clock,
 }
 
-/// A session that somebody killed.
+/// A session that is to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kill {
     /// Which.
     pub session: SessionId,
     /// Why, for the agent to read.
     pub reason: String,
+    /// Whether its own pair asked for it.
+    pub by_pair: bool,
 }
 
 impl Feed {
@@ -149,9 +151,18 @@ async fn follow_once(
             match read {
                 FeedItem::Heartbeat { at: _ } => {}
                 FeedItem::Policy { version, text } => feed.adopt(version, text).await,
-                FeedItem::Kill { session, reason } => {
+                FeedItem::Kill {
+                    session,
+                    reason,
+                    by_pair,
+                } => {
+                    let kill = Kill {
+                        session,
+                        reason,
+                        by_pair,
+                    };
                     // The program ends when nobody takes kills any more.
-                    let _ = kills.send(Kill { session, reason }).await;
+                    let _ = kills.send(kill).await;
                 }
             }
             feed.hear();

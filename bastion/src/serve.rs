@@ -22,7 +22,7 @@ use crate::report::Reporter;
 use crate::session::ConnectionId;
 use crate::sessions::Sessions;
 use crate::spool::{Limits, Spool};
-use crate::ssh::{server, settings};
+use crate::ssh::{connection, settings};
 use crate::{deliver, entropy, files, recover};
 
 /// How long sessions may take to end when the program is stopped.
@@ -198,7 +198,7 @@ impl Door {
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (sessions, config) = (Arc::clone(&self.sessions), Arc::clone(&self.config));
         tokio::spawn(async move {
-            server::serve(stream, peer, id, sessions, config, starting).await;
+            connection::serve(stream, peer, id, sessions, config, starting).await;
             drop(place);
         });
     }

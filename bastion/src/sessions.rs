@@ -94,7 +94,7 @@ impl Sessions {
         );
     }
 
-    /// Ends a session that somebody killed.
+    /// Ends a session that somebody killed, or that its pair has no more use for.
     pub async fn kill(&self, kill: Kill) {
         let inbox = {
             let known = self.known();
@@ -104,8 +104,14 @@ impl Sessions {
                 .map(|live| live.link.inbox.clone())
         };
         if let Some(inbox) = inbox {
-            let reason = kill.reason;
-            let _ = inbox.send(Message::Input(Input::Killed { reason })).await;
+            let input = if kill.by_pair {
+                Input::EndAsked
+            } else {
+                Input::Killed {
+                    reason: kill.reason,
+                }
+            };
+            let _ = inbox.send(Message::Input(input)).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! SSH towards the agent and towards the host: adapters around russh that decide nothing.
 
 pub mod client;
-pub mod server;
+pub mod connection;
+mod server;
 pub mod settings;
 pub mod socket;

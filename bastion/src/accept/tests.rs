@@ -258,7 +258,7 @@ fn an_altered_grant_is_refused() {
     check(
         judge_draft(|mint, draft| {
             let sealed = Mint::seal(&mint.grant(), &[recipient()]);
-            let altered = format!("{}AAAA", &sealed[..sealed.len() - 4]);
+            let altered = format!("{}AAAA", sealed.get(..sealed.len() - 4).unwrap());
             draft.set_extension(EXTENSION_GRANT, &altered);
         }),
         Reason::GrantDamaged(OpenError::Damaged),

@@ -69,16 +69,14 @@ fn record_of(item: &FromAgent) -> Option<Kind> {
 
 /// A signal's name without `SIG`; nothing when it is none that could be meant.
 pub(super) fn signal_name(signal: &Sig) -> Option<String> {
-    match signal {
-        Sig::Custom(name) => {
-            let is_plain = (1..=MAX_SIGNAL).contains(&name.len())
-                && name
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'@' | b'.'));
-            is_plain.then(|| name.clone())
-        }
-        known => Some(format!("{known:?}")),
-    }
+    let Sig::Custom(name) = signal else {
+        return Some(format!("{signal:?}"));
+    };
+    let is_plain = (1..=MAX_SIGNAL).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'@' | b'.'));
+    is_plain.then(|| name.clone())
 }
 
 #[cfg(test)]

@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
 use super::*;
 use crate::accept::tests::mint::Mint;
 use crate::request::Forwarding;
@@ -8,8 +11,16 @@ const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
 /// The answer that the starter policy, or another, gives the example session.
 pub(crate) fn answer(policy: &str, program: Wanted) -> Verdict {
-    let policies = Policies::parse("test.cedar", policy).unwrap();
-    let facts = Facts::of(&Mint::new(NOW).grant(), "192.0.2.7".parse().unwrap());
+    // Reading a policy takes far longer than asking it, and some tests ask a thousand times.
+    static READ: LazyLock<Mutex<HashMap<String, Arc<Policies>>>> = LazyLock::new(Mutex::default);
+    static FACTS: LazyLock<Facts> =
+        LazyLock::new(|| Facts::of(&Mint::new(NOW).grant(), "192.0.2.7".parse().unwrap()));
+    let policies = Arc::clone(
+        READ.lock()
+            .unwrap()
+            .entry(policy.to_owned())
+            .or_insert_with(|| Arc::new(Policies::parse("test.cedar", policy).unwrap())),
+    );
     let mut count = 0;
     let new_id = || {
         count += 1;
@@ -19,7 +30,7 @@ pub(crate) fn answer(policy: &str, program: Wanted) -> Verdict {
         program,
         pty: false,
     };
-    decide(&policies, &facts, &asked, NOW, new_id)
+    decide(&policies, &FACTS, &asked, NOW, new_id)
 }
 
 const NO_WRITING: &str = r#"

@@ -143,7 +143,8 @@ pub(crate) mod tests {
     #[test]
     fn an_attestation_must_be_of_exactly_what_was_ordered() {
         assert!(check(|_| {}).is_ok());
-        let cases: [(&str, fn(&mut Attestation)); 8] = [
+        type Spoil = fn(&mut Attestation);
+        let cases: [(&str, Spoil); 8] = [
             ("host", |said| {
                 said.host = "prod-2.example.com".parse().unwrap()
             }),

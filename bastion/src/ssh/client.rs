@@ -98,9 +98,12 @@ impl Transport {
         let handle = tokio::time::timeout(CONNECT_TIME, exchange)
             .await
             .map_err(|_| silent("key exchange"))?
-            .map_err(|error| match error {
-                russh::Error::UnknownKey => HostError::OtherKey(address.into()),
-                other => HostError::Ssh(other),
+            .map_err(|error| {
+                if matches!(error, russh::Error::UnknownKey) {
+                    HostError::OtherKey(address.into())
+                } else {
+                    HostError::Ssh(error)
+                }
             })?;
         Ok(Self {
             handle,

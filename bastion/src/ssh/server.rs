@@ -2,30 +2,26 @@
 //! to [`Sessions::enter`], channels to [`crate::channel`]. It decides nothing.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use russh::client::GexParams;
 use russh::keys::ssh_key::Certificate;
 use russh::server::{
-    self, Auth, ChannelOpenHandle, Handle, Msg, PublicKeyOffer, Response, Session,
-    VerifiedPublicKey,
+    self, Auth, ChannelOpenHandle, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Pty, Sig};
-use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::connection::Known;
 use super::settings::WINDOW;
-use super::socket::{Cutter, Socket};
+use super::socket::Cutter;
 use crate::accept::Shown;
-use crate::channel::{self, AgentSide, Gauge, SessionLink, is_passed_on, queue};
+use crate::channel::{self, AgentSide, Gauge, is_passed_on, queue};
 use crate::drive::{AgentConnection, Message};
 use crate::request::{Asked, Forwarding, Wanted};
-use crate::session::{ConnectionId, Input};
+use crate::session::ConnectionId;
 use crate::sessions::Sessions;
 
-/// How long a client may take until it has proved its access.
-const LOGIN_GRACE: Duration = Duration::from_secs(20);
 /// The most channels of one connection at a time.
 const MAX_CHANNELS: usize = 64;
 /// What a held agent may send before it hears that it was received. The least that russh can give back: it gives nothing
@@ -35,69 +31,8 @@ const HELD_WINDOW: u32 = 2;
 const HELD_PACKET: usize = 16;
 const HELD_DELAY: Duration = Duration::from_millis(1);
 
-/// Serves one connection until it ends.
-pub async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    connection: ConnectionId,
-    sessions: Arc<Sessions>,
-    config: Arc<server::Config>,
-    starting: OwnedSemaphorePermit,
-) {
-    let Ok((socket, cutter)) = Socket::new(stream) else {
-        return;
-    };
-    let known = Arc::new(Known {
-        handle: OnceLock::new(),
-        link: OnceLock::new(),
-        starting: Mutex::new(Some(starting)),
-    });
-    let adapter = AgentAdapter {
-        sessions,
-        peer,
-        connection,
-        cutter: cutter.clone(),
-        known: Arc::clone(&known),
-        channels: Vec::new(),
-    };
-    let begun =
-        tokio::time::timeout(LOGIN_GRACE, server::run_stream(config, socket, adapter)).await;
-    let Ok(Ok(mut running)) = begun else {
-        tracing::debug!(%peer, "a connection did not get as far as SSH");
-        return;
-    };
-    let _ = known.handle.set(running.handle());
-    let ended = match tokio::time::timeout(LOGIN_GRACE, &mut running).await {
-        Ok(ended) => ended,
-        Err(_) => {
-            if known.link.get().is_none() {
-                cutter.cut();
-            }
-            running.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection broke");
-    }
-    if let Some(link) = known.link.get() {
-        let _ = link
-            .inbox
-            .send(Message::Input(Input::ConnectionClosed(connection)))
-            .await;
-    }
-}
-
-/// What the connection's task and russh's task both know.
-#[derive(Debug)]
-struct Known {
-    handle: OnceLock<Handle>,
-    link: OnceLock<SessionLink>,
-    /// Given back when access is proved.
-    starting: Mutex<Option<OwnedSemaphorePermit>>,
-}
-
 /// What russh calls back.
-struct AgentAdapter {
+pub(super) struct AgentAdapter {
     sessions: Arc<Sessions>,
     peer: SocketAddr,
     connection: ConnectionId,
@@ -114,6 +49,23 @@ struct OpenChannel {
 }
 
 impl AgentAdapter {
+    pub(super) const fn new(
+        sessions: Arc<Sessions>,
+        peer: SocketAddr,
+        connection: ConnectionId,
+        cutter: Cutter,
+        known: Arc<Known>,
+    ) -> Self {
+        Self {
+            sessions,
+            peer,
+            connection,
+            cutter,
+            known,
+            channels: Vec::new(),
+        }
+    }
+
     /// Ends the connection with a text that the client shows.
     async fn dismiss(&self, text: &str) {
         if let Some(handle) = self.known.handle.get() {

@@ -89,3 +89,28 @@ async fn an_agent_that_does_not_read_costs_little_and_can_go() {
     stalled.kill().await.unwrap();
     assert_status(&output(agent.ssh(&[], "true")).await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_exchanged_anew_in_the_middle() {
+    let mut world = World::start().await;
+    let agent = world.agent();
+    let mut ssh = agent.ssh(&["-o", "RekeyLimit=4M"], "cat");
+    let input: Vec<u8> = (0..40 * MEBIBYTE).map(|n| n.to_le_bytes()[n % 3]).collect();
+    let mut child = ssh.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let sent = input.clone();
+    let feeding = tokio::spawn(async move {
+        tokio::io::AsyncWriteExt::write_all(&mut stdin, &sent)
+            .await
+            .unwrap();
+    });
+    let done = finish(child).await;
+    feeding.await.unwrap();
+    assert_status(&done, 0);
+    assert!(
+        done.stdout == input,
+        "{} of {} bytes came back",
+        done.stdout.len(),
+        input.len()
+    );
+}

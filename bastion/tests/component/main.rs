@@ -3,6 +3,17 @@
 //! Everything is real but the CA and the host's daemon, which are played. Needs root, for accounts that exist in a mount
 //! namespace only, and `openssh-client` and `openssh-server`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod ca;
 mod channels;
 mod client;

@@ -14,7 +14,13 @@ use crate::world::World;
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_certificates_are_refused_with_a_code_and_a_reason_in_the_trail() {
     type Spoil = fn(&mut Draft);
-    let cases: [(&str, Spoil, Code, &str); 4] = [
+    let cases: [(&str, Spoil, Code, &str); 5] = [
+        (
+            "too large",
+            |d| d.set_extension("padding@example.com", &"x".repeat(17 * 1024)),
+            Code::Unauthenticated,
+            "larger than 16 KiB",
+        ),
         (
             "other CA",
             |d| d.signer = key(99),
