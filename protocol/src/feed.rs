@@ -36,5 +36,8 @@ pub enum FeedItem {
         session: SessionId,
         /// Why, for the agent to read.
         reason: String,
+        /// Whether its own pair asked for it, which makes it an end in order.
+        #[serde(default)]
+        by_pair: bool,
     },
 }

@@ -75,6 +75,7 @@ impl Ca {
         let _ = self.0.items.send(FeedItem::Kill {
             session,
             reason: reason.into(),
+            by_pair: false,
         });
     }
 

@@ -114,6 +114,7 @@ impl Kill<'_> {
                 item: FeedItem::Kill {
                     session,
                     reason: self.reason.to_owned(),
+                    by_pair: self.by.is_none(),
                 },
                 at: self.at,
             },

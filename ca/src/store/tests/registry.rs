@@ -231,6 +231,7 @@ async fn the_feed_is_numbered_and_watched_and_numbers_never_begin_again() {
     let item = FeedItem::Kill {
         session: examples::session_id(),
         reason: "done".into(),
+        by_pair: false,
     };
     let feed = |at| Change::Feed {
         item: item.clone(),
