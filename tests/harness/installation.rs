@@ -89,7 +89,19 @@ impl Installation {
     /// As for [`Installation::new`].
     pub fn with(build: Build, say: &mut dyn FnMut(&str)) -> Result<Self> {
         let lab = Lab::with(&Self::topology())?;
-        set_up::install(lab, build, &Person::everyone(), say)
+        let parts = set_up::install(&lab, build, &Person::everyone(), say);
+        let parts = parts.inspect_err(|_| lab.save_logs())?;
+        Ok(Self {
+            ca: parts.ca,
+            bastion: parts.bastion,
+            daemon: parts.daemon,
+            sshd: parts.sshd,
+            idp: parts.idp,
+            evidence: parts.evidence,
+            people: parts.people,
+            agent: parts.agent,
+            lab,
+        })
     }
 
     /// The standard hosts, and one on the outside that production can reach.
@@ -192,6 +204,8 @@ impl Deref for Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.0.lab.save_logs_of_a_failure();
+        if std::thread::panicking() {
+            self.0.lab.save_logs();
+        }
     }
 }

@@ -96,13 +96,11 @@ impl Lab {
         self.keeper.state().join("log")
     }
 
-    /// Copies the logs to where they outlive the lab, if this thread is panicking.
+    /// Copies the logs to where they outlive the lab, and says where that is.
     ///
-    /// A lab does so itself when it is dropped; one that several tests share is never dropped.
-    pub(crate) fn save_logs_of_a_failure(&self) {
-        if std::thread::panicking() {
-            save_logs(&self.logs());
-        }
+    /// A lab does so itself when it is dropped by a panic; one that several tests share is never dropped.
+    pub fn save_logs(&self) {
+        save_logs(&self.logs());
     }
 
     /// Leaves the lab running after this process.
@@ -123,7 +121,9 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        self.save_logs_of_a_failure();
+        if std::thread::panicking() {
+            self.save_logs();
+        }
     }
 }
 
@@ -140,11 +140,10 @@ pub struct Kept {
 
 /// A failed test's logs are worth more than the test; they would go with the lab.
 fn save_logs(logs: &Path) {
-    let Ok(target) = programs::directory().map(|directory| {
-        directory
-            .join("lab-logs")
-            .join(std::process::id().to_string())
-    }) else {
+    let lab = logs.parent().and_then(Path::file_name);
+    let name = lab.unwrap_or_default();
+    let Ok(target) = programs::directory().map(|directory| directory.join("lab-logs").join(name))
+    else {
         return;
     };
     let copied = std::fs::create_dir_all(&target).and_then(|()| {

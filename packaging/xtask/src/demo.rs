@@ -60,7 +60,8 @@ fn after(site: &Installation) -> String {
 Everything is left running. First, on this machine, let alice sign in again and hand her sign-in to the agent
 (a sign-in is good for five minutes):
 
-  BASTION su - alice -c 'portreeve login --issuer {issuer} --browser /usr/local/bin/browser-alice --print-token' |
+  BASTION su - alice -c "portreeve login --issuer {issuer} --scope 'openid email profile groups' \\
+    --browser /usr/local/bin/browser-alice --print-token" |
     AGENT su - {user} -c 'cat >subject_token && portreeve exchange'
 
 Then be the agent:

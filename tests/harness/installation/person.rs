@@ -45,6 +45,8 @@ impl PersonAccount {
     pub fn try_login(&self) -> Result<Output> {
         self.account
             .portreeve(["login", "--issuer", &self.issuer])
+            // This provider tells groups only to those who ask.
+            .args(["--scope", "openid email profile groups"])
             .args(["--browser", &self.browser, "--print-token"])
             .run()
     }

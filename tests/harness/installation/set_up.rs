@@ -8,12 +8,13 @@ use portreeve_protocol::key::PublicKey;
 use super::account::Account;
 use super::agent::AgentAccount;
 use super::person::PersonAccount;
-use super::{AGENT, BASTION, CA_URL, Evidence, HOST, Installation};
+use super::{AGENT, BASTION, CA_URL, Evidence, HOST};
 use crate::host::Host;
 use crate::idp::{self, Idp};
 use crate::lab::Lab;
 use crate::programs::Build;
 use crate::service::{Ready, Service};
+use crate::sshd::Sshd;
 
 const CA_DIRECTORY: &str = "/var/lib/portreeve-ca";
 const BASTION_DIRECTORY: &str = "/etc/portreeve-bastion";
@@ -28,18 +29,30 @@ const CA_ADDRESS: &str = "192.0.2.20";
 const BASTION_EGRESS: &str = "198.51.100.20";
 const PROD_ADDRESS: &str = "198.51.100.30:22";
 
+/// Everything that was set up.
+pub(super) struct Parts {
+    pub(super) ca: Service,
+    pub(super) bastion: Service,
+    pub(super) daemon: Service,
+    pub(super) sshd: Sshd,
+    pub(super) idp: Idp,
+    pub(super) evidence: Evidence,
+    pub(super) people: Vec<PersonAccount>,
+    pub(super) agent: AgentAccount,
+}
+
 /// Sets everything up on the hosts of the lab.
 pub(super) fn install(
-    lab: Lab,
+    lab: &Lab,
     build: Build,
     people: &[idp::Person],
     say: &mut dyn FnMut(&str),
-) -> Result<Installation> {
+) -> Result<Parts> {
     let (agent_host, bastion_host, prod) = (lab.host("agent"), lab.host("bastion"), lab.host(HOST));
 
     say("the identity provider starts, and people get accounts on its host");
     let provider = Idp::start(bastion_host, people)?;
-    copy_programs(&lab, build)?;
+    copy_programs(lab, build)?;
     name_the_ca(agent_host)?;
     name_the_ca(bastion_host)?;
 
@@ -78,7 +91,7 @@ pub(super) fn install(
 
     let evidence = publish_keys(bastion_host, administrator, review)?;
 
-    Ok(Installation {
+    Ok(Parts {
         ca,
         bastion,
         daemon,
@@ -87,7 +100,6 @@ pub(super) fn install(
         evidence,
         people,
         agent,
-        lab,
     })
 }
 
@@ -200,7 +212,7 @@ fn add_bastion(host: &Host, administrator: &PersonAccount) -> Result<Service> {
     Service::start(host, "bastion", command, Ready::Port(BASTION_PORT))
 }
 
-fn add_host(prod: &Host, administrator: &PersonAccount) -> Result<(crate::sshd::Sshd, Service)> {
+fn add_host(prod: &Host, administrator: &PersonAccount) -> Result<(Sshd, Service)> {
     prod.make_host_key()?;
     let ticket = administrator
         .account
