@@ -6,7 +6,7 @@ use super::Scale;
 use crate::machine;
 use crate::report::{Figure, Target};
 use crate::samples::Samples;
-use crate::site::{Route, Site};
+use crate::site::{Route, Session, Site};
 
 /// Says that it is there, and then nothing.
 const IDLE: &str = "echo idle; exec sleep 600";
@@ -19,30 +19,23 @@ pub(super) fn measure(site: &mut Site, scale: &Scale) -> Result<Vec<Figure>> {
     let bastion = site.bastion_pid()?;
     let base = machine::memory_kib(bastion)?;
 
-    let mut sessions = Vec::new();
     // The first session makes what all share: connections to the CA, pools, buffers.
-    for _ in 0..=count {
-        let session = site.session()?;
-        let (runner, argv) = site.client(Route::Ours(&session), IDLE);
-        runner.hold(&argv)?;
-        sessions.push(session);
-        if sessions.len() == 1 {
-            site.sign_in()?;
-        }
+    let first = idle_session(site)?;
+    site.sign_in()?;
+    let one = machine::memory_kib(bastion)?;
+    let mut sessions = Vec::new();
+    for _ in 0..count {
+        sessions.push(idle_session(site)?);
     }
     let full = machine::memory_kib(bastion)?;
     // More connections of the same session.
-    let one = sessions.first().cloned();
-    let mut connections = None;
-    if let Some(session) = &one {
-        for _ in 0..count {
-            let (runner, argv) = site.client(Route::Ours(session), IDLE);
-            runner.hold(&argv)?;
-        }
-        connections = Some(machine::memory_kib(bastion)? - full);
+    for _ in 0..count {
+        let (runner, argv) = site.client(Route::Ours(&first), IDLE);
+        runner.hold(&argv)?;
     }
+    let connections = machine::memory_kib(bastion)? - full;
     site.agent.release()?;
-    for session in &sessions {
+    for session in sessions.iter().chain([&first]) {
         site.end(session)?;
     }
 
@@ -64,20 +57,26 @@ pub(super) fn measure(site: &mut Site, scale: &Scale) -> Result<Vec<Figure>> {
     figure.row("ssh -J, each", &each(jumped), None);
     figure.row(
         "portreeve, each session",
-        &each(full - base),
+        &each(full - one),
         Some(Target::AtMost(200.0)),
     );
-    if let Some(connections) = connections {
-        figure.row(
-            "portreeve, each further connection",
-            &each(connections),
-            None,
-        );
-    }
+    figure.row(
+        "portreeve, each further connection",
+        &each(connections),
+        None,
+    );
+    let base = [base].into_iter().collect();
     figure.row(
         "portreeve, base",
-        &[base].into_iter().collect(),
+        &base,
         Some(Target::AtMost(30.0 * 1024.0)),
     );
     Ok(vec![figure.beside("ssh -J, each")])
+}
+
+fn idle_session(site: &mut Site) -> Result<Session> {
+    let session = site.session()?;
+    let (runner, argv) = site.client(Route::Ours(&session), IDLE);
+    runner.hold(&argv)?;
+    Ok(session)
 }
