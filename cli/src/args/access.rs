@@ -23,12 +23,13 @@ pub struct Login {
     /// The client id under which this program is registered there
     #[arg(long, value_name = "ID", default_value = "portreeve")]
     pub client_id: String,
-    /// The scopes to ask for
-    #[arg(long, default_value = "openid email profile")]
-    pub scope: String,
-    /// Ask for a sign-in that is not older than this, for example 15m
-    #[arg(long, value_name = "TIME")]
-    pub max_age: Option<Ttl>,
+    /// The scopes to ask for; by default `openid` and those of `email`, `profile` and `groups` that
+    /// the provider knows
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: Option<String>,
+    /// Ask for a sign-in that is not older than this
+    #[arg(long, value_name = "TIME", default_value = "12h")]
+    pub max_age: Ttl,
     /// Ask for this authentication context, for example one that stands for MFA
     #[arg(long, value_name = "ACR")]
     pub acr: Option<String>,

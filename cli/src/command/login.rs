@@ -89,8 +89,13 @@ fn send_away(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let wishes = Wishes {
-        scope: args.scope.clone(),
-        max_age: args.max_age.map(portreeve_protocol::time::Ttl::as_seconds),
+        scope: args
+            .scope
+            .clone()
+            .unwrap_or_else(|| provider.default_scope()),
+        // Asking for it also makes the provider say when the person signed in (OpenID Connect
+        // Core, section 2, `auth_time`), which policy wants to know.
+        max_age: args.max_age,
         acr: args.acr.clone(),
     };
     let address = flow.address(provider, &wishes);

@@ -20,6 +20,23 @@ pub struct Provider {
     pub token_endpoint: Url,
     /// Whether it names itself in its answers (RFC 9207).
     pub names_itself: bool,
+    /// The scopes that it knows, if it says so.
+    pub scopes: Option<Vec<String>>,
+}
+
+impl Provider {
+    /// The scopes to ask for unless told otherwise: who the person is and, where the provider has
+    /// a scope for that, which groups they are in. One that it does not know might be refused.
+    #[must_use]
+    pub fn default_scope(&self) -> String {
+        let knows = |scope: &&str| match &self.scopes {
+            Some(known) => known.iter().any(|one| one == scope),
+            None => *scope != "groups",
+        };
+        let further = ["email", "profile", "groups"].into_iter().filter(knows);
+        let scopes: Vec<_> = std::iter::once("openid").chain(further).collect();
+        scopes.join(" ")
+    }
 }
 
 /// The document as it is written.
@@ -32,6 +49,8 @@ struct Document {
     code_challenge_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
+    #[serde(default)]
+    scopes_supported: Option<Vec<String>>,
 }
 
 /// Why a provider is not used.
@@ -128,6 +147,7 @@ fn understood(issuer: &BaseUrl, body: &[u8]) -> Result<Provider, DiscoveryError>
         authorization_endpoint: endpoint(document.authorization_endpoint)?,
         token_endpoint: endpoint(document.token_endpoint)?,
         names_itself: document.authorization_response_iss_parameter_supported,
+        scopes: document.scopes_supported,
     })
 }
 
@@ -150,6 +170,20 @@ mod tests {
             &"https://idp.example.com".parse().unwrap(),
             document.to_string().as_bytes(),
         )
+    }
+
+    #[test]
+    fn groups_are_asked_for_where_the_provider_has_a_scope_for_them() {
+        let scope = |known: serde_json::Value| {
+            read(&[("scopes_supported", known)])
+                .unwrap()
+                .default_scope()
+        };
+        assert_eq!(scope(json!(null)), "openid email profile");
+        assert_eq!(
+            scope(json!(["openid", "groups", "email"])),
+            "openid email groups"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::secret::SecretText;
+use portreeve_protocol::time::Ttl;
 use reqwest::Url;
 
 use crate::sign_in::discovery::Provider;
@@ -19,12 +20,12 @@ pub struct Flow {
 }
 
 /// What a sign-in may ask for beside the client's own.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Wishes {
     /// The scopes.
     pub scope: String,
-    /// The oldest sign-in that will do, in seconds.
-    pub max_age: Option<u32>,
+    /// The oldest sign-in that will do.
+    pub max_age: Ttl,
     /// The authentication context.
     pub acr: Option<String>,
 }
@@ -83,10 +84,8 @@ impl Flow {
                     "code_challenge",
                     &Base64UrlUnpadded::encode_string(challenge.as_bytes()),
                 )
-                .append_pair("code_challenge_method", "S256");
-            if let Some(seconds) = wishes.max_age {
-                query.append_pair("max_age", &seconds.to_string());
-            }
+                .append_pair("code_challenge_method", "S256")
+                .append_pair("max_age", &wishes.max_age.as_seconds().to_string());
             if let Some(acr) = &wishes.acr {
                 query.append_pair("acr_values", acr);
             }
@@ -187,6 +186,15 @@ mod tests {
             authorization_endpoint: Url::parse("https://idp.example.com/auth?tenant=1").unwrap(),
             token_endpoint: Url::parse("https://idp.example.com/token").unwrap(),
             names_itself,
+            scopes: None,
+        }
+    }
+
+    fn wishes() -> Wishes {
+        Wishes {
+            scope: "openid email".into(),
+            max_age: "15m".parse().unwrap(),
+            acr: None,
         }
     }
 
@@ -201,12 +209,7 @@ mod tests {
 
     #[test]
     fn the_address_asks_for_a_code_bound_to_this_sign_in() {
-        let wishes = Wishes {
-            scope: "openid email".into(),
-            max_age: Some(900),
-            acr: None,
-        };
-        let url = begun(false).address(&provider(false), &wishes);
+        let url = begun(false).address(&provider(false), &wishes());
         let query: HashMap<_, _> = url.query_pairs().into_owned().collect();
         assert_eq!(query["tenant"], "1");
         assert_eq!(query["response_type"], "code");
@@ -221,7 +224,7 @@ mod tests {
     fn the_challenge_is_that_of_rfc_7636() {
         let mut flow = begun(false);
         flow.verifier = SecretText::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
-        let url = flow.address(&provider(false), &Wishes::default());
+        let url = flow.address(&provider(false), &wishes());
         assert!(
             url.as_str()
                 .contains("code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&")

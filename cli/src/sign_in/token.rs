@@ -147,6 +147,7 @@ mod tests {
             authorization_endpoint: reqwest::Url::parse("https://idp.example.com/auth").unwrap(),
             token_endpoint: reqwest::Url::parse("https://idp.example.com/token").unwrap(),
             names_itself: false,
+            scopes: None,
         };
         let flow = Flow::begin(
             "portreeve",

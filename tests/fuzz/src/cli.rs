@@ -234,6 +234,7 @@ fn provider() -> Provider {
         authorization_endpoint: "https://idp.example.com/auth".parse().unwrap(),
         token_endpoint: "https://idp.example.com/token".parse().unwrap(),
         names_itself: true,
+        scopes: None,
     }
 }
 
