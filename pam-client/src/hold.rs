@@ -191,7 +191,7 @@ impl Hold<'_, '_> {
         (cause, tail)
     }
 
-    /// Waits for something to happen, and handles it.
+    /// Tells what there is to tell, waits for something to happen, and takes it in.
     fn turn(
         &mut self,
         live: &Live,
@@ -199,6 +199,13 @@ impl Hold<'_, '_> {
         watch: Option<&Watch>,
         wait: Duration,
     ) -> Result<Turn, Broken> {
+        let unsent = live.book().unsent();
+        self.talk.report(unsent)?;
+        if live.book().unacknowledged() > MOST_UNACKNOWLEDGED {
+            return Ok(Turn::Over(EndCause::RecordingFailed));
+        }
+        deliver_earlier(self.host, self.talk, &mut self.parcel)?;
+
         self.talk.wait(Some(live), watch, wait)?;
         live.waker().clear();
         if let Some(watch) = watch {
@@ -213,15 +220,9 @@ impl Hold<'_, '_> {
         while let Some(message) = self.talk.message()? {
             turn = self.heard(live, message)?;
             if let Turn::Over(_) = turn {
-                return Ok(turn);
+                break;
             }
         }
-        let unsent = live.book().unsent();
-        self.talk.report(unsent)?;
-        if live.book().unacknowledged() > MOST_UNACKNOWLEDGED {
-            return Ok(Turn::Over(EndCause::RecordingFailed));
-        }
-        self.deliver_earlier()?;
         Ok(turn)
     }
 
@@ -265,10 +266,6 @@ impl Hold<'_, '_> {
             }
         }
         true
-    }
-
-    fn deliver_earlier(&mut self) -> Result<(), Broken> {
-        deliver_earlier(self.host, self.talk, &mut self.parcel)
     }
 }
 

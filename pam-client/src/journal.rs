@@ -291,8 +291,9 @@ mod tests {
     /// A crash can cut the file anywhere: what was whole stays, and nothing else appears.
     #[test]
     fn a_cut_at_any_byte_loses_only_the_record_that_it_cuts() {
-        let bytes = text(&records());
-        let ends: Vec<_> = records()
+        let records = records();
+        let bytes = text(&records);
+        let ends: Vec<_> = records
             .iter()
             .scan(0, |end, record| {
                 *end += encode(record).unwrap().len();
@@ -302,12 +303,9 @@ mod tests {
         for cut in 0..=bytes.len() {
             let whole = ends.iter().filter(|&&end| end <= cut).count();
             let (read, good) = decode(&bytes[..cut]);
-            assert_eq!(read, records()[..whole], "cut at {cut}");
-            assert_eq!(
-                good,
-                whole.checked_sub(1).map_or(0, |last| ends[last]),
-                "cut at {cut}"
-            );
+            assert_eq!(read, records[..whole], "cut at {cut}");
+            let end = whole.checked_sub(1).map_or(0, |last| ends[last]);
+            assert_eq!(good, end, "cut at {cut}");
         }
     }
 

@@ -96,8 +96,9 @@ impl Changes {
             "--system",
             "--user-group",
             "--no-create-home",
+            // sshd complains to the bastion about a home that does not exist.
             "--home-dir",
-            "/nonexistent",
+            "/",
             "--shell",
             "/bin/sh",
             "--comment",
