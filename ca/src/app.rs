@@ -15,6 +15,7 @@ mod permit;
 mod discovery;
 mod exchange;
 mod session_issue;
+mod session_plan;
 mod session_request;
 mod session_resolve;
 

@@ -5,7 +5,7 @@ use portreeve_protocol::problem::{Code, Problem};
 use portreeve_protocol::session::{SessionGranted, SessionRequest};
 
 use super::record::{Access, alarm, note};
-use super::session_issue::{Drawn, Plan};
+use super::session_plan::{Drawn, Plan};
 use super::session_resolve::{Missing, Resolved, Target};
 use super::{App, Failure, Origin};
 use crate::decide::{self, StartDecision, StartPermit};
@@ -37,7 +37,7 @@ impl App {
         let resolved = self.resolve(delegation, &request, &drawn).await?;
         let cleared = self.clear(delegation, resolved, origin).await?;
         let plan = Plan::new(
-            &cleared.permit,
+            cleared.permit,
             cleared.target,
             &request,
             drawn,
@@ -45,7 +45,7 @@ impl App {
             origin,
         );
         self.record_intent(&plan, cleared.decided, origin).await?;
-        self.issue(&cleared.permit, plan, origin).await
+        self.issue(plan, origin).await
     }
 
     /// Decides and, unless the session may begin, records why and refuses.

@@ -8,7 +8,7 @@ use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::{BundleRef, SessionRequest};
 use portreeve_protocol::task::Task;
 
-use super::session_issue::Drawn;
+use super::session_plan::Drawn;
 use super::{App, Failure};
 use crate::decide::Asked;
 use crate::identity::Delegation;
