@@ -51,7 +51,6 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "administrators", required = true, multiple = true, args = ["admin_groups", "admins"])]
 pub(crate) struct Init {
     /// The directory to make it in; it must be empty or not there.
     #[arg(long, value_name = "DIR", default_value = "/etc/portreeve-ca")]
@@ -66,7 +65,11 @@ pub(crate) struct Init {
     pub(crate) listen: Option<SocketAddr>,
 
     /// A group at the identity provider whose members administer. May be repeated.
-    #[arg(long = "admin-group", value_name = "GROUP")]
+    #[arg(
+        long = "admin-group",
+        value_name = "GROUP",
+        required_unless_present = "admins"
+    )]
     pub(crate) admin_groups: Vec<Administrator>,
 
     /// A person who administers, by the e-mail address that the identity provider vouches for.
