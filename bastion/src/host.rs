@@ -6,4 +6,4 @@ mod link;
 pub(crate) mod proof;
 
 pub use link::{HostChannel, HostLink};
-pub use proof::{HostProven, NotProven, receipt_holds};
+pub use proof::{GoneProven, HostProven, NotProven};

@@ -178,8 +178,10 @@ impl Session {
             Input::SpoolFull => self.end(Ending::of(EndCause::RecordingFailed), now, effects),
             Input::Shutdown => self.end(Ending::of(EndCause::Shutdown), now, effects),
             Input::Receipt(receipt) => {
+                // A host that let go by itself: the end is over before it began here.
+                self.end(Ending::of(receipt.cause()), now, effects);
                 if let Phase::Closing(closing) = &mut self.phase {
-                    closing.receipt(*receipt, effects);
+                    closing.receipt(receipt.into_signed(), effects);
                 }
             }
             Input::Sealed(sealed) => {

@@ -8,7 +8,7 @@ use portreeve_recording::event::Kind;
 
 use super::Driver;
 use crate::host::control::{Control, ControlNews};
-use crate::host::{HostProven, receipt_holds};
+use crate::host::{GoneProven, HostProven};
 use crate::report::About;
 use crate::session::Input;
 
@@ -46,14 +46,17 @@ impl Driver {
                 ),
             }),
             FromHost::Gone { receipt } => {
-                if let Err(error) = receipt_holds(&self.access, &receipt) {
-                    self.alarm(format!("a receipt proves nothing: {error}"));
-                    return None;
-                }
                 let digest = receipt.digest();
+                let proven = match GoneProven::check(&self.access, receipt) {
+                    Ok(proven) => proven,
+                    Err(error) => {
+                        self.alarm(format!("a receipt proves nothing: {error}"));
+                        return None;
+                    }
+                };
                 // Kept across what follows, which drops the host: the acknowledgement is the last thing said to it.
                 let control = self.control.clone();
-                self.tell(Input::Receipt(Box::new(receipt)));
+                self.tell(Input::Receipt(Box::new(proven)));
                 self.acknowledge(control, digest);
                 None
             }

@@ -1,6 +1,6 @@
 //! What a host must prove before anything of a session is opened on it, and when it is gone. Pure.
 
-use portreeve_protocol::attest::{Attestation, Receipt};
+use portreeve_protocol::attest::{Attestation, EndCause, Receipt};
 use portreeve_protocol::signed::{Signed, VerifyError};
 
 use crate::accept::AccessProven;
@@ -55,23 +55,45 @@ impl HostProven {
     }
 }
 
-/// Whether a receipt is this session's, from its host.
-///
-/// # Errors
-/// The first thing in which it differs.
-pub fn receipt_holds(access: &AccessProven, signed: &Signed<Receipt>) -> Result<(), NotProven> {
-    let grant = access.grant();
-    let verified = signed.verify(&grant.host.identity)?;
-    let said = verified.get();
-    let fields = [
-        ("host", said.host == grant.host.name),
-        ("session", said.session == grant.session),
-        ("account", said.account == grant.account),
-        ("order", said.order == access.order().id),
-    ];
-    match fields.into_iter().find(|(_, holds)| !holds) {
-        Some((field, _)) => Err(NotProven::Field(field)),
-        None => Ok(()),
+/// Proof that the account of a session is gone, and why. Only [`GoneProven::check`] makes one.
+#[derive(Debug, Clone)]
+pub struct GoneProven {
+    signed: Signed<Receipt>,
+    cause: EndCause,
+}
+
+impl GoneProven {
+    /// Checks that a receipt is this session's, from its host.
+    ///
+    /// # Errors
+    /// The first thing in which it differs.
+    pub fn check(access: &AccessProven, signed: Signed<Receipt>) -> Result<Self, NotProven> {
+        let grant = access.grant();
+        let verified = signed.verify(&grant.host.identity)?;
+        let said = verified.get();
+        let fields = [
+            ("host", said.host == grant.host.name),
+            ("session", said.session == grant.session),
+            ("account", said.account == grant.account),
+            ("order", said.order == access.order().id),
+        ];
+        let cause = said.cause;
+        match fields.into_iter().find(|(_, holds)| !holds) {
+            Some((field, _)) => Err(NotProven::Field(field)),
+            None => Ok(Self { signed, cause }),
+        }
+    }
+
+    /// Why the host says that it ended.
+    #[must_use]
+    pub const fn cause(&self) -> EndCause {
+        self.cause
+    }
+
+    /// The receipt as it was signed, for the trail.
+    #[must_use]
+    pub fn into_signed(self) -> Signed<Receipt> {
+        self.signed
     }
 }
 
@@ -80,7 +102,6 @@ pub(crate) mod tests {
     use super::*;
     use crate::accept::tests::mint::{Mint, key};
     use crate::accept::tests::proven;
-    use portreeve_protocol::attest::EndCause;
     use portreeve_protocol::digest::Digest;
     use portreeve_protocol::id::SessionId;
     use portreeve_protocol::time::Timestamp;
@@ -187,11 +208,11 @@ pub(crate) mod tests {
         let access = proven(&mint);
         let mut said = receipt(&mint);
         let signed = Signed::sign(&said, &mint.host_identity).unwrap();
-        assert_eq!(receipt_holds(&access, &signed), Ok(()));
+        assert!(GoneProven::check(&access, signed).is_ok());
         said.session = SessionId::new(NOW, [1; 10]);
         let signed = Signed::sign(&said, &mint.host_identity).unwrap();
         assert_eq!(
-            receipt_holds(&access, &signed),
+            GoneProven::check(&access, signed).map(|_| ()),
             Err(NotProven::Field("session"))
         );
     }

@@ -106,7 +106,8 @@ impl Closing {
     }
 
     pub(super) fn receipt(&mut self, receipt: Signed<Receipt>, effects: &mut Vec<Effect>) {
-        if self.host == HostEnd::Waiting {
+        // Late is better than never; a second one says nothing new.
+        if matches!(self.host, HostEnd::Waiting | HostEnd::Unconfirmed) {
             self.host = HostEnd::Confirmed;
             effects.push(emit(AccessFact::HostGone { receipt }));
         }

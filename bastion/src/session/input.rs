@@ -1,14 +1,12 @@
 //! What a session is told.
 
-use portreeve_protocol::attest::Receipt;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::problem::Code;
-use portreeve_protocol::signed::Signed;
 use portreeve_protocol::time::Timestamp;
 
 use crate::clock::Steady;
 use crate::decide::Verdict;
-use crate::host::HostProven;
+use crate::host::{GoneProven, HostProven};
 use crate::request::Asked;
 
 /// A connection of the agent.
@@ -90,8 +88,8 @@ pub enum Input {
     SpoolFull,
     /// This bastion is being stopped.
     Shutdown,
-    /// The host proved that the account is gone.
-    Receipt(Box<Signed<Receipt>>),
+    /// The host proved that the account is gone, because it was told to end it or because it let go by itself.
+    Receipt(Box<GoneProven>),
     /// The recording is whole, or could not be made so.
     Sealed(Option<Sealed>),
 }

@@ -120,6 +120,34 @@ fn a_broken_control_connection_ends_the_session_without_a_receipt() {
 }
 
 #[test]
+fn a_receipt_that_nobody_asked_for_ends_the_session() {
+    let mut world = World::with_open_channel();
+    world.give_receipt();
+    world.end_channel(CHANNEL);
+    world.seal();
+    let gone = |fact: &&AccessFact| matches!(fact, AccessFact::HostGone { .. });
+    assert_eq!(world.facts.iter().filter(gone).count(), 1);
+    assert!(world.facts.iter().any(|fact| matches!(
+        fact,
+        AccessFact::SessionClosed {
+            confirmed: true,
+            ..
+        }
+    )));
+    assert!(world.session.is_closed());
+}
+
+#[test]
+fn a_receipt_that_comes_after_the_link_was_lost_is_kept() {
+    let mut world = World::with_open_channel();
+    world.tell(Input::ControlLost);
+    world.give_receipt();
+    world.give_receipt();
+    let gone = |fact: &&AccessFact| matches!(fact, AccessFact::HostGone { .. });
+    assert_eq!(world.facts.iter().filter(gone).count(), 1);
+}
+
+#[test]
 fn a_host_that_gives_no_receipt_is_waited_for_five_seconds() {
     let mut world = World::ready();
     world.tell(Input::EndAsked);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use portreeve_access_policy::STARTER_POLICY;
-use portreeve_protocol::attest::{Attestation, EndCause, Receipt};
+use portreeve_protocol::attest::{Attestation, EndCause};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::AccessFact;
 use portreeve_protocol::grant::Grant;
@@ -17,8 +17,8 @@ use crate::accept::AccessProven;
 use crate::accept::tests::mint::Mint;
 use crate::accept::tests::proven;
 use crate::decide::tests::answer;
-use crate::host::HostProven;
 use crate::host::proof::tests::{attestation, receipt};
+use crate::host::{GoneProven, HostProven};
 use crate::request::{Asked, Wanted};
 
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -142,9 +142,10 @@ impl World {
     }
 
     pub(super) fn give_receipt(&mut self) {
-        static MADE: LazyLock<Signed<Receipt>> = LazyLock::new(|| {
+        static MADE: LazyLock<GoneProven> = LazyLock::new(|| {
             let mint = Mint::new(START);
-            Signed::sign(&receipt(&mint), &mint.host_identity).unwrap()
+            let signed = Signed::sign(&receipt(&mint), &mint.host_identity).unwrap();
+            GoneProven::check(&proven(&mint), signed).unwrap()
         });
         self.tell(Input::Receipt(Box::new(MADE.clone())));
     }
