@@ -170,11 +170,7 @@ fn install(paths: &Paths, ticket: &HostTicket, changes: &mut Changes) -> Result<
     changes.file(&paths.trust(), format!("{trust}\n").as_bytes(), 0o644)?;
     let session_ca = format!("{}\n", ticket.session_ca);
     changes.file(&paths.session_ca(), session_ca.as_bytes(), 0o644)?;
-    changes.file(
-        &paths.sshd_drop_in(),
-        sshd::drop_in(&paths.session_ca()).as_bytes(),
-        0o644,
-    )?;
+    changes.file(&paths.sshd_drop_in(), sshd::DROP_IN.as_bytes(), 0o644)?;
     sshd::test()?;
     let pam = fs::read_to_string(paths.pam_sshd()).map_err(EnrolError::Pam)?;
     changes.content(&paths.pam_sshd(), pam_lines::with_ours(&pam).as_bytes())?;

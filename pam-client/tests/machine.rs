@@ -2,6 +2,14 @@
 //! namespaces and overlays, with the CA and the bastion played by the test. Needs root.
 
 #![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed"
+)]
+#![expect(
     clippy::disallowed_methods,
     reason = "a test of a running program reads the clock"
 )]

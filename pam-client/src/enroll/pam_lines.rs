@@ -4,10 +4,12 @@
 //! a standing account never depends on our program: whatever `pam_succeed_if` says other than "is
 //! not so" jumps, too.
 
+/// The lines of account, as they are installed.
+const ACCOUNT: &str = include_str!("../../../packaging/pam/sshd.account");
+/// The lines of session, as they are installed.
+const SESSION: &str = include_str!("../../../packaging/pam/sshd.session");
 const BEGIN: &str = "# portreeve begin: sessions of agents; every other account is skipped";
 const END: &str = "# portreeve end";
-const SKIP: &str = "[auth_err=ignore default=1] pam_succeed_if.so quiet user !~ pr-*";
-const ASK: &str = "required pam_exec.so quiet /usr/lib/portreeve/portreeve-host pam";
 
 /// The file with our lines: the account's before all others of account, the session's after all
 /// others of session, when the process is where the others have put it.
@@ -17,7 +19,7 @@ pub(crate) fn with_ours(file: &str) -> String {
     let mut placed = false;
     for line in file.split_inclusive('\n') {
         if !placed && is_of_account(line) {
-            text.push_str(&block("account"));
+            text.push_str(ACCOUNT);
             placed = true;
         }
         text.push_str(line);
@@ -26,9 +28,9 @@ pub(crate) fn with_ours(file: &str) -> String {
         text.push('\n');
     }
     if !placed {
-        text.push_str(&block("account"));
+        text.push_str(ACCOUNT);
     }
-    text.push_str(&block("session"));
+    text.push_str(SESSION);
     text
 }
 
@@ -47,10 +49,6 @@ pub(crate) fn without_ours(file: &str) -> String {
         }
     }
     text
-}
-
-fn block(kind: &str) -> String {
-    format!("{BEGIN}\n{kind} {SKIP}\n{kind} {ASK}\n{END}\n")
 }
 
 fn is_of_account(line: &str) -> bool {
@@ -75,9 +73,20 @@ mod tests {
     fn the_account_is_asked_first_and_the_session_last() {
         let text = with_ours(DEBIAN);
         let at = |needle: &str| text.find(needle).unwrap();
-        assert!(at(&format!("account {ASK}")) < at("pam_nologin"));
-        assert!(at(&format!("session {ASK}")) > at("common-session"));
-        assert!(at(&format!("account {SKIP}")) < at(&format!("account {ASK}")));
+        assert!(at("account required pam_exec.so") < at("pam_nologin"));
+        assert!(at("session required pam_exec.so") > at("common-session"));
+        assert!(at("account [auth_err") < at("account required pam_exec.so"));
+    }
+
+    #[test]
+    fn what_is_installed_stands_between_the_markers() {
+        for block in [ACCOUNT, SESSION] {
+            let lines: Vec<_> = block.lines().collect();
+            assert_eq!((lines[0], lines[3], lines.len()), (BEGIN, END, 4));
+            assert!(
+                lines[2].ends_with(&format!(" pam_exec.so quiet {} pam", crate::paths::PROGRAM))
+            );
+        }
     }
 
     #[test]

@@ -50,33 +50,8 @@ pub(crate) enum SshdError {
     NoHostKey,
 }
 
-/// The drop-in. The session CA is trusted inside the two `Match` blocks only: stolen, it logs in
-/// as nobody who stands.
-pub(crate) fn drop_in(session_ca: &Path) -> String {
-    let common = format!(
-        "    TrustedUserCAKeys {}\n    \
-             AuthorizedPrincipalsCommand {PROGRAM} principals %u %f %s\n    \
-             AuthorizedPrincipalsCommandUser {CONTROL_USER}\n    \
-             AuthorizedPrincipalsFile none\n    \
-             AuthorizedKeysCommand none\n    \
-             AuthorizedKeysFile none\n    \
-             AuthenticationMethods publickey\n    \
-             PasswordAuthentication no\n    \
-             KbdInteractiveAuthentication no\n    \
-             DisableForwarding yes\n    \
-             PermitTunnel no\n    \
-             PermitUserRC no\n    \
-             ClientAliveInterval 5\n    \
-             ClientAliveCountMax 2\n",
-        session_ca.display()
-    );
-    format!(
-        "# Written by `portreeve-host enroll`; `portreeve-host unenroll` removes it.\n\
-         Match User {CONTROL_USER}\n{common}    ForceCommand {PROGRAM} control\n    PermitTTY no\n\
-         Match User pr-*\n{common}    ForceCommand none\n    PermitTTY yes\n\
-         Match all\n"
-    )
-}
+/// The drop-in, as it is installed.
+pub(crate) const DROP_IN: &str = include_str!("../../../packaging/sshd/50-portreeve.conf");
 
 /// Asks sshd whether it takes its configuration.
 pub(crate) fn test() -> Result<(), SshdError> {
@@ -184,19 +159,30 @@ mod tests {
 
     #[test]
     fn every_setting_stands_inside_a_match_block() {
-        let text = drop_in(Path::new("/etc/portreeve/session_ca.pub"));
-        let outside: Vec<_> = text
+        let outside: Vec<_> = DROP_IN
             .lines()
-            .filter(|line| !line.starts_with("    ") && !line.starts_with('#'))
+            .filter(|line| !line.is_empty() && !line.starts_with("    ") && !line.starts_with('#'))
             .collect();
         assert_eq!(
             outside,
             ["Match User portreeve", "Match User pr-*", "Match all"]
         );
         assert!(
-            text.ends_with("Match all\n"),
+            DROP_IN.ends_with("Match all\n"),
             "what other files say must not fall into our block"
         );
+    }
+
+    #[test]
+    fn the_drop_in_names_what_is_installed() {
+        let ca = paths::text(&paths::Paths::system().session_ca());
+        for needle in [
+            &format!("TrustedUserCAKeys {ca}\n"),
+            &format!("ForceCommand {PROGRAM} control\n"),
+        ] {
+            assert!(DROP_IN.contains(needle), "{needle}");
+        }
+        assert!(DROP_IN.contains(&format!("AuthorizedPrincipalsCommandUser {CONTROL_USER}\n")));
     }
 
     #[test]
