@@ -31,7 +31,7 @@ impl App {
 
     /// The log itself from the place `since` on: what happened outside of sessions too, such as
     /// refusals of callers who proved nothing. That a person read it is itself recorded, after what
-    /// they get, so that somebody who follows the log does not follow themselves.
+    /// they get.
     ///
     /// # Errors
     /// When the person may not read it, or store or signer fail.
