@@ -1,7 +1,7 @@
 //! Every live session, and the door to them.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portreeve_protocol::event::{AccessFact, Body};
@@ -84,14 +84,11 @@ impl Sessions {
         self.admit(Arc::new(access), agent, shown, now)
     }
 
-    /// Notes that somebody came with a key and no certificate.
-    pub fn refused_plain_key(&self, user: &str, peer: SocketAddr) {
-        self.stranger(
-            user,
-            peer.ip(),
-            Code::Unauthenticated,
-            "a key without a certificate".into(),
-        );
+    /// Notes that somebody tried to log in without a certificate that could be judged: with none, with a plain key, or
+    /// with one that is expired.
+    pub fn refused_without_proof(&self, user: &str, peer: IpAddr) {
+        let detail = "no certificate that is valid now was shown".into();
+        self.stranger(user, peer, Code::Unauthenticated, detail);
     }
 
     /// Ends a session that somebody killed, or that its pair has no more use for.
@@ -250,7 +247,7 @@ impl Sessions {
         }
     }
 
-    fn stranger(&self, claimed: &str, address: std::net::IpAddr, code: Code, detail: String) {
+    fn stranger(&self, claimed: &str, address: IpAddr, code: Code, detail: String) {
         tracing::info!(%address, code = code.as_str(), detail, "a stranger is refused");
         if !self.may_report_stranger() {
             return;

@@ -62,6 +62,11 @@ impl Agents {
         ChannelNumber(self.numbers.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// Tells when the session ends.
+    pub(super) fn ending(&self) -> watch::Receiver<Option<Notice>> {
+        self.ending.subscribe()
+    }
+
     pub(super) fn add(&mut self, agent: AgentConnection) {
         self.connections.insert(agent.id, agent);
     }

@@ -10,6 +10,7 @@ use portreeve_protocol::problem::Code;
 use portreeve_recording::event::{Kind, Started};
 use portreeve_recording::info::{Format, SessionInfo};
 use portreeve_recording::manifest::End;
+use portreeve_recording::write::Position;
 
 use super::{Driver, Message};
 use crate::ca::CaError;
@@ -21,6 +22,10 @@ use crate::live;
 use crate::request::{Asked, Wanted};
 use crate::session::{ChannelEnd, ChannelNumber, Effect, Input, Sealed};
 use crate::tap::Tap;
+
+/// What the agent reads when the host does not start what was permitted.
+const NOT_OPENED: &str =
+    "portreeve: the host did not start it; its administrators find the reason in the bastion's log";
 
 impl Driver {
     pub(super) fn perform_all(&mut self, effects: Vec<Effect>) {
@@ -155,16 +160,17 @@ impl Driver {
         let tap = tap.on(channel);
         let is_strict =
             permit.is_strict() || self.access.grant().recording == RecordingMode::Strict;
-        let (spool, ticket, back) = (
-            self.world.reporter.spool.clone(),
-            self.last_event,
-            self.back.clone(),
-        );
+        let (spool, ticket) = (self.world.reporter.spool.clone(), self.last_event);
+        let mut ending = self.agents.ending();
         tokio::spawn(async move {
             let opened = async {
                 let ticket = ticket.ok_or("no event before it")?;
                 let recorded = spool
                     .durable(ticket)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                // Nothing is started in a session whose recording is not even a file.
+                tap.durable(Position::BEGINNING)
                     .await
                     .map_err(|error| error.to_string())?;
                 let started = started(&permit, &waiting.setup);
@@ -180,27 +186,31 @@ impl Driver {
                 let host = host.open(&permit, recorded, &waiting.setup).await;
                 host.map_err(|error| error.to_string())
             };
-            let answer = match opened.await {
+            let opened: Result<_, String> = tokio::select! {
+                biased;
+                // Nothing begins on the host once the session ends.
+                _ = ending.wait_for(Option::is_some) => return,
+                opened = opened => opened,
+            };
+            let answer = match opened {
                 Ok(host) => Answer::Open {
                     host,
                     tap,
                     is_strict,
                 },
-                Err::<_, String>(detail) => {
+                Err(detail) => {
                     tracing::warn!(
                         detail,
                         channel = channel.0,
                         "a channel does not open on the host"
                     );
                     Answer::Refused {
-                        text: "portreeve: the host did not open the channel; its administrators find the reason in the log".into(),
+                        text: NOT_OPENED.into(),
                     }
                 }
             };
-            if waiting.answer.send(answer).is_err() {
-                // The agent left meanwhile. Its channel has said so already.
-                drop(back);
-            }
+            // An agent that left meanwhile takes no answer, and what was opened is closed again.
+            let _ = waiting.answer.send(answer);
         });
     }
 

@@ -1,7 +1,7 @@
 //! One connection of an agent, from TCP to its end.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use russh::server::{self, Handle};
@@ -34,9 +34,10 @@ pub async fn serve(
         handle: OnceLock::new(),
         link: OnceLock::new(),
         starting: Mutex::new(Some(starting)),
+        tried: Mutex::new(None),
     });
     let adapter = AgentAdapter::new(
-        sessions,
+        Arc::clone(&sessions),
         peer,
         connection,
         cutter.clone(),
@@ -61,6 +62,9 @@ pub async fn serve(
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection broke");
     }
+    if let Some(user) = known.tried().take() {
+        sessions.refused_without_proof(&user, peer.ip());
+    }
     if let Some(link) = known.link.get() {
         let _ = link
             .inbox
@@ -76,4 +80,14 @@ pub(super) struct Known {
     pub(super) link: OnceLock<SessionLink>,
     /// Given back when access is proved.
     pub(super) starting: Mutex<Option<OwnedSemaphorePermit>>,
+    /// As whom somebody tried to log in, until a certificate was judged. russh turns away by itself whoever shows an
+    /// expired one or one with a broken signature.
+    tried: Mutex<Option<String>>,
+}
+
+impl Known {
+    /// A panic elsewhere leaves a name or none.
+    pub(super) fn tried(&self) -> MutexGuard<'_, Option<String>> {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

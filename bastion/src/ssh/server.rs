@@ -24,6 +24,8 @@ use crate::sessions::Sessions;
 
 /// The most channels of one connection at a time.
 const MAX_CHANNELS: usize = 64;
+/// The longest user name that is kept of somebody who proves nothing.
+const MAX_USER: usize = 64;
 /// What a held agent may send before it hears that it was received. The least that russh can give back: it gives nothing
 /// back for less than half of it, and never again after none at all.
 const HELD_WINDOW: u32 = 2;
@@ -127,7 +129,8 @@ impl AgentAdapter {
 impl server::Handler for AgentAdapter {
     type Error = russh::Error;
 
-    async fn auth_none(&mut self, _: &str) -> Result<Auth, Self::Error> {
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, Self::Error> {
+        *self.known.tried() = Some(user.chars().take(MAX_USER).collect());
         Ok(Auth::reject())
     }
 
@@ -146,10 +149,9 @@ impl server::Handler for AgentAdapter {
 
     async fn auth_publickey(
         &mut self,
-        user: &str,
+        _: &str,
         _: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        self.sessions.refused_plain_key(user, self.peer);
         Ok(Auth::reject())
     }
 
@@ -171,6 +173,7 @@ impl server::Handler for AgentAdapter {
             handle,
             cutter: self.cutter.clone(),
         };
+        self.known.tried().take();
         match self.sessions.enter(shown, agent) {
             Ok(link) => {
                 let _ = self.known.link.set(link);

@@ -308,6 +308,29 @@ async fn a_strict_recording_holds_what_passes_until_it_is_on_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_cannot_be_recorded_does_not_go_on() {
+    let mut world = World::start().await;
+    std::fs::remove_dir_all(world.path().join("state/recordings")).unwrap();
+    let agent = world.agent();
+    let done = agent.run("echo unseen").await;
+    assert_status(&done, 255);
+    assert_eq!(text(&done.stdout), "");
+    assert!(
+        text(&done.stderr).contains("it can no longer be recorded"),
+        "{}",
+        text(&done.stderr)
+    );
+    let fact = world.ca.wait_for(agent.session, "end", closed).await;
+    assert!(matches!(
+        fact,
+        AccessFact::SessionClosed {
+            cause: EndCause::RecordingFailed,
+            ..
+        }
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_lease_is_renewed() {
     let mut world = World::start().await;
     let agent = world.agent();

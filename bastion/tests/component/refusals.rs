@@ -11,6 +11,9 @@ use crate::daemon::Mood;
 use crate::mint::{Draft, Mint, key, public};
 use crate::world::World;
 
+/// What the trail says of a certificate that russh does not accept.
+const EXPIRED: &str = "no certificate that is valid now";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_certificates_are_refused_with_a_code_and_a_reason_in_the_trail() {
     type Spoil = fn(&mut Draft);
@@ -31,7 +34,7 @@ async fn bad_certificates_are_refused_with_a_code_and_a_reason_in_the_trail() {
             "expired",
             |d| d.valid_before = d.valid_after + 1,
             Code::Unauthenticated,
-            "",
+            EXPIRED,
         ),
         (
             "other bastion",
@@ -54,14 +57,9 @@ async fn bad_certificates_are_refused_with_a_code_and_a_reason_in_the_trail() {
         let done = world.agent_with(&mint, &draft.sign()).run("true").await;
         assert_status(&done, 255);
         let told = text(&done.stderr);
-        if reason.is_empty() {
-            // russh turns an expired certificate away before we are asked.
-            continue;
-        }
-        assert!(
-            told.contains(&format!("portreeve: {}", code.as_str())),
-            "{name}: {told}"
-        );
+        // russh turns an expired certificate away before anybody can say a word.
+        let is_told = reason == EXPIRED || told.contains(&format!("portreeve: {}", code.as_str()));
+        assert!(is_told, "{name}: {told}");
         assert!(!told.contains(reason), "{name}: {told}");
         wait_for_refusal(&world, reason).await;
     }
