@@ -181,7 +181,9 @@ impl Host {
         until("the last process of the host to end", DYING, || {
             let events = fs::read_to_string(group.join("cgroup.events"))?;
             Ok(events.contains("populated 0").then_some(()))
-        })
+        })?;
+        let chassis = &self.chassis;
+        wires::unplug(chassis.keeper.pid(), &chassis.name, &chassis.ports)
     }
 
     /// The command line that opens a root shell on the host.

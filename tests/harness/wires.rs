@@ -43,6 +43,18 @@ pub(crate) fn plug(keeper: u32, host: &str, init: u32, ports: &[Port]) -> Result
     ip(init, &inner)
 }
 
+/// Removes a host's cables. The kernel does so by itself when the host is gone, at a moment of its own choice.
+pub(crate) fn unplug(keeper: u32, host: &str, ports: &[Port]) -> Result<()> {
+    for number in 0..ports.len() {
+        let command = ["link", "delete", &socket(host, number)];
+        // A cable that is gone already is what is wanted.
+        in_network(keeper, &command)
+            .stderr(Stdio::null())
+            .status()?;
+    }
+    Ok(())
+}
+
 /// Takes a host's cable to one network, or its cables to all, out of or into the bridge.
 pub(crate) fn switch(
     keeper: u32,
@@ -67,16 +79,7 @@ fn socket(host: &str, number: usize) -> String {
 
 /// Runs lines of `ip` in the network namespace of a process.
 fn ip(target: u32, batch: &str) -> Result<()> {
-    let mut child = Command::new("nsenter")
-        .args([
-            "--target",
-            &target.to_string(),
-            "--net",
-            "--",
-            "ip",
-            "-batch",
-            "-",
-        ])
+    let mut child = in_network(target, &["-batch", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -93,4 +96,13 @@ fn ip(target: u32, batch: &str) -> Result<()> {
         complaint.trim()
     );
     Ok(())
+}
+
+fn in_network(target: u32, args: &[&str]) -> Command {
+    let mut command = Command::new("nsenter");
+    command
+        .args(["--target", &target.to_string(), "--net", "--", "ip"])
+        .args(args)
+        .stdin(Stdio::null());
+    command
 }

@@ -144,19 +144,23 @@ impl Running {
     }
 
     fn wait_for_receipt(&self, site: &Installation) -> Story {
-        until("the host's receipt", PATIENCE, || {
-            let story = self.trail(site);
-            Ok(story.signed_receipt().is_some().then_some(story))
+        self.wait_until(site, "the host's receipt", |story| {
+            story.signed_receipt().is_some()
         })
-        .unwrap()
     }
 
     fn wait_for_the_end(&self, site: &Installation) -> Story {
-        until("the end of the trail", PATIENCE, || {
-            let story = self.trail(site);
-            Ok(story.closed().is_some().then_some(story))
+        self.wait_until(site, "the end of the trail", |story| {
+            story.closed().is_some()
         })
-        .unwrap()
+    }
+
+    fn wait_until(&self, site: &Installation, what: &str, is_so: impl Fn(&Story) -> bool) -> Story {
+        let story = until(what, PATIENCE, || {
+            let story = self.trail(site);
+            Ok(is_so(&story).then_some(story))
+        });
+        story.unwrap_or_else(|error| panic!("{error}: {:?}", self.trail(site).names()))
     }
 
     fn end(self, site: &Installation) {

@@ -56,11 +56,11 @@ fn after(site: &Installation) -> String {
     let agent = site.agent();
     let issuer = site.idp.issuer();
     format!(
-        "
+        r#"
 Everything is left running. First, on this machine, let alice sign in again and hand her sign-in to the agent
 (a sign-in is good for five minutes):
 
-  BASTION su - alice -c "portreeve login --issuer {issuer} --scope 'openid email profile groups' \\
+  BASTION su - alice -c "portreeve login --issuer {issuer} --scope 'openid email profile groups' \
     --browser /usr/local/bin/browser-alice --print-token" |
     AGENT su - {user} -c 'cat >subject_token && portreeve exchange'
 
@@ -73,7 +73,7 @@ Then be the agent:
 
 Or be a reviewer:
 
-  BASTION portreeve replay --identity {review} {recordings}/SESSION.tar",
+  BASTION portreeve replay --identity {review} {recordings}/SESSION.tar"#,
         user = agent.account.user(),
         options = "--ticket INC-4711 --purpose 'looking around' --bundle forensic-read-only",
         review = site.evidence.review_key,
