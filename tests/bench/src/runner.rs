@@ -181,6 +181,7 @@ impl Started {
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start `{program}`"))?;
         let input = child.stdin.take();
@@ -197,9 +198,20 @@ impl Started {
         let mut piece = [0; 4096];
         let read = self.output.read(&mut piece)?;
         if read == 0 {
-            bail!("it ended without output: {}", self.child.wait()?);
+            bail!("it ended without output: {}", self.complaint());
         }
         Ok(u64::try_from(read)?)
+    }
+
+    /// What it said when it failed. One that says a lot and goes on would wait for us for ever;
+    /// the clients here say a line or two.
+    fn complaint(&mut self) -> String {
+        let mut text = String::new();
+        if let Some(mut stream) = self.child.stderr.take() {
+            // What is no text is no explanation either.
+            let _ = stream.read_to_string(&mut text);
+        }
+        text
     }
 
     fn ms(&self) -> f64 {
@@ -219,7 +231,7 @@ impl Started {
         }
         let status = self.child.wait()?;
         if !status.success() {
-            bail!("it ended with {status}");
+            bail!("it ended with {status}: {}", self.complaint());
         }
         Ok((self.ms(), bytes))
     }

@@ -1,5 +1,7 @@
 //! How many sessions the CA can grant, and how many certificates its signer can sign.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use portreeve_tests::installation::{CA_URL, HOST, Wish};
 
@@ -11,6 +13,8 @@ use crate::samples::Samples;
 use crate::site::Site;
 
 const CONNECTIONS: [u32; 2] = [1, 16];
+/// How long one load may take.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(super) fn measure(site: &mut Site, scale: &Scale) -> Result<Vec<Figure>> {
     let mut figure = Figure::new(
@@ -46,9 +50,9 @@ pub(super) fn measure(site: &mut Site, scale: &Scale) -> Result<Vec<Figure>> {
     }
     let mut signed = Samples::default();
     for _ in 0..scale.long_rounds {
-        signed.add(sign(site)?.per_second());
+        signed.add(sign(site, scale.minted)?.per_second());
         // The signer's own limit is 5000 a second; it has to be whole again.
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(2));
     }
     figure.row("certificates signed, 64 at once", &signed, None);
     figure.note("a session takes three certificates and an order");
@@ -80,23 +84,20 @@ fn mint(site: &Site, count: u32, connections: u32) -> Result<Rate> {
             "--connections",
             &connections.to_string(),
         ])
-        .limit(std::time::Duration::from_secs(300))
+        .limit(PATIENCE)
         .run()?
         .ok()?;
     serde_json::from_slice(&output.stdout).context("the load says no rate")
 }
 
-fn sign(site: &Site) -> Result<Rate> {
+fn sign(site: &Site, count: u32) -> Result<Rate> {
     let output = site
         .host("bastion")
         .command("/usr/bin/portreeve-bench")
         .user("portreeve-ca")
-        .args([
-            "load",
-            "signer",
-            "/var/lib/portreeve-ca/run/signer.sock",
-            "6400",
-        ])
+        .args(["load", "signer", "/var/lib/portreeve-ca/run/signer.sock"])
+        .arg(count.to_string())
+        .limit(PATIENCE)
         .run()?
         .ok()?;
     serde_json::from_slice(&output.stdout).context("the load says no rate")

@@ -9,7 +9,7 @@ use crate::load::data::Data;
 use crate::machine;
 use crate::report::{Figure, Target};
 use crate::samples::Samples;
-use crate::site::{Route, Site};
+use crate::site::{Route, Site, settle};
 
 const DIRECT: &str = "ssh";
 const JUMP: &str = "ssh -J";
@@ -101,8 +101,10 @@ fn both_ways(
     Ok(figures)
 }
 
-/// The processor time that whatever stands in between has used so far.
+/// The processor time that whatever stands in between has used so far. The processes of a stock
+/// sshd end a moment after their client.
 fn used(site: &Site, what: &str) -> Result<f64> {
+    settle();
     match what {
         JUMP => machine::processor_seconds_of_tree(site.jump.process.pid()),
         OURS => machine::processor_seconds_of_tree(site.bastion_pid()?),
