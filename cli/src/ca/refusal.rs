@@ -64,8 +64,8 @@ const fn advice(code: Code) -> (Exit, &'static str) {
         ),
         Code::NotPermitted => (
             Exit::NotPermitted,
-            "check the names; if they are right, ask an administrator which policy would permit this human, agent, \
-             host, ticket and bundle together",
+            "check the names; if they are right, ask an administrator: the event says which policies were asked and \
+             what they were asked with",
         ),
         Code::PendingApproval => (
             Exit::Pending,

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::identity::caller::Caller;
 use crate::output::Printer;
 use crate::session::address::Address;
-use crate::session::place::{KeyKept, Place};
+use crate::session::place::{KeyKept, Place, Runtime};
 use crate::session::request::Granted;
 use crate::session::{open, request};
 use crate::settings::{Settings, TaskSettings};
@@ -85,9 +85,9 @@ struct Way {
 }
 
 async fn way(args: &Exec, settings: &Settings, own: &mut Own) -> Result<Way, Failure> {
-    let runtime = &settings.places().runtime;
+    let runtime = || Runtime::open(&settings.places().runtime);
     if let Some(session) = args.session {
-        return kept(&Place::of(runtime, session), session);
+        return kept(&Place::of(&runtime()?, session), session);
     }
     let host = args.host.as_ref().ok_or_else(|| {
         Failure::usage("on which host is not said").next("give --host or --session")
@@ -97,7 +97,7 @@ async fn way(args: &Exec, settings: &Settings, own: &mut Own) -> Result<Way, Fai
     let caller = exchange::pair(&ca, settings).await?;
     if args.keep {
         let (place, granted) =
-            open::kept(&ca, &caller, host, &task, runtime, KeyKept::InMemory).await?;
+            open::kept(&ca, &caller, host, &task, &runtime()?, KeyKept::InMemory).await?;
         return Ok(Way::new(&granted, Key::Held(place.socket())));
     }
     let session = open::own(&ca, &caller, host, &task).await?;

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::output::{self, Printer};
 use crate::review::player::{self, Pace, PlayError, Player, Shown};
 use crate::review::recordings::{self, Opened};
-use crate::review::words::moment;
+use crate::review::words::{self, moment};
 
 /// Replays, or lists.
 ///
@@ -98,14 +98,19 @@ fn list(args: &Replay, opened: &mut Opened, printer: &mut Printer) -> Result<Exi
                 reason,
             } => Row {
                 reason: Some(reason.clone()),
-                ..Row::plain("refused", at(*at_us), channel.0, what.clone())
+                ..Row::plain(
+                    "refused",
+                    at(*at_us),
+                    channel.0,
+                    format!("{what}: {reason}"),
+                )
             },
             Entry::Note {
                 at_us,
                 channel,
                 text,
             } => Row::plain("note", at(*at_us), channel.0, text.clone()),
-            Entry::Host { at_us, json } => Row::plain("host", at(*at_us), 0, json.clone()),
+            Entry::Host { at_us, json } => Row::plain("host", at(*at_us), 0, words::reported(json)),
         })
         .collect();
     printer.data(&rows, || table(&rows))?;
@@ -155,7 +160,7 @@ impl Row {
         match (self.exit_status, &self.exit_signal, &self.reason) {
             (Some(status), ..) => status.to_string(),
             (None, Some(signal), _) => signal.clone(),
-            (None, None, Some(reason)) => format!("REFUSED: {reason}"),
+            (None, None, Some(_)) => "REFUSED".into(),
             (None, None, None) => String::new(),
         }
     }
@@ -163,21 +168,21 @@ impl Row {
 
 fn table(rows: &[Row]) -> String {
     output::table(
-        ["time", "channel", "what", "", "end", "took", "out", "err"],
+        ["time", "channel", "end", "took", "out", "err", "", "what"],
         rows.iter().map(|row| {
             let number =
                 |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
             [
                 moment(row.at),
                 row.channel.to_string(),
-                row.kind.to_owned(),
-                crate::safe::shortened(&row.text, 120),
                 row.end(),
                 row.duration_us
                     .map(|micros| format!("{:?}", Duration::from_millis(micros / 1000)))
                     .unwrap_or_default(),
                 number(row.output_bytes),
                 number(row.error_bytes),
+                row.kind.to_owned(),
+                row.text.clone(),
             ]
         }),
     )

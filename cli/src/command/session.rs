@@ -15,13 +15,13 @@ use crate::failure::Failure;
 use crate::identity::caller::Caller;
 use crate::output::{self, Printer};
 use crate::review::words::{self, moment};
-use crate::session::place::{KeyKept, Place};
+use crate::session::place::{KeyKept, Place, Runtime};
 use crate::session::request::Granted;
 use crate::session::{open, request};
 use crate::settings::{Settings, TaskSettings};
 
-/// How long `end` waits for the host's receipt.
-const END_WAITS: Duration = Duration::from_secs(15);
+/// How often `kill` and `end` look whether the host's receipt is there: for 15 seconds.
+const LOOKS: u32 = 75;
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Does what was asked.
@@ -47,7 +47,7 @@ pub async fn run(
             } else {
                 KeyKept::InMemory
             };
-            let runtime = &settings.places().runtime;
+            let runtime = &Runtime::open(&settings.places().runtime)?;
             let (place, granted) = open::kept(&ca, &caller, &host, &task, runtime, kept).await?;
             started(&place, &granted, printer)?;
             Ok(Exit::Done)
@@ -70,15 +70,8 @@ pub async fn run(
             printer.data(&summary, || fields(&summary))?;
             Ok(Exit::Done)
         }
-        Session::Kill { session, reason } => {
-            let ca = Ca::new(settings)?;
-            let caller = exchange::caller(&ca, settings).await?;
-            let summary = request::kill(&ca, &caller, session, reason).await?;
-            forget(settings, session);
-            printer.data(&summary, || fields(&summary))?;
-            Ok(Exit::Done)
-        }
-        Session::End { session } => end(session, settings, printer).await,
+        Session::Kill { session, reason } => over(session, reason, settings, printer).await,
+        Session::End { session } => over(session, done()?, settings, printer).await,
     }
 }
 
@@ -108,43 +101,49 @@ fn started(place: &Place, granted: &Granted, printer: &mut Printer) -> Result<()
     Ok(())
 }
 
-async fn end(
+/// Ends a session, and waits for the host to say that the account is gone.
+async fn over(
     session: SessionId,
+    reason: Purpose,
     settings: &Settings,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let ca = Ca::new(settings)?;
     let caller = exchange::caller(&ca, settings).await?;
-    let summary = close(&ca, &caller, session).await?;
+    let killed = request::kill(&ca, &caller, session, reason).await?;
     forget(settings, session);
+    let (summary, confirmed) = confirmed(&ca, &caller, killed).await;
     printer.data(&summary, || fields(&summary))?;
-    if summary.state == SessionState::NotConfirmed {
-        printer.say("the session is over; its host has not confirmed yet that the account is gone");
+    if confirmed {
+        Ok(Exit::Done)
+    } else {
+        Err(Failure::new(
+            Exit::Unavailable,
+            "the session is over, and its host has not confirmed yet that the account is gone",
+        )
+        .next(format!(
+            "look again with `portreeve session show {session}`"
+        )))
     }
-    Ok(Exit::Done)
 }
 
-/// Ends a session and waits until its host says that the account is gone, for a while.
-async fn close(ca: &Ca, caller: &Caller, session: SessionId) -> Result<SessionSummary, Failure> {
-    let mut summary = request::kill(ca, caller, session, done()?).await?;
-    let waited = async {
-        while summary.state != SessionState::Ended && summary.state != SessionState::Unused {
-            tokio::time::sleep(LOOK_AGAIN).await;
-            summary = request::show(ca, caller, session).await?;
+/// Looks at a killed session until its host says that the account is gone, for a while.
+async fn confirmed(ca: &Ca, caller: &Caller, killed: SessionSummary) -> (SessionSummary, bool) {
+    let is_gone = |state| matches!(state, SessionState::Ended | SessionState::Unused);
+    let mut summary = killed;
+    for _ in 0..LOOKS {
+        if is_gone(summary.state) {
+            break;
         }
-        Ok::<(), Failure>(())
-    };
-    match tokio::time::timeout(END_WAITS, waited).await {
-        Ok(result) => result?,
-        Err(_) => {
-            return Err(Failure::new(
-                Exit::Unavailable,
-                format!("the session is killed, and its host has not confirmed within {END_WAITS:?} that the account is gone"),
-            )
-            .next(format!("look again with `portreeve session show {session}`")));
+        tokio::time::sleep(LOOK_AGAIN).await;
+        match request::show(ca, caller, summary.session).await {
+            Ok(now) => summary = now,
+            // Whoever may kill need not be allowed to look.
+            Err(_) => break,
         }
     }
-    Ok(summary)
+    let is_gone = is_gone(summary.state);
+    (summary, is_gone)
 }
 
 /// The reason that stands in the trail when an agent ends its own session.
@@ -153,8 +152,11 @@ pub(crate) fn done() -> Result<Purpose, Failure> {
         .map_err(|error| Failure::failed("the end cannot be told").because(&error))
 }
 
+/// Forgets the key of a session that is over, if it is kept here.
 fn forget(settings: &Settings, session: SessionId) {
-    Place::of(&settings.places().runtime, session).remove();
+    if let Ok(runtime) = Runtime::open(&settings.places().runtime) {
+        Place::of(&runtime, session).remove();
+    }
 }
 
 const fn is_over(state: SessionState) -> bool {

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::output::Printer;
 use crate::review::words::moment;
 use crate::session::open;
-use crate::session::place::{KeyKept, Place};
+use crate::session::place::{KeyKept, Place, Runtime};
 use crate::settings::{Settings, TaskSettings};
 
 /// Makes a session ready and becomes ssh.
@@ -42,7 +42,7 @@ async fn ready(args: &Ssh, settings: &Settings, printer: &mut Printer) -> Result
     let task = TaskSettings::settle(&args.task)?;
     let ca = Ca::new(settings)?;
     let caller = exchange::pair(&ca, settings).await?;
-    let runtime = &settings.places().runtime;
+    let runtime = &Runtime::open(&settings.places().runtime)?;
     let (place, granted) = if args.fresh {
         let (place, granted) =
             open::kept(&ca, &caller, &args.host, &task, runtime, KeyKept::InMemory).await?;

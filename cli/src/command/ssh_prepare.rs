@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
 use crate::session::open;
+use crate::session::place::Runtime;
 use crate::settings::{Settings, TaskSettings};
 
 /// The longest session configuration.
@@ -20,10 +21,10 @@ pub async fn run(args: &SshPrepare, settings: &Settings) -> Result<Exit, Failure
     let task = TaskSettings::settle(&args.task)?;
     let ca = Ca::new(settings)?;
     let caller = exchange::pair(&ca, settings).await?;
-    let runtime = &settings.places().runtime;
+    let runtime = &Runtime::open(&settings.places().runtime)?;
     let (place, _) = open::ready(&ca, &caller, &args.host, &task, runtime).await?;
     let config = files::read(&place.ssh_config(), MAX_CONFIG)?;
-    let folder = runtime.join("ssh");
+    let folder = runtime.path().join("ssh");
     files::own_folder(&folder)?;
     files::write_private(&folder.join(format!("{}.conf", args.host)), &config)?;
     Ok(Exit::Done)

@@ -109,7 +109,9 @@ impl Player {
                 self.line(event, &format!("REFUSED {what}: {reason}"), &mut out)
             }
             Kind::Note(text) => self.line(event, &format!("note: {text}"), &mut out),
-            Kind::HostEvent(json) => self.line(event, &format!("host: {json}"), &mut out),
+            Kind::HostEvent(json) => {
+                self.line(event, &format!("host: {}", words::reported(json)), &mut out)
+            }
             // Input is not played: with a terminal its echo is in the output, and it may hold secrets.
             Kind::Input(_)
             | Kind::Window(_)

@@ -174,6 +174,15 @@ fn gone(receipt: &Receipt) -> String {
     )
 }
 
+/// What a host reported, from the JSON in a recording; the JSON itself if it is not understood.
+#[must_use]
+pub fn reported(json: &str) -> String {
+    match serde_json::from_str(json) {
+        Ok(event) => host_event(&event),
+        Err(_) => json.to_owned(),
+    }
+}
+
 fn host_event(event: &HostEvent) -> String {
     match &event.fact {
         HostFact::Sudo {

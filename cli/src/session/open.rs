@@ -1,6 +1,6 @@
 //! Making a session ready to be used: asking for it, and putting its key where it is wanted.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use portreeve_protocol::name::HostName;
 use portreeve_protocol::session::{SessionGranted, SessionState, SessionSummary};
@@ -14,7 +14,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::files;
 use crate::identity::caller::Caller;
-use crate::session::place::{self, Asked, KeyKept, Place, Stored};
+use crate::session::place::{self, Asked, KeyKept, Place, Runtime, Stored};
 use crate::session::request::{self, Granted};
 use crate::settings::TaskSettings;
 
@@ -51,14 +51,11 @@ pub async fn kept(
     caller: &Caller,
     host: &HostName,
     task: &TaskSettings,
-    runtime: &Path,
+    runtime: &Runtime,
     kept: KeyKept,
 ) -> Result<(Place, Granted), Failure> {
     let asked = Asked::by(caller, ca.issuer(), host, task)
         .ok_or_else(|| Failure::usage("only an agent together with its human has sessions"))?;
-    // A place that cannot be had is known before a session is asked for.
-    files::own_folder(runtime)
-        .map_err(|error| Failure::from(error).within("there is no safe place for sessions"))?;
     match kept {
         KeyKept::OnDisk => {
             let OwnSession { granted, key } = own(ca, caller, host, task).await?;
@@ -94,7 +91,7 @@ pub async fn ready(
     caller: &Caller,
     host: &HostName,
     task: &TaskSettings,
-    runtime: &Path,
+    runtime: &Runtime,
 ) -> Result<(Place, SessionGranted), Failure> {
     let now = clock::now();
     if let Some(asked) = Asked::by(caller, ca.issuer(), host, task)

@@ -17,6 +17,7 @@ use crate::identity::caller::Caller;
 use crate::session::request::Granted;
 use crate::session::ssh_config::{self, KeyAt};
 use crate::settings::TaskSettings;
+use crate::variables;
 
 /// The longest `session.json` that is read.
 const MAX_STORED: usize = 64 * 1024;
@@ -86,12 +87,41 @@ pub enum KeyKept {
     OnDisk,
 }
 
-impl Place {
-    /// The folder of `session` below the runtime folder; it may not exist.
+/// The folder of all kept sessions: nobody but the user can have put anything there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runtime(PathBuf);
+
+impl Runtime {
+    /// Makes the folder if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made, is a link, or is somebody else's, who then could have put a session
+    /// of theirs there.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        files::own_folder(path).map_err(|error| {
+            Failure::from(error)
+                .within("there is no safe place for sessions")
+                .next(format!(
+                    "point {} to a folder of your own",
+                    variables::RUNTIME_DIR
+                ))
+        })?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The folder itself.
     #[must_use]
-    pub fn of(runtime: &Path, session: SessionId) -> Self {
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Place {
+    /// The folder of `session`; it may not exist.
+    #[must_use]
+    pub fn of(runtime: &Runtime, session: SessionId) -> Self {
         Self {
-            folder: runtime.join(session.to_string()),
+            folder: runtime.path().join(session.to_string()),
         }
     }
 
@@ -131,13 +161,11 @@ impl Place {
         self.folder.join("known_hosts")
     }
 
-    /// Makes the folder below `runtime`, which nobody else may enter.
+    /// Makes the folder of `session`.
     ///
     /// # Errors
-    /// When it cannot be made, or somebody else owns it.
-    pub fn make(runtime: &Path, session: SessionId) -> Result<Self, Failure> {
-        files::own_folder(runtime)
-            .map_err(|error| Failure::from(error).within("there is no safe place for sessions"))?;
+    /// When it cannot be made.
+    pub fn make(runtime: &Runtime, session: SessionId) -> Result<Self, Failure> {
         let place = Self::of(runtime, session);
         files::own_folder(&place.folder)?;
         Ok(place)
@@ -213,8 +241,8 @@ impl Place {
 
 /// The kept sessions, and the folders of those that are over removed.
 #[must_use]
-pub fn kept(runtime: &Path, now: Timestamp) -> Vec<(Place, Stored)> {
-    let Ok(entries) = fs::read_dir(runtime) else {
+pub fn kept(runtime: &Runtime, now: Timestamp) -> Vec<(Place, Stored)> {
+    let Ok(entries) = fs::read_dir(runtime.path()) else {
         return Vec::new();
     };
     let mut kept = Vec::new();
@@ -240,7 +268,7 @@ pub fn kept(runtime: &Path, now: Timestamp) -> Vec<(Place, Stored)> {
 /// The newest kept session that was asked for with exactly the same, has its key at hand, and
 /// goes on for long enough to be used.
 #[must_use]
-pub fn usable(runtime: &Path, asked: &Asked, now: Timestamp) -> Option<(Place, Stored)> {
+pub fn usable(runtime: &Runtime, asked: &Asked, now: Timestamp) -> Option<(Place, Stored)> {
     kept(runtime, now)
         .into_iter()
         .filter(|(_, stored)| {
@@ -266,7 +294,7 @@ mod tests {
     #[test]
     fn a_session_is_used_again_only_for_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let runtime = folder.path().join("runtime");
+        let runtime = Runtime::open(&folder.path().join("runtime")).unwrap();
         let granted = granted();
         let place = Place::make(&runtime, granted.answer().session).unwrap();
         place.write(asked(), &granted, KeyKept::OnDisk).unwrap();

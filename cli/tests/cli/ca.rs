@@ -32,12 +32,17 @@ impl Ca {
         let url = web::serve(move |request| {
             record.lock().unwrap().push(request.clone());
             let host = format!("http://{}", request.header("host").unwrap());
-            let granted = record
-                .lock()
-                .unwrap()
+            let seen = record.lock().unwrap();
+            let granted = seen
                 .iter()
                 .filter(|request| is_session_request(request))
                 .count();
+            let killed = seen.iter().any(|request| request.target.ends_with("/kill"));
+            drop(seen);
+            let behaviour = Behaviour {
+                state: if killed { "ended" } else { behaviour.state },
+                ..behaviour.clone()
+            };
             answer(&behaviour, &host, request, granted)
         });
         Self { url, seen }

@@ -9,7 +9,7 @@ use portreeve_cli::session::address::Address;
 use portreeve_cli::session::request::Granted;
 use portreeve_cli::session::ssh_config::known_hosts;
 use portreeve_cli::sign_in::discovery::Provider;
-use portreeve_cli::sign_in::flow::{Callback, Flow};
+use portreeve_cli::sign_in::flow::{Callback, Flow, Wishes};
 use portreeve_cli::ssh::trust;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::{SessionId, TaskId};
@@ -178,7 +178,7 @@ fn sign_in_callback(bytes: &[u8]) -> bool {
 
 fn sign_in_callback_seeds() -> Vec<Vec<u8>> {
     let provider = provider();
-    let address = flow().address(&provider, &portreeve_cli::sign_in::flow::Wishes::default());
+    let address = flow().address(&provider, &wishes());
     let (_, state) = address
         .query_pairs()
         .find(|(name, _)| name == "state")
@@ -226,6 +226,14 @@ fn flow() -> Flow {
         &provider(),
         &[[1; 32], [2; 32], [3; 32]],
     )
+}
+
+fn wishes() -> Wishes {
+    Wishes {
+        scope: "openid".into(),
+        max_age: "12h".parse().unwrap(),
+        acr: None,
+    }
 }
 
 fn provider() -> Provider {
