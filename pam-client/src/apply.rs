@@ -46,6 +46,12 @@ pub(crate) struct Removed {
 }
 
 impl Removed {
+    /// What is left and is tried again.
+    pub(crate) fn again(&self) -> Vec<String> {
+        let again = self.left.iter().filter(|left| left.again);
+        again.map(|left| left.what.clone()).collect()
+    }
+
     /// Both one after the other.
     pub(crate) fn and(mut self, later: Self) -> Self {
         self.steps.extend(later.steps);

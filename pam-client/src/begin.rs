@@ -149,7 +149,7 @@ fn unused_uid(host: &Host) -> Result<SessionUid, CounterError> {
 /// Takes back what was made, by the same removal that ends every session.
 fn undo(host: &Host, plan: &Plan, journal: &mut Journal) {
     let removed = end::remove(host, plan, || {}).0;
-    let again: Vec<_> = removed.left.iter().filter(|left| left.again).collect();
+    let again = removed.again();
     if again.is_empty() {
         if let Err(error) = journal.append(&Record::Undone {
             at: clock::now().wall,
@@ -158,9 +158,8 @@ fn undo(host: &Host, plan: &Plan, journal: &mut Journal) {
         }
         host.spool.over(plan, true, true);
     } else {
-        let left = again.into_iter().map(|left| left.what.clone()).collect();
         host.spool.over(plan, true, false);
-        host.unfinished(plan.session, left);
+        host.unfinished(plan.session, again);
     }
 }
 

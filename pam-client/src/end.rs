@@ -19,6 +19,7 @@ use crate::log;
 use crate::plan::Plan;
 use crate::process;
 use crate::receipt::{self, End, Killed};
+use crate::spool::Chapter;
 use crate::step::{Left, Step};
 use crate::tail::Tail;
 
@@ -51,12 +52,7 @@ pub(crate) fn end(
             book.with(|book| harvest(host, tail, book));
         }
     });
-    let again: Vec<_> = removed
-        .left
-        .iter()
-        .filter(|left| left.again)
-        .map(|left| left.what.clone())
-        .collect();
+    let again = removed.again();
     for left in &removed.left {
         host.complain(&format!("session {}: left: {}", plan.session, left.what));
     }
@@ -154,17 +150,40 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
         Err(error) => return host.complain(&error.to_string()),
     };
     let chain = story.chain(&host.trust.host);
-    let reported = chain.tally().sudo;
+    let (chapter, reported) = (story.chapter, chain.tally().sudo);
     let cause = story.cause.unwrap_or(cause);
     let plan = story.plan;
-    let tail = plan
-        .sudo_log
-        .as_deref()
-        .and_then(|log| Tail::open(log, reported).ok());
     let mut book = Book::reopen(journal, chain);
-    let ended = end(host, &plan, &mut book, tail, cause);
-    drop(book);
-    settle(host, &plan, false, ended.again);
+    if chapter == Chapter::Interrupted {
+        let tail = plan
+            .sudo_log
+            .as_deref()
+            .and_then(|log| Tail::open(log, reported).ok());
+        let ended = end(host, &plan, &mut book, tail, cause);
+        drop(book);
+        return settle(host, &plan, false, ended.again);
+    }
+    let ending_at = clock::now().wall;
+    let (removed, killed) = remove(host, &plan, || {});
+    let again = removed.again();
+    if again.is_empty() {
+        let gone_at = clock::now().wall;
+        let end = End {
+            cause,
+            ending_at,
+            gone_at,
+            killed,
+            removed,
+        };
+        close(host, &plan, &mut book, end, false);
+        drop(book);
+        settle(host, &plan, false, again);
+    } else {
+        // Another receipt would say what the last one says.
+        drop(book);
+        host.spool.put_back(session);
+        host.unfinished(session, again);
+    }
 }
 
 /// Remembers what is to be done about a session that is over.

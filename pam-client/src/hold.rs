@@ -3,20 +3,12 @@
 //! One thread per connection. The connection is the lease: when this function's loop ends, for
 //! whatever reason, the session ends.
 
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use portreeve_protocol::attest::EndCause;
-use portreeve_protocol::control::{
-    FromBastion, FromHost, HostReport, LEASE_SILENCE, MAX_LINE, OrderRefusal,
-};
+use portreeve_protocol::control::{FromBastion, FromHost, OrderRefusal};
 use portreeve_protocol::digest::Digest;
-use portreeve_protocol::order::Order;
-use portreeve_protocol::signed::Signed;
 
 use crate::begin::{self, Begun, Refused};
 use crate::clock;
@@ -24,48 +16,16 @@ use crate::end::{self, Ended};
 use crate::host::Host;
 use crate::lease::Verdict;
 use crate::leases::Live;
-use crate::lines::{Lines, TooLong};
 use crate::log;
 use crate::spool::Parcel;
 use crate::tail::{Tail, Watch};
+use crate::talk::{Broken, SILENCE, Talk};
 
-/// How long an order may take to arrive, and reports to be acknowledged after a refusal.
-const SILENCE: Duration = Duration::from_secs(LEASE_SILENCE);
-/// How long the acknowledgement of a receipt is waited for.
-const FAREWELL: Duration = Duration::from_secs(5);
-/// How long a bastion may take to take what it is told. A stuck one must not hold up the end.
-const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// How many reports of an earlier session are on their way at a time.
 const WINDOW: usize = 50;
 /// How many reports of its own a session may have on their way before it is ended: the bastion
 /// takes none of them, so nothing of what happens is safe.
 const MOST_UNACKNOWLEDGED: usize = 10_000;
-
-/// Why a conversation is over.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    /// The bastion ended the connection.
-    #[error("the connection was ended")]
-    Ended,
-    /// It broke.
-    #[error("the connection broke: {0}")]
-    Io(#[from] io::Error),
-    /// A line is too long.
-    #[error(transparent)]
-    TooLong(#[from] TooLong),
-    /// A line is not understood.
-    #[error("a line is not understood: {0}")]
-    Format(#[from] serde_json::Error),
-}
-
-impl Broken {
-    fn cause(&self) -> EndCause {
-        match self {
-            Self::Ended | Self::Io(_) => EndCause::LinkLost,
-            Self::TooLong(_) | Self::Format(_) => EndCause::HostFailed,
-        }
-    }
-}
 
 /// Holds a control connection from its first line to its end.
 pub(crate) fn converse(host: &Host, stream: UnixStream, rest: Vec<u8>) {
@@ -322,120 +282,5 @@ fn acknowledge_earlier(host: &Host, parcel: &mut Option<Parcel<'_>>, mut reports
         Ok(true) => *parcel = None,
         Ok(false) => {}
         Err(error) => host.complain(&error.to_string()),
-    }
-}
-
-/// The two directions of a control connection.
-#[derive(Debug)]
-struct Talk {
-    stream: UnixStream,
-    lines: Lines,
-}
-
-impl Talk {
-    fn new(stream: UnixStream, rest: &[u8]) -> io::Result<Self> {
-        stream.set_write_timeout(Some(WRITE_PATIENCE))?;
-        let mut lines = Lines::new(MAX_LINE);
-        lines.push(rest);
-        Ok(Self { stream, lines })
-    }
-
-    fn say(&mut self, message: &FromHost) -> Result<(), Broken> {
-        let mut line = serde_json::to_vec(message)?;
-        line.push(b'\n');
-        Ok(self.stream.write_all(&line)?)
-    }
-
-    fn report(&mut self, reports: Vec<HostReport>) -> Result<(), Broken> {
-        for report in reports {
-            self.say(&FromHost::Report { report })?;
-        }
-        Ok(())
-    }
-
-    /// The order, with its bundle; nothing when something else comes instead.
-    fn order(&mut self) -> Result<Option<(Signed<Order>, String)>, Broken> {
-        let deadline = clock::now().boot + SILENCE;
-        loop {
-            match self.message() {
-                Ok(Some(FromBastion::Order { order, bundle })) => return Ok(Some((order, bundle))),
-                // A bastion that is eager to renew does no harm.
-                Ok(Some(FromBastion::Renew)) => {}
-                Ok(Some(FromBastion::End { .. })) => return Err(Broken::Ended),
-                Ok(Some(FromBastion::Acknowledge { .. })) | Err(Broken::Format(_)) => {
-                    return Ok(None);
-                }
-                Ok(None) => {
-                    let left = deadline.saturating_sub(clock::now().boot);
-                    if !self.wait(None, None, left)? {
-                        return Err(Broken::Ended);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Waits for the acknowledgement of everything, for a moment.
-    fn farewell(&mut self, live: &Live, host: &Host) -> Result<(), Broken> {
-        let deadline = clock::now().boot + FAREWELL;
-        while !live.book().is_acknowledged() {
-            while let Some(message) = self.message()? {
-                if let FromBastion::Acknowledge { mut reports } = message
-                    && let Err(error) = live.book().acknowledged(&mut reports)
-                {
-                    host.complain(&error.to_string());
-                }
-            }
-            let left = deadline.saturating_sub(clock::now().boot);
-            if left.is_zero() || (!live.book().is_acknowledged() && !self.wait(None, None, left)?) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The next message that has arrived.
-    fn message(&mut self) -> Result<Option<FromBastion>, Broken> {
-        match self.lines.next()? {
-            Some(line) => Ok(Some(serde_json::from_slice(&line)?)),
-            None => Ok(None),
-        }
-    }
-
-    /// Waits until the bastion speaks, the session is woken, its log changes, or `span` is over;
-    /// takes what the bastion said. Says whether anything happened.
-    fn wait(
-        &mut self,
-        live: Option<&Live>,
-        watch: Option<&Watch>,
-        span: Duration,
-    ) -> Result<bool, Broken> {
-        let mut fds = vec![PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
-        fds.extend(live.map(|live| PollFd::new(live.waker().as_fd(), PollFlags::POLLIN)));
-        fds.extend(watch.map(|watch| PollFd::new(watch.as_fd(), PollFlags::POLLIN)));
-        // Rounded up, or the last millisecond would be spent in a loop.
-        let span = span.saturating_add(Duration::from_millis(1));
-        let timeout = PollTimeout::try_from(span).unwrap_or(PollTimeout::MAX);
-        let happened = match poll(&mut fds, timeout) {
-            Ok(happened) => happened > 0,
-            Err(Errno::EINTR) => true,
-            Err(error) => return Err(io::Error::from(error).into()),
-        };
-        let speaks = fds.first().and_then(PollFd::any).unwrap_or(false);
-        if speaks {
-            self.take()?;
-        }
-        Ok(happened)
-    }
-
-    fn take(&mut self) -> Result<(), Broken> {
-        let mut buffer = vec![0; 64 * 1024];
-        let read = self.stream.read(&mut buffer)?;
-        if read == 0 {
-            return Err(Broken::Ended);
-        }
-        self.lines.push(buffer.get(..read).unwrap_or_default());
-        Ok(())
     }
 }

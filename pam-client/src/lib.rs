@@ -64,6 +64,7 @@ mod daemon;
 mod host;
 mod leases;
 mod serve;
+mod talk;
 
 mod begin;
 mod end;

@@ -20,7 +20,7 @@ use crate::log;
 use crate::paths::Paths;
 use crate::plan::Plan;
 
-pub(crate) use self::story::Story;
+pub(crate) use self::story::{Chapter, Story};
 
 /// All journals.
 #[derive(Debug)]
@@ -199,6 +199,11 @@ impl Spool {
                 }
             }
         }
+    }
+
+    /// A journal that was opened by [`Spool::resume`] is closed, with nothing new in it.
+    pub(crate) fn put_back(&self, session: SessionId) {
+        self.deliver(session, Delivery::Waiting);
     }
 
     fn deliver(&self, session: SessionId, delivery: Delivery) {

@@ -514,6 +514,55 @@ fn a_fork_bomb_does_not_hold_up_its_end() {
 }
 
 #[test]
+fn an_open_editor_of_the_account_files_holds_up_the_account_and_nothing_else() {
+    let name = "an_open_editor_of_the_account_files_holds_up_the_account_and_nothing_else";
+    sandbox::run(name, || {
+        let ca = Ca::new();
+        let mut host = Host::start(&ca);
+        let before = snapshot();
+        let pass = ca.pass(SLEEPER, 300);
+        let (mut control, _) = open(&pass, &host);
+        assert!(
+            run(&pass, "setsid sleep 4714 >/dev/null 2>&1 &")
+                .status
+                .success()
+        );
+
+        let editor = host::lock_account_files();
+        control.say(&FromBastion::End {
+            cause: EndCause::Killed,
+        });
+        let took = until("the last process to die", || !runs("sleep 4714"));
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        let (_, receipt) = control.end(EndCause::Killed);
+        let receipt = receipt.verify(&host.identity).unwrap().into_inner();
+        assert!(
+            receipt.left.iter().any(|left| left.contains("account")),
+            "{:?}",
+            receipt.left
+        );
+        assert!(!std::path::Path::new(&format!("/home/{}", pass.order.account)).exists());
+        assert!(!run(&pass, "true").status.success());
+        assert_eq!(status().0, Some(5));
+
+        // The lock is free, and the daemon tries again: at its start at the latest.
+        drop(editor);
+        host.kill_daemon();
+        host.restart_daemon();
+        until("the end of the account", || {
+            !sh("cat /etc/passwd").contains("pr-")
+        });
+        assert_as_before(&before);
+        let next = ca.pass(SLEEPER, 300);
+        let (control, _) = open(&next, &host);
+        let HostReport::Receipt(second) = control.report() else {
+            panic!("an event?")
+        };
+        assert_eq!(clean(&second, &host).cause, EndCause::Killed);
+    });
+}
+
+#[test]
 fn enrolment_can_be_repeated_and_taken_back() {
     sandbox::run("enrolment_can_be_repeated_and_taken_back", || {
         let ca = Ca::new();

@@ -14,7 +14,7 @@ use portreeve_protocol::signed::Signed;
 use crate::ca::Pass;
 
 /// How long anything may take before a test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A control connection.
 pub(crate) struct Control {

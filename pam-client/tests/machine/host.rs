@@ -167,6 +167,27 @@ pub(crate) fn assert_as_before(before: &BTreeMap<String, String>) {
     }
 }
 
+/// Takes the lock that `vipw` holds while somebody edits; it is free when the file is dropped.
+pub(crate) fn lock_account_files() -> fs::File {
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::libc;
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open("/etc/.pwd.lock")
+        .unwrap();
+    let whole = libc::flock {
+        l_type: libc::F_WRLCK.try_into().unwrap(),
+        l_whence: libc::SEEK_SET.try_into().unwrap(),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(&file, FcntlArg::F_SETLK(&whole)).unwrap();
+    file
+}
+
 /// What the daemon said.
 pub(crate) fn log() -> String {
     fs::read_to_string(LOG).unwrap_or_default()
