@@ -110,6 +110,8 @@ pub enum Command {
     Export(review::Export),
     /// Show the audit trail of a session
     Trail(review::Trail),
+    /// Read the audit log: what belongs to no session is there too
+    Log(review::Log),
     /// Verify recordings and trails offline
     Verify(review::Verify),
     /// sudo bundles: check, render, try, publish

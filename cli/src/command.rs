@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod exchange;
 pub mod exec;
 pub mod export;
+pub mod log;
 pub mod login;
 pub mod logout;
 pub mod man;
@@ -43,6 +44,7 @@ pub async fn run(cli: Cli, settings: &Settings, printer: &mut Printer) -> Result
         Command::Replay(args) => replay::run(&args, printer),
         Command::Export(args) => export::run(&args, printer),
         Command::Trail(args) => trail::run(&args, settings, printer).await,
+        Command::Log(args) => log::run(&args, settings, printer).await,
         Command::Verify(args) => verify::run(&args, printer),
         Command::Bundle { act } => bundle::run(act, settings, printer).await,
         Command::Policy { act } => policy::run(act, settings, printer).await,

@@ -202,7 +202,10 @@ impl fmt::Display for Failure {
             write!(text, "\n  code: {}", code.as_str())?;
         }
         if let Some(event) = event {
-            write!(text, "\n  event: {event} (the trail has the reason)")?;
+            write!(
+                text,
+                "\n  event: {event} (`portreeve log --event` has the reason)"
+            )?;
         }
         if let Some(next) = next {
             write!(text, "\n  next: {}", indented(&safe::lines(next)))?;

@@ -113,6 +113,14 @@ pub fn table<const N: usize>(
         .collect()
 }
 
+/// One line of columns that come one by one, each at least so wide: for rows that do not wait for
+/// the ones below them.
+#[must_use]
+pub fn columns<const N: usize>(cells: [(usize, String); N]) -> String {
+    let cells = cells.map(|(width, text)| format!("{:width$}", safe::line(&text)));
+    format!("{}\n", cells.join("  ").trim_end())
+}
+
 /// Labelled values, one a line.
 #[must_use]
 pub fn fields<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> String {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use portreeve_protocol::id::SessionId;
+use portreeve_protocol::id::{EventId, SessionId};
 
 use crate::variables;
 
@@ -98,6 +98,23 @@ pub struct Trail {
     /// Save the trail with its proofs, for `verify`
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// The audit log's verifier key, or a file with it; without it the CA's word is taken
+    #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
+    pub log_key: Option<String>,
+}
+
+/// `log`.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// How many of the last events
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, conflicts_with_all = ["since", "event"])]
+    pub last: u64,
+    /// From this place of the log on
+    #[arg(long, value_name = "PLACE")]
+    pub since: Option<u64>,
+    /// Only this event, which a refusal named
+    #[arg(long, value_name = "ID")]
+    pub event: Option<EventId>,
     /// The audit log's verifier key, or a file with it; without it the CA's word is taken
     #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
     pub log_key: Option<String>,

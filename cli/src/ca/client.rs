@@ -112,6 +112,25 @@ impl Ca {
         self.once(caller, Method::GET, path, Body::Empty).await
     }
 
+    /// Asks for a public text.
+    ///
+    /// # Errors
+    /// When there is no answer that can be used.
+    pub async fn text(&self, path: &str) -> Result<String, CallError> {
+        let answer = self
+            .answer(&Caller::Nobody, Method::GET, path, Body::Empty)
+            .await?;
+        if !answer.status.is_success() {
+            return answer.understood();
+        }
+        let reason = "it is no text";
+        String::from_utf8(answer.body).map_err(|_| CallError::NotUnderstood {
+            url: answer.url,
+            status: answer.status.as_u16(),
+            reason: reason.into(),
+        })
+    }
+
     /// Has something done. Sent once: only the caller knows whether twice would be wrong.
     ///
     /// # Errors
@@ -177,6 +196,16 @@ impl Ca {
         path: &str,
         body: Body,
     ) -> Result<T, CallError> {
+        self.answer(caller, method, path, body).await?.understood()
+    }
+
+    async fn answer(
+        &self,
+        caller: &Caller,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<Answer, CallError> {
         let url = self.base.join(path);
         let unique = clock::random().map_err(|error| CallError::Request(error.to_string()))?;
         let proof = caller
@@ -218,38 +247,49 @@ impl Ca {
                 url: url.clone(),
                 source,
             })?;
-        understood(&url, status, &kind, &body)
+        Ok(Answer {
+            url,
+            status,
+            kind,
+            body,
+        })
     }
 }
 
-/// What an answer means.
-fn understood<T: DeserializeOwned>(
-    url: &str,
+/// An answer as it came.
+struct Answer {
+    url: String,
     status: StatusCode,
-    kind: &str,
-    body: &[u8],
-) -> Result<T, CallError> {
-    let not_understood = |reason: String| CallError::NotUnderstood {
-        url: url.to_owned(),
-        status: status.as_u16(),
-        reason,
-    };
-    // A pending approval is a problem under a status of success.
-    if kind.starts_with("application/problem+json") {
-        return Err(match serde_json::from_slice::<Problem>(body) {
-            Ok(problem) => CallError::Refused(Box::new(problem)),
-            Err(error) => not_understood(error.to_string()),
-        });
+    /// The media type.
+    kind: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// What it means.
+    fn understood<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        let not_understood = |reason: String| CallError::NotUnderstood {
+            url: self.url.clone(),
+            status: self.status.as_u16(),
+            reason,
+        };
+        // A pending approval is a problem under a status of success.
+        if self.kind.starts_with("application/problem+json") {
+            return Err(match serde_json::from_slice::<Problem>(&self.body) {
+                Ok(problem) => CallError::Refused(Box::new(problem)),
+                Err(error) => not_understood(error.to_string()),
+            });
+        }
+        if !self.status.is_success() {
+            return Err(match serde_json::from_slice::<TokenError>(&self.body) {
+                Ok(refusal) => CallError::TokenRefused(refusal),
+                Err(_) => not_understood(
+                    "it is no problem that the API describes; is this the CA?".into(),
+                ),
+            });
+        }
+        serde_json::from_slice(&self.body).map_err(|error| not_understood(error.to_string()))
     }
-    if !status.is_success() {
-        return Err(match serde_json::from_slice::<TokenError>(body) {
-            Ok(refusal) => CallError::TokenRefused(refusal),
-            Err(_) => {
-                not_understood("it is no problem that the API describes; is this the CA?".into())
-            }
-        });
-    }
-    serde_json::from_slice(body).map_err(|error| not_understood(error.to_string()))
 }
 
 impl CallError {
@@ -287,13 +327,13 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(status: u16, kind: &str, body: &Value) -> Result<Value, CallError> {
-        let status = StatusCode::from_u16(status).unwrap();
-        understood(
-            "https://ca.example.com/v1/sessions",
-            status,
-            kind,
-            body.to_string().as_bytes(),
-        )
+        let answer = Answer {
+            url: "https://ca.example.com/v1/sessions".into(),
+            status: StatusCode::from_u16(status).unwrap(),
+            kind: kind.into(),
+            body: body.to_string().into_bytes(),
+        };
+        answer.understood()
     }
 
     #[test]

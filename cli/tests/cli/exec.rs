@@ -187,7 +187,7 @@ fn a_denial_is_told_and_is_not_the_commands_exit_code() {
         said.err,
         "portreeve: no session on `prod-1`\n  \
          because: the CA answered: not permitted, or no such thing\n  code: not_permitted\n  \
-         event: 01890a5d-ac96-774b-bcce-b302099a8057 (the trail has the reason)\n  \
+         event: 01890a5d-ac96-774b-bcce-b302099a8057 (`portreeve log --event` has the reason)\n  \
          next: ask soc-leads for the bundle\\x9b2J\n"
     );
     let said = user.run(&["--json", "exec", "--host", "prod-1", "--", "true"]);
