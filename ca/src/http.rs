@@ -6,9 +6,11 @@
 
 mod answer;
 mod body;
+mod connection;
 mod feed;
 mod layer;
 mod oauth;
+mod places;
 mod proof;
 mod published;
 mod registry;

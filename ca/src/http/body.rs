@@ -1,6 +1,7 @@
 //! Bodies and path parts, read into values that cannot be wrong.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -10,6 +11,10 @@ use serde::de::DeserializeOwned;
 
 use super::Server;
 use super::answer::Rejection;
+
+/// How long a body may take to arrive. Shorter than the patience with a whole request, which is not
+/// taken back from whoever works on it: a body that never ends would be waited for without an end.
+const ARRIVAL: Duration = Duration::from_secs(20);
 
 /// A JSON body. An error names the field.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ impl FromRequest<Server> for Form {
     type Rejection = Rejection;
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, Rejection> {
-        match axum::Form::from_request(request, server).await {
+        match within(ARRIVAL, axum::Form::from_request(request, server)).await? {
             Ok(axum::Form(pairs)) => Ok(Self(pairs)),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Rejection::new(Code::TooLarge))
@@ -80,8 +85,8 @@ fn has_type(request: &Request, wanted: &str) -> bool {
 }
 
 async fn read(request: Request, server: &Server) -> Result<Bytes, Rejection> {
-    Bytes::from_request(request, server)
-        .await
+    within(ARRIVAL, Bytes::from_request(request, server))
+        .await?
         .map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 Rejection::new(Code::TooLarge)
@@ -89,4 +94,23 @@ async fn read(request: Request, server: &Server) -> Result<Bytes, Rejection> {
                 Rejection::advise(Code::Malformed, "the body could not be read")
             }
         })
+}
+
+/// What `arriving` gives, unless it takes too long.
+async fn within<T>(patience: Duration, arriving: impl Future<Output = T>) -> Result<T, Rejection> {
+    tokio::time::timeout(patience, arriving)
+        .await
+        .map_err(|_| Rejection::advise(Code::Malformed, "the body did not arrive in time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_not_waited_for() {
+        let arriving = std::future::pending::<()>();
+        assert!(within(Duration::from_millis(1), arriving).await.is_err());
+        assert!(within(Duration::from_secs(60), async {}).await.is_ok());
+    }
 }

@@ -1,37 +1,19 @@
 //! The listener: connections in, within limits, until the service stops.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use hyper::body::Incoming;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
-use tower::Service as _;
 
-/// The most connections at a time; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 8192;
+use super::connection::{self, FAREWELL, Patience, Version};
+use super::places::Places;
+
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a request's head may take.
-const HEAD: Duration = Duration::from_secs(10);
-/// The largest head, which holds two tokens at most.
-const MAX_HEAD: usize = 64 * 1024;
-/// The most headers.
-const MAX_HEADERS: usize = 64;
-/// The most requests at a time on one connection.
-const MAX_STREAMS: u32 = 256;
-/// How long connections may take to end when the service stops.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// How connections are protected.
 #[derive(Clone)]
@@ -70,19 +52,26 @@ pub async fn serve(
     listener: TcpListener,
     transport: Transport,
     router: Router,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    serve_with(Patience::default(), listener, transport, router, stop).await
+}
+
+/// The same with another patience.
+pub(super) async fn serve_with(
+    patience: Patience,
+    listener: TcpListener,
+    transport: Transport,
+    router: Router,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     if matches!(transport, Transport::Plain) && !address.ip().is_loopback() {
         return Err(ServeError::PlainBeyondLoopback(address));
     }
-    let connections = Connections {
-        transport,
-        router,
-        builder: builder(),
-        graceful: GracefulShutdown::new(),
-    };
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // Every connection holds a sender; when the last one is gone, so are the connections.
+    let (alive, mut gone) = mpsc::channel::<Infallible>(1);
+    let places = Places::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -90,13 +79,25 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                    break;
+                let place = tokio::select! {
+                    place = places.take(peer.ip()) => place,
+                    _ = stop.wait_for(|stopped| *stopped) => break,
                 };
-                let connection = connections.begin(stream, peer);
+                let Some(place) = place else {
+                    tracing::warn!(%peer, "its network has as many connections as it may");
+                    continue;
+                };
+                let begun = begin(
+                    transport.clone(),
+                    (stream, peer),
+                    router.clone(),
+                    patience,
+                    stop.clone(),
+                );
+                let alive = alive.clone();
                 tokio::spawn(async move {
-                    connection.await;
-                    drop(place);
+                    begun.await;
+                    drop((place, alive));
                 });
             }
             // Out of file descriptors, or the other end went away: neither is cured by haste.
@@ -106,94 +107,41 @@ pub async fn serve(
             }
         }
     }
-    drop(listener);
-    if tokio::time::timeout(FAREWELL, connections.graceful.shutdown())
-        .await
-        .is_err()
-    {
+    drop((listener, alive));
+    if tokio::time::timeout(FAREWELL, gone.recv()).await.is_err() {
         tracing::warn!("connections were cut off");
     }
     Ok(())
 }
 
-struct Connections {
+/// Everything that happens on one connection.
+async fn begin(
     transport: Transport,
+    (stream, peer): (TcpStream, SocketAddr),
     router: Router,
-    builder: Builder<TokioExecutor>,
-    graceful: GracefulShutdown,
-}
-
-impl Connections {
-    /// Everything that happens on one connection.
-    fn begin(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let transport = self.transport.clone();
-        let router = self.router.clone();
-        let builder = self.builder.clone();
-        let watcher = self.graceful.watcher();
-        async move {
-            // A kill waits for nobody's next packet.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "packets may be held back");
-            }
-            match transport {
-                Transport::Plain => drive(&builder, stream, peer, router, watcher).await,
-                Transport::Tls(acceptor) => {
-                    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => drive(&builder, stream, peer, router, watcher).await,
-                        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
-                        Err(_) => tracing::debug!(%peer, "the TLS handshake takes too long"),
-                    }
+    patience: Patience,
+    stop: watch::Receiver<bool>,
+) {
+    // A kill waits for nobody's next packet.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "packets may be held back");
+    }
+    match transport {
+        Transport::Plain => {
+            connection::serve(Version::One, stream, peer, router, patience, stop).await;
+        }
+        Transport::Tls(acceptor) => {
+            match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => {
+                    let version = match stream.get_ref().1.alpn_protocol() {
+                        Some(b"h2") => Version::Two,
+                        Some(_) | None => Version::One,
+                    };
+                    connection::serve(version, stream, peer, router, patience, stop).await;
                 }
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
+                Err(_) => tracing::debug!(%peer, "the TLS handshake takes too long"),
             }
         }
     }
-}
-
-async fn drive<S>(
-    builder: &Builder<TokioExecutor>,
-    stream: S,
-    peer: SocketAddr,
-    router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = hyper::service::service_fn(move |request| answer(router.clone(), peer, request));
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%peer, %error, "a connection ended");
-    }
-}
-
-async fn answer(
-    mut router: Router,
-    peer: SocketAddr,
-    mut request: Request<Incoming>,
-) -> Result<Response<Body>, std::convert::Infallible> {
-    request.extensions_mut().insert(ConnectInfo(peer));
-    router.call(request).await
-}
-
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(20));
-    builder
 }

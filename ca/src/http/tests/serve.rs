@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::lab::{Lab, bearer};
+use crate::http::connection::Patience;
+use crate::http::serve::serve_with;
 use crate::http::{ServeError, Transport, load_tls, router, serve};
 use crate::identity::testing as tokens;
 
@@ -74,7 +77,7 @@ async fn headers_beyond_the_limit_are_refused_before_anything_is_read() {
     let (_stop, stopped) = watch::channel(false);
     let api = router(std::sync::Arc::clone(&lab.app), stopped.clone());
     tokio::spawn(serve(listener, Transport::Plain, api, stopped));
-    let huge = portreeve_protocol::secret::SecretText::new("x".repeat(100_000));
+    let huge = portreeve_protocol::secret::SecretText::new("x".repeat(200_000));
     let outcome = reqwest::Client::new()
         .get(format!("http://127.0.0.1:{port}/v1/sessions"))
         .header("authorization", &bearer(&huge)[0].1)
@@ -82,4 +85,37 @@ async fn headers_beyond_the_limit_are_refused_before_anything_is_read() {
         .await;
     let refused = outcome.map_or(true, |answer| answer.status() == 431);
     assert!(refused);
+}
+
+/// What a client of HTTP/1 hears that says `first` and then nothing, until it is closed.
+async fn heard_after(first: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let patience = Patience {
+        head: Duration::from_millis(50),
+        idle: Duration::from_millis(100),
+    };
+    let router = axum::Router::new().fallback(|| async { "here" });
+    let service = serve_with(patience, listener, Transport::Plain, router, stopped);
+    let service = tokio::spawn(service);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(first.as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    let _ = client.read_to_end(&mut heard).await;
+    service.abort();
+    String::from_utf8(heard).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_not_waited_for() {
+    for first in ["", "GET / HTTP/1.1\r\nhost: ca"] {
+        assert!(!heard_after(first).await.contains("here"), "{first}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_requests_is_closed() {
+    let request = "GET / HTTP/1.1\r\nhost: ca.example.com\r\n\r\n";
+    assert!(heard_after(request).await.ends_with("here"));
 }
