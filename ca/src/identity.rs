@@ -30,6 +30,7 @@ pub use discovery::DiscoveryError;
 pub use fault::{Refused, TokenFault, TokenKind};
 pub use id_token::Person;
 pub use issuer::{Issuer, IssuerSettings, Issuers, KeyOrigin, NotAnIssuer};
+pub(crate) use jws::claimed;
 pub use once::{Once, TokenUse};
 pub use possession::Request;
 

@@ -33,7 +33,16 @@ impl App {
         proof: &HostProof,
         origin: Origin,
     ) -> Result<HostRecord, Failure> {
-        let enrolment = check_proof(proof)?;
+        let enrolment = match check_proof(proof) {
+            Ok(enrolment) => enrolment,
+            Err(detail) => {
+                let claimed = "a host's enrolment";
+                let told = Some(detail.as_str());
+                return Err(self
+                    .refuse_claim(claimed, detail.clone(), Code::Invalid, told, origin)
+                    .await);
+            }
+        };
         let host = enrolment.host.clone();
         let change = Change::EnrolHost {
             host: host.clone(),
@@ -135,27 +144,24 @@ impl App {
     }
 }
 
-/// The enrolment, if the key that it names signed it.
-fn check_proof(proof: &HostProof) -> Result<HostEnrolment, Failure> {
-    let invalid = |detail: &str| Failure::advise(Code::Invalid, detail);
+/// The enrolment, if the key that it names signed it; otherwise what is wrong with it.
+fn check_proof(proof: &HostProof) -> Result<HostEnrolment, String> {
     let enrolment = proof
         .enrolment
         .verify(&proof.identity)
-        .map_err(|error| invalid(&error.to_string()))?
+        .map_err(|error| error.to_string())?
         .into_inner();
     if enrolment.identity != proof.identity {
-        return Err(invalid(
-            "the enrolment names another identity key than the one that signed it",
-        ));
+        return Err("the enrolment names another identity key than the one that signed it".into());
     }
     if !(1..=MAX_HOST_KEYS).contains(&enrolment.host_keys.len()) {
-        return Err(invalid("an enrolment has 1 to 8 host keys"));
+        return Err("an enrolment has 1 to 8 host keys".into());
     }
     if enrolment.host_keys.contains(&enrolment.identity) {
-        return Err(invalid("the identity key must not be a host key of sshd"));
+        return Err("the identity key must not be a host key of sshd".into());
     }
     if enrolment.sudo.len() > MAX_SUDO || enrolment.sudo.chars().any(char::is_control) {
-        return Err(invalid("`sudo` is one line of at most 200 characters"));
+        return Err("`sudo` is one line of at most 200 characters".into());
     }
     Ok(enrolment)
 }

@@ -7,6 +7,7 @@ mod request;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use portreeve_protocol::event::AccessFact;
 use portreeve_protocol::pair::{Human, Pair};
+use portreeve_protocol::problem::Code;
 use portreeve_protocol::time::Timestamp;
 use portreeve_protocol::token::{
     Actor, Confirmation, DelegatedClaims, Jwk, TYPE_ACCESS_TOKEN, TokenResponse,
@@ -30,15 +31,21 @@ impl App {
     /// When either is not proved, the request is not a token exchange, or store or signer fail.
     pub async fn exchange(
         &self,
-        request: ExchangeRequest,
+        request: Result<ExchangeRequest, ExchangeFailure>,
         origin: Origin,
     ) -> Result<TokenResponse, ExchangeFailure> {
+        let request = match request {
+            Ok(request) => request,
+            Err(failure) => return Err(self.no_exchange("nobody", failure, origin).await),
+        };
         let agent = self
             .authenticate_client(&request, origin)
             .await
             .map_err(ExchangeFailure::of_client)?;
-        request.demand_client(&agent.record().agent)?;
-        request.demand_target(&self.settings.issuer)?;
+        let name = &agent.record().agent;
+        if let Err(failure) = request.check(name, &self.settings.issuer) {
+            return Err(self.no_exchange(&name.to_string(), failure, origin).await);
+        }
         let person = self
             .authenticate_person(&request.subject_token, origin)
             .await
@@ -63,6 +70,19 @@ impl App {
             token_type: "DPoP".into(),
             expires_in: u32::try_from(expires_at.since(origin.at).as_secs()).unwrap_or(u32::MAX),
         })
+    }
+
+    /// Records a request that is no exchange: half a pair is as telling as a forged one.
+    async fn no_exchange(
+        &self,
+        claimed: &str,
+        failure: ExchangeFailure,
+        origin: Origin,
+    ) -> ExchangeFailure {
+        let detail = format!("no token exchange: {failure}");
+        self.refuse_claim(claimed, detail, Code::Malformed, None, origin)
+            .await;
+        failure
     }
 
     async fn authenticate_client(

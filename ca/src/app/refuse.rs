@@ -63,6 +63,20 @@ impl App {
         .await
     }
 
+    /// Records that a request came without a credential that its route takes, and gives what is
+    /// told. A token of somebody else in the wrong place is how a theft shows itself.
+    pub(crate) async fn turn_away(
+        &self,
+        claimed: &str,
+        code: Code,
+        advice: &str,
+        origin: Origin,
+    ) -> Failure {
+        let detail = format!("no credential for this route: {advice}");
+        self.refuse_claim(claimed, detail, code, Some(advice), origin)
+            .await
+    }
+
     /// The same for a claim that came without a token.
     pub(super) async fn refuse_claim(
         &self,

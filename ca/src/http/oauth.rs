@@ -30,10 +30,7 @@ pub(super) async fn token(
             "send a form of acceptable size as `application/x-www-form-urlencoded`",
         )),
     };
-    let outcome = match parsed {
-        Ok(request) => server.app.exchange(request, by.origin).await,
-        Err(failure) => Err(failure),
-    };
+    let outcome = server.app.exchange(parsed, by.origin).await;
     // Neither a token nor the reason why there is none is anybody else's business (RFC 6749, section 5.1).
     let private = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     match outcome {

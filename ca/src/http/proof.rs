@@ -11,7 +11,7 @@ use portreeve_protocol::secret::SecretText;
 use super::Server;
 use super::answer::Rejection;
 use crate::app::{Caller, Carrier, Credential, Origin};
-use crate::identity::{AuthenticatedBastion, Delegation, Person};
+use crate::identity::{AuthenticatedBastion, Delegation, Person, claimed};
 
 /// Nobody in particular, from somewhere.
 #[derive(Debug)]
@@ -62,10 +62,13 @@ impl FromRequestParts<Server> for ByPerson {
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Rejection> {
         let origin = origin(parts, server)?;
-        let Credential::Bearer(token) = credential(&parts.headers)? else {
-            return Err(wrong_proof(
-                "this is for people: send an ID token as `Bearer`",
-            ));
+        let token = match credential(&parts.headers) {
+            Ok(Credential::Bearer(token)) => token,
+            other => {
+                let unusable =
+                    Unusable::or(other, "this is for people: send an ID token as `Bearer`");
+                return Err(unusable.told(server, origin).await);
+            }
         };
         let person = server.app.authenticate_person(&token, origin).await?;
         Ok(Self { person, origin })
@@ -77,10 +80,15 @@ impl FromRequestParts<Server> for ByPair {
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Rejection> {
         let origin = origin(parts, server)?;
-        let Credential::Possession { token, proof } = credential(&parts.headers)? else {
-            return Err(wrong_proof(
-                "this is for pairs: send a delegated token as `DPoP`; a human alone is no pair",
-            ));
+        let (token, proof) = match credential(&parts.headers) {
+            Ok(Credential::Possession { token, proof }) => (token, proof),
+            other => {
+                let unusable = Unusable::or(
+                    other,
+                    "this is for pairs: send a delegated token as `DPoP`; a human alone is no pair",
+                );
+                return Err(unusable.told(server, origin).await);
+            }
         };
         let carrier = carrier(parts, origin);
         let delegation = server.app.authenticate_pair(token, &proof, carrier).await?;
@@ -93,7 +101,10 @@ impl FromRequestParts<Server> for ByCaller {
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Rejection> {
         let origin = origin(parts, server)?;
-        let credential = credential(&parts.headers)?;
+        let credential = match credential(&parts.headers) {
+            Ok(credential) => credential,
+            Err(unusable) => return Err(unusable.told(server, origin).await),
+        };
         let carrier = carrier(parts, origin);
         let caller = server.app.authenticate_caller(credential, carrier).await?;
         Ok(Self { caller, origin })
@@ -105,18 +116,56 @@ impl FromRequestParts<Server> for ByBastion {
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Rejection> {
         let origin = origin(parts, server)?;
-        let Credential::Bearer(assertion) = credential(&parts.headers)? else {
-            return Err(wrong_proof(
-                "this is for bastions: send an assertion as `Bearer`",
-            ));
+        let assertion = match credential(&parts.headers) {
+            Ok(Credential::Bearer(assertion)) => assertion,
+            other => {
+                let unusable =
+                    Unusable::or(other, "this is for bastions: send an assertion as `Bearer`");
+                return Err(unusable.told(server, origin).await);
+            }
         };
         let bastion = server.app.authenticate_bastion(&assertion, origin).await?;
         Ok(Self { bastion, origin })
     }
 }
 
-fn wrong_proof(advice: &str) -> Rejection {
-    Rejection::advise(Code::Unauthenticated, advice)
+/// What the headers show is no credential, or not one that the route takes.
+#[derive(Debug)]
+struct Unusable {
+    code: Code,
+    claimed: String,
+    advice: String,
+}
+
+impl Unusable {
+    fn new(advice: &str) -> Self {
+        Self {
+            code: Code::Unauthenticated,
+            claimed: "nobody".into(),
+            advice: advice.into(),
+        }
+    }
+
+    /// What is wrong with the headers, or with a credential of another kind than the route takes.
+    fn or(shown: Result<Credential, Self>, advice: &str) -> Self {
+        match shown {
+            Err(unusable) => unusable,
+            Ok(Credential::Bearer(token) | Credential::Possession { token, .. }) => Self {
+                claimed: claimed(token.expose()),
+                ..Self::new(advice)
+            },
+        }
+    }
+
+    async fn told(self, server: &Server, origin: Origin) -> Rejection {
+        let Self {
+            code,
+            claimed,
+            advice,
+        } = self;
+        let app = &server.app;
+        app.turn_away(&claimed, code, &advice, origin).await.into()
+    }
 }
 
 fn carrier(parts: &Parts, origin: Origin) -> Carrier<'_> {
@@ -139,13 +188,13 @@ fn origin(parts: &Parts, server: &Server) -> Result<Origin, Rejection> {
 }
 
 /// What the headers show. Two of a kind are refused: somebody before us may have read the other one.
-fn credential(headers: &HeaderMap) -> Result<Credential, Rejection> {
+fn credential(headers: &HeaderMap) -> Result<Credential, Unusable> {
     let authorization = single(headers, "authorization")?
-        .ok_or_else(|| wrong_proof("send `Authorization: Bearer` or `Authorization: DPoP`"))?;
+        .ok_or_else(|| Unusable::new("send `Authorization: Bearer` or `Authorization: DPoP`"))?;
     let proof = single(headers, "dpop")?;
     let (scheme, token) = authorization
         .split_once(' ')
-        .ok_or_else(|| wrong_proof("`Authorization` is a scheme, a space and a token"))?;
+        .ok_or_else(|| Unusable::new("`Authorization` is a scheme, a space and a token"))?;
     let token = SecretText::new(token.trim().to_owned());
     match (scheme.to_ascii_lowercase().as_str(), proof) {
         ("bearer", _) => Ok(Credential::Bearer(token)),
@@ -153,23 +202,23 @@ fn credential(headers: &HeaderMap) -> Result<Credential, Rejection> {
             token,
             proof: SecretText::new(proof.to_owned()),
         }),
-        ("dpop", None) => Err(wrong_proof("send the proof of possession in `DPoP`")),
-        _ => Err(wrong_proof("`Authorization` is `Bearer` or `DPoP`")),
+        ("dpop", None) => Err(Unusable::new("send the proof of possession in `DPoP`")),
+        _ => Err(Unusable::new("`Authorization` is `Bearer` or `DPoP`")),
     }
 }
 
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Rejection> {
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Unusable> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => value
             .to_str()
             .map(Some)
-            .map_err(|_| wrong_proof("a token has ASCII characters only")),
-        (Some(_), Some(_)) => Err(Rejection::advise(
-            Code::Malformed,
-            format!("`{name}` is sent twice"),
-        )),
+            .map_err(|_| Unusable::new("a token has ASCII characters only")),
+        (Some(_), Some(_)) => Err(Unusable {
+            code: Code::Malformed,
+            ..Unusable::new(&format!("`{name}` is sent twice"))
+        }),
     }
 }
 

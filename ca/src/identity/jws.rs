@@ -156,7 +156,7 @@ pub(super) fn eddsa_key(key: &PublicKey) -> Result<DecodingKey, TokenFault> {
 }
 
 /// Who a token says that it is from and about, for the trail, before anything of it is believed.
-pub(super) fn claimed(text: &str) -> String {
+pub(crate) fn claimed(text: &str) -> String {
     #[derive(Deserialize)]
     struct Names {
         #[serde(default)]

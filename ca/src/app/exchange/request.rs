@@ -80,8 +80,14 @@ impl ExchangeRequest {
         })
     }
 
+    /// What can be checked once the agent is known.
+    pub(super) fn check(&self, agent: &Agent, issuer: &str) -> Result<(), ExchangeFailure> {
+        self.demand_client(agent)?;
+        self.demand_target(issuer)
+    }
+
     /// `client_id`, where it is said, must be that of the agent that authenticated.
-    pub(super) fn demand_client(&self, agent: &Agent) -> Result<(), ExchangeFailure> {
+    fn demand_client(&self, agent: &Agent) -> Result<(), ExchangeFailure> {
         match &self.client_id {
             Some(id) if *id != agent.to_string() => Err(ExchangeFailure::Request(
                 "`client_id` is not the client that authenticated",
@@ -91,7 +97,7 @@ impl ExchangeRequest {
     }
 
     /// The only audience of a delegated token is this CA.
-    pub(super) fn demand_target(&self, issuer: &str) -> Result<(), ExchangeFailure> {
+    fn demand_target(&self, issuer: &str) -> Result<(), ExchangeFailure> {
         if self
             .targets
             .iter()
