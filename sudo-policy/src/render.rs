@@ -125,8 +125,10 @@ fn settings(target: &Target<'_>) -> String {
                  timestamp_timeout=0, secure_path=\"{path}\"\n"
             );
             if let Some(LogFile(file)) = target.log {
+                // - `!ignore_logfile_errors`: sudo would otherwise run what it cannot log.
                 lines.push_str(&format!(
-                    "Defaults:{account} log_format=json, logfile=\"{file}\", log_allowed, log_denied\n"
+                    "Defaults:{account} log_format=json, logfile=\"{file}\", log_allowed, log_denied, \
+                     !ignore_logfile_errors\n"
                 ));
             }
             lines

@@ -55,7 +55,7 @@ fn rules_for_sudo() {
     );
     insta::assert_snapshot!(rendered(&commands, SUDO, Some("/run/portreeve/log.json")).unwrap(), @r#"
     Defaults:pr-0123456789abcdef !authenticate, !lecture, !requiretty, !fqdn, !pam_session, env_reset, !env_keep, !setenv, use_pty, noexec, runas_default=root, timestamp_timeout=0, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
-    Defaults:pr-0123456789abcdef log_format=json, logfile="/run/portreeve/log.json", log_allowed, log_denied
+    Defaults:pr-0123456789abcdef log_format=json, logfile="/run/portreeve/log.json", log_allowed, log_denied, !ignore_logfile_errors
     pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -tnp
     pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -t -n
     pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss ""
