@@ -1,5 +1,6 @@
 //! `POST /v1/sessions/{id}/kill`, and killing whatever an agent has.
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use portreeve_protocol::event::{AccessFact, Event};
 use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::SessionId;
@@ -11,6 +12,9 @@ use super::record::Access;
 use super::{App, Caller, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::store::{Change, CommitError, Refusal, SessionFilter};
+
+/// How many sessions of an agent are killed at a time; they share a write to the disk.
+const AT_ONCE: usize = 64;
 
 impl App {
     /// Kills a session: from this commit on no bastion may serve it, and those that do are told.
@@ -56,8 +60,8 @@ impl App {
         }
     }
 
-    /// Kills every session that an agent has. Sessions that are granted meanwhile are refused when
-    /// a bastion claims them.
+    /// Kills every session that an agent has, those that a bastion has first. Sessions that are
+    /// granted meanwhile are refused when a bastion claims them.
     pub(super) async fn kill_all_of(
         &self,
         agent: &Agent,
@@ -65,33 +69,42 @@ impl App {
         reason: &str,
         at: Timestamp,
     ) -> Result<(), Failure> {
-        let live = SessionFilter {
-            agent: Some(agent.clone()),
-            states: vec![
-                SessionState::Issued,
-                SessionState::Claimed,
-                SessionState::Open,
-            ],
-            limit: Some(u32::MAX),
-            ..SessionFilter::default()
-        };
         let kill = Kill {
             by: Some(by),
             reason,
             at,
         };
-        for session in self.store.sessions(&live).await? {
-            let changes = kill.changes(session.summary.session);
-            match self
-                .store
-                .commit(changes, vec![kill.event(&session.summary)])
-                .await
-            {
-                Ok(_) | Err(CommitError::Refused(Refusal::Over)) => {}
-                Err(error) => return Err(error.into()),
+        for states in [
+            vec![SessionState::Claimed, SessionState::Open],
+            vec![SessionState::Issued],
+        ] {
+            let live = SessionFilter {
+                agent: Some(agent.clone()),
+                states,
+                ..SessionFilter::default()
+            };
+            // A listing is bounded, and an agent may have more sessions than fit one.
+            loop {
+                let some = self.store.sessions(&live).await?;
+                if some.is_empty() {
+                    break;
+                }
+                stream::iter(some)
+                    .map(|session| self.kill_one(&kill, session.summary))
+                    .buffer_unordered(AT_ONCE)
+                    .try_collect::<()>()
+                    .await?;
             }
         }
         Ok(())
+    }
+
+    async fn kill_one(&self, kill: &Kill<'_>, live: SessionSummary) -> Result<(), Failure> {
+        let (changes, events) = (kill.changes(live.session), vec![kill.event(&live)]);
+        match self.store.commit(changes, events).await {
+            Ok(_) | Err(CommitError::Refused(Refusal::Over)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

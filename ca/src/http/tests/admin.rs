@@ -1,10 +1,13 @@
 //! Administration: decided, recorded, and within its rules.
 
 use portreeve_access_policy::STARTER_POLICY;
+use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::enrol::HostTicket;
+use portreeve_protocol::id::SessionId;
 use serde_json::json;
 
 use super::lab::{Lab, Proof, bastion_enrolment, host_proof};
+use crate::store::{Change, NewSession};
 
 #[tokio::test]
 async fn whoever_does_not_administer_changes_nothing() {
@@ -240,4 +243,42 @@ async fn disabling_an_agent_kills_its_sessions_and_voids_what_was_granted() {
         )
         .await;
     assert_eq!(claimed.code(), "session_unavailable");
+}
+
+#[tokio::test]
+async fn no_session_of_a_disabled_agent_survives_behind_many_others() {
+    let lab = Lab::ready().await;
+    let granted = lab.session().await;
+    let id: SessionId = granted["session"].as_str().unwrap().parse().unwrap();
+    let first = lab.app.store().session(id).await.unwrap().unwrap();
+    lab.pass(1);
+    let decoys = (0..1001_u16).map(|number| {
+        let mut random = [0; 10];
+        random[..2].copy_from_slice(&number.to_be_bytes());
+        let session = SessionId::new(lab.now(), random);
+        Change::AddSession(Box::new(NewSession {
+            session,
+            account: session.account(),
+            pair: first.summary.pair.clone(),
+            task: first.summary.task.clone(),
+            host: first.summary.host.clone(),
+            bundle: first.summary.bundle.clone(),
+            policy: first.policy,
+            access_serial: 1,
+            session_serial: 1,
+            control_serial: 1,
+            order: first.order,
+            bastions: first.bastions.clone(),
+            created_at: lab.now(),
+            connect_by: first.connect_by,
+            expires_at: first.summary.expires_at,
+        }))
+    });
+    let store = lab.app.store();
+    store.commit(decoys.collect(), Vec::new()).await.unwrap();
+    lab.post("/v1/agents/soc/forensics/disable", &lab.admin(), &json!({}))
+        .await
+        .is(200);
+    let left = store.session(id).await.unwrap().unwrap();
+    assert_eq!(left.summary.cause, Some(EndCause::Killed));
 }
