@@ -13,6 +13,7 @@
 
 mod accounts;
 mod command;
+mod dial;
 mod files;
 mod host;
 mod idp;
