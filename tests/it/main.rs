@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed, in its helpers too"
 )]
 
+mod bad_input;
 mod formats;
 mod hosts;
 mod idp;
