@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use tokio::time::MissedTickBehavior;
 
 use self::tree::Frontier;
-use crate::sign::{LogHead, SignerClient, SignerError};
+use crate::sign::{LogHead, Refusal, SignerClient, SignerError};
 use crate::store::{Change, CommitError, Committed, Store, StoreError};
 
 /// How far a checkpoint may be behind the log.
@@ -58,6 +58,9 @@ pub enum LogError {
         "the log does not continue the checkpoint that was signed last: the database was altered or replaced"
     )]
     Broken,
+    /// More checkpoints were asked for than the signer makes, and there is none yet.
+    #[error("more checkpoints were asked for than are signed")]
+    Busy,
     /// The session has more events than one answer can hold.
     #[error("the session has too many events for one answer")]
     TooLong,
@@ -157,9 +160,18 @@ impl Log {
             Some(_) => {}
             None => self.check_what_was_signed(&frontier).await?,
         }
-        let signed = self.sign(frontier).await?;
-        *latest = Some(signed.clone());
-        Ok(signed)
+        match self.sign(frontier).await {
+            Ok(signed) => {
+                *latest = Some(signed.clone());
+                Ok(signed)
+            }
+            // Anybody may ask for a checkpoint, and many can make the log grow between two of them:
+            // the one before this one holds all the same, and reading goes on.
+            Err(LogError::Signer(SignerError::Refused(Refusal::Rate { .. }))) => {
+                latest.clone().ok_or(LogError::Busy)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn sign(&self, frontier: Frontier) -> Result<Latest, LogError> {

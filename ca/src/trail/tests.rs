@@ -205,3 +205,18 @@ async fn a_database_that_was_set_back_or_altered_is_noticed_at_the_next_start() 
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn more_checkpoints_than_are_signed_do_not_stop_anybody_from_reading() {
+    let home = Home::new().await;
+    // The clock stands still, so the signer's allowance is used up for good.
+    for number in 0..300 {
+        home.log
+            .append(vec![event(number, session(1))])
+            .await
+            .unwrap();
+        home.log.checkpoint().await.unwrap();
+    }
+    let trail = home.log.trail_of(session(1)).await.unwrap();
+    trail.verify(&home.key).unwrap();
+}
