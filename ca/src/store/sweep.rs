@@ -12,19 +12,23 @@ use super::row::to_word;
 
 /// How long after its expiry a session without a receipt counts as not confirmed.
 const RECEIPT_GRACE: Duration = Duration::from_secs(60);
+/// How long what was used is remembered after it is void: the moment by which a request is judged
+/// is that of its arrival, and the clock may fall back a little meanwhile.
+const USED_KEPT: Duration = Duration::from_secs(60);
 /// How long a feed item is kept for a bastion that was away. What was killed then has expired.
 const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long old checkpoints are kept; later ones cover all that they cover.
 const CHECKPOINTS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How many rows of one kind a run removes at most.
-const AT_ONCE: i64 = 1000;
+/// How many rows of one kind a run removes at most: more than come in between two runs, or they
+/// would gather, and no more than the writer may be busy with.
+const AT_ONCE: i64 = 20_000;
 
 pub(super) async fn sweep(db: &mut SqliteConnection, at: Timestamp) -> Applied {
     sessions(db, at).await?;
     remove(
         db,
         "DELETE FROM used WHERE nonce IN (SELECT nonce FROM used WHERE until < $1 LIMIT $2)",
-        at,
+        at.minus(USED_KEPT),
     )
     .await?;
     // The last of both stays: numbers must not begin again, and the newest checkpoint is needed.
