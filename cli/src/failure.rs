@@ -95,6 +95,13 @@ impl Failure {
         self
     }
 
+    /// The same, with a reason that somebody gave in words.
+    #[must_use]
+    pub fn reason(mut self, text: impl Into<String>) -> Self {
+        self.0.because.push(text.into());
+        self
+    }
+
     /// The same, with what to do next.
     #[must_use]
     pub fn next(mut self, hint: impl Into<String>) -> Self {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portreeve_protocol::checkpoint::VerifierKey;
+use portreeve_protocol::checkpoint::{NotAVerifierKey, VerifierKey};
 use portreeve_protocol::key::{MAX_BLOB, PublicKey};
 
 use crate::failure::Failure;
@@ -11,18 +11,55 @@ use crate::{files, safe};
 /// The longest file with a log's key.
 const MAX_KEY: usize = 4 * 1024;
 
-/// A log's key, or a file with it.
+/// The key of an audit log, as whoever verifies brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogKey {
+    /// With the log's name.
+    Named(VerifierKey),
+    /// The key alone, as the CA keeps it in `keys/log.pub`.
+    Alone([u8; 32]),
+}
+
+impl LogKey {
+    /// The key with a name: its own, or else the one that the checkpoint begins with.
+    ///
+    /// # Errors
+    /// When the checkpoint begins with no name.
+    pub fn verifier(&self, checkpoint: &str) -> Result<VerifierKey, NotAVerifierKey> {
+        match self {
+            Self::Named(key) => Ok(key.clone()),
+            Self::Alone(key) => {
+                VerifierKey::new(checkpoint.lines().next().unwrap_or_default(), key)
+            }
+        }
+    }
+}
+
+/// A log's key, or a file with it: a verifier key, or a public key in OpenSSH's form.
 ///
 /// # Errors
 /// When it is neither.
-pub fn log_key(text: &str) -> Result<VerifierKey, Failure> {
-    let content = if text.contains('+') && !Path::new(text).exists() {
+pub fn log_key(text: &str) -> Result<LogKey, Failure> {
+    let is_key = text.contains(['+', ' ']) && !Path::new(text).exists();
+    let content = if is_key {
         text.to_owned()
     } else {
         files::read_text(text.as_ref(), MAX_KEY)?
     };
-    content.trim().parse().map_err(|error| {
-        Failure::usage(format!("`{text}` is no key of an audit log")).because(&error)
+    let content = content.trim();
+    if let Some(key) = content
+        .parse::<PublicKey>()
+        .ok()
+        .and_then(|key| key.ed25519())
+    {
+        return Ok(LogKey::Alone(key));
+    }
+    content.parse().map(LogKey::Named).map_err(|error| {
+        Failure::usage(format!(
+            "`{}` is no key of an audit log",
+            safe::shortened(text, 60)
+        ))
+        .because(&error)
     })
 }
 
@@ -68,5 +105,9 @@ mod tests {
                 .contains("is no public key")
         );
         assert!(log_key("a+b+c").is_err());
+        let alone = log_key(path.to_str().unwrap()).unwrap();
+        let named = alone.verifier("ca.example.com/log\n7\n").unwrap();
+        assert_eq!(named.name(), "ca.example.com/log");
+        assert_eq!(log_key(&named.to_string()).unwrap(), LogKey::Named(named));
     }
 }

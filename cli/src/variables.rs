@@ -45,7 +45,7 @@ variables! {
     SOURCE_ADDRESS = "PORTREEVE_SOURCE_ADDRESS";
     /// The age identity file that opens recordings
     REVIEW_KEY = "PORTREEVE_REVIEW_KEY";
-    /// The audit log's verifier key, or a file with it
+    /// The audit log's key, or a file with it: its verifier key, or the CA's `keys/log.pub`
     LOG_KEY = "PORTREEVE_LOG_KEY";
     /// The folder in which recordings are looked for by session
     RECORDINGS = "PORTREEVE_RECORDINGS";

@@ -98,7 +98,7 @@ pub struct Trail {
     /// Save the trail with its proofs, for `verify`
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The audit log's verifier key, or a file with it; without it the CA's word is taken
+    /// The audit log's key, or a file with it; without it the CA's word is taken
     #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
     pub log_key: Option<String>,
 }
@@ -115,7 +115,7 @@ pub struct Log {
     /// Only this event, which a refusal named
     #[arg(long, value_name = "ID")]
     pub event: Option<EventId>,
-    /// The audit log's verifier key, or a file with it; without it the CA's word is taken
+    /// The audit log's key, or a file with it; without it the CA's word is taken
     #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
     pub log_key: Option<String>,
 }
@@ -126,7 +126,7 @@ pub struct Verify {
     /// Recordings (tar) and trails (JSON)
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The audit log's verifier key, or a file with it
+    /// The audit log's key, or a file with it
     #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
     pub log_key: Option<String>,
     /// The bastion's public key, or a file with it, that recordings must be signed by

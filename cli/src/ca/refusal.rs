@@ -108,7 +108,7 @@ fn token_refused(refusal: &TokenError) -> Failure {
         exit,
         format!("no delegated token: the CA answered `{}`", refusal.error),
     )
-    .because(&std::io::Error::other(refusal.error_description.clone()))
+    .reason(refusal.error_description.clone())
     .next(next)
 }
 

@@ -9,7 +9,7 @@ use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::dialect::Dialect;
 use portreeve_sudo_policy::expect::run_expectations;
 use portreeve_sudo_policy::explain::explain;
-use portreeve_sudo_policy::render::{Target, render};
+use portreeve_sudo_policy::render::{RenderError, Target, render};
 use portreeve_sudo_policy::simulate::{CommandLine, can};
 use portreeve_sudo_policy::word::UserName;
 use serde::Serialize;
@@ -101,8 +101,7 @@ async fn publish(file: &Path, settings: &Settings, printer: &mut Printer) -> Res
 fn parsed(file: &Path) -> Result<Bundle, Failure> {
     let bytes = files::read(file, MAX_FILE)?;
     Bundle::parse(&file.display().to_string(), &bytes).map_err(|report| {
-        Failure::new(Exit::VerificationFailed, report.to_string())
-            .because(&std::io::Error::other(report.render()))
+        Failure::new(Exit::VerificationFailed, report.to_string()).reason(report.render())
     })
 }
 
@@ -160,13 +159,7 @@ fn rendered(file: &Path, sudo: &str, printer: &mut Printer) -> Result<Exit, Fail
         dialect,
         log: None,
     };
-    let rules = render(&bundle, &target).map_err(|error| {
-        Failure::new(
-            Exit::VerificationFailed,
-            format!("`{}` cannot be rendered", file.display()),
-        )
-        .because(&error)
-    })?;
+    let rules = render(&bundle, &target).map_err(|error| not_rendered(file, &error))?;
     let answer = Answer {
         sudo: dialect.to_string(),
         bundle: bundle.name(),
@@ -175,6 +168,26 @@ fn rendered(file: &Path, sudo: &str, printer: &mut Printer) -> Result<Exit, Fail
     };
     printer.data(&answer, || safe::lines(rules.as_str()))?;
     Ok(Exit::Done)
+}
+
+fn not_rendered(file: &Path, error: &RenderError) -> Failure {
+    let failure = Failure::new(
+        Exit::VerificationFailed,
+        format!("`{}` cannot be rendered for this sudo", file.display()),
+    );
+    match error {
+        RenderError::TooOld { .. } => failure.because(error),
+        // One a line: there may be one for each command of the bundle.
+        RenderError::Inexpressible { dialect, problems } => problems.iter().fold(
+            failure.reason(format!("{dialect} cannot express this bundle")),
+            |failure, one| {
+                failure.reason(match one.line {
+                    Some(line) => format!("line {line}: {}", one.problem),
+                    None => one.problem.to_string(),
+                })
+            },
+        ),
+    }
 }
 
 /// `sudo 1.9.13` and `sudo-rs 0.2.8`, and what either prints with `--version`.

@@ -222,10 +222,7 @@ fn told(failure: Failure, said: &[String]) -> Failure {
     said.iter()
         .filter(|text| !text.trim().is_empty())
         .fold(failure, |failure, text| {
-            failure.because(&std::io::Error::other(format!(
-                "the bastion said: {}",
-                text.trim()
-            )))
+            failure.reason(format!("the bastion said: {}", text.trim()))
         })
 }
 

@@ -1,6 +1,6 @@
 //! `log`: the audit log itself: what belongs to no session stands there too.
 
-use portreeve_protocol::checkpoint::{Trail, VerifiedTrail, VerifierKey};
+use portreeve_protocol::checkpoint::{Trail, VerifiedTrail};
 use portreeve_protocol::event::Event;
 use portreeve_protocol::id::EventId;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::ca::exchange;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::identity::caller::Caller;
-use crate::keys::log_key;
+use crate::keys::{LogKey, log_key};
 use crate::output::{self, Printer};
 use crate::review::words;
 use crate::safe;
@@ -69,7 +69,7 @@ fn outcome(event: EventId, found: bool) -> Result<Exit, Failure> {
 struct Reader {
     ca: Ca,
     caller: Caller,
-    key: Option<VerifierKey>,
+    key: Option<LogKey>,
 }
 
 impl Reader {
@@ -77,13 +77,11 @@ impl Reader {
         let path = format!("/v1/log/events?since={since}");
         let page: Trail = self.ca.get(&self.caller, &path).await?;
         let key = match &self.key {
-            Some(key) => key.clone(),
+            Some(key) => key.verifier(&page.checkpoint),
             // The CA's word: what is shown is consistent, whosever it is.
-            None => page
-                .log_key
-                .parse()
-                .map_err(|error| Failure::failed("the log's key is none").because(&error))?,
-        };
+            None => page.log_key.parse(),
+        }
+        .map_err(|error| Failure::failed("the log has no key").because(&error))?;
         page.verify(&key).map_err(|error| {
             Failure::new(Exit::VerificationFailed, "the log does not verify")
                 .because(&error)

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::files;
+use crate::keys::LogKey;
 use crate::review::host_chain::{self, Findings};
 
 /// The longest trail that is read.
@@ -25,7 +26,7 @@ const MAX_TRAIL: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct Keys {
     /// The audit log's key.
-    pub log: Option<VerifierKey>,
+    pub log: Option<LogKey>,
     /// The bastion's key.
     pub bastion: Option<PublicKey>,
     /// The host's key.
@@ -136,13 +137,16 @@ pub fn verified_trail(trail: &Trail, keys: &Keys) -> Findings {
     let mut findings = Findings::default();
     // Without a key of the verifier's own the one in the file is taken, which shows that the file
     // is consistent and not whose it is.
-    let (key, own) = match (&keys.log, trail.log_key.parse::<VerifierKey>()) {
-        (Some(key), _) => (key.clone(), true),
-        (None, Ok(key)) => (key, false),
-        (None, Err(error)) => {
+    let key = match &keys.log {
+        Some(own) => own.verifier(&trail.checkpoint),
+        None => trail.log_key.parse::<VerifierKey>(),
+    };
+    let key = match key {
+        Ok(key) => key,
+        Err(error) => {
             findings
                 .faults
-                .push(format!("the log's key in the trail is none: {error}"));
+                .push(format!("the trail names no log: {error}"));
             return findings;
         }
     };
@@ -156,7 +160,7 @@ pub fn verified_trail(trail: &Trail, keys: &Keys) -> Findings {
                 checkpoint.origin,
                 checkpoint.size
             ));
-            if own {
+            if keys.log.is_some() {
                 findings.proved.push(format!(
                     "the checkpoint is signed by the key of `{}` that was given",
                     key.name()

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use portreeve_protocol::time::Timestamp;
-use portreeve_recording::event::{Channel, Event, Kind};
+use portreeve_recording::event::{Channel, Event, Kind, Program};
 use portreeve_recording::printable::Printable;
 
 use crate::review::terminal::Screenless;
@@ -65,6 +65,8 @@ enum Stream {
 enum Filter {
     Text(Printable),
     Terminal(Screenless),
+    /// A protocol that nobody reads: only how much it was.
+    Counted(u64),
 }
 
 impl Player {
@@ -86,9 +88,10 @@ impl Player {
         let mut out = Vec::new();
         match &event.kind {
             Kind::Started(started) => {
-                let filter = || match started.terminal {
-                    Some(_) => Filter::Terminal(Screenless::default()),
-                    None => Filter::Text(Printable::default()),
+                let filter = || match (&started.program, &started.terminal) {
+                    (Program::Sftp, _) => Filter::Counted(0),
+                    (_, Some(_)) => Filter::Terminal(Screenless::default()),
+                    (_, None) => Filter::Text(Printable::default()),
                 };
                 self.streams
                     .insert((event.channel, Stream::Output), filter());
@@ -158,6 +161,9 @@ impl Player {
         {
             Filter::Text(filter) => filter.push(bytes, &mut text),
             Filter::Terminal(filter) => filter.push(bytes, &mut text),
+            Filter::Counted(count) => {
+                *count = count.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            }
         }
         self.text(&text, out);
     }
@@ -178,6 +184,10 @@ impl Player {
             Filter::Terminal(mut filter) => {
                 filter.finish(&mut text);
                 self.left_out = self.left_out.saturating_add(filter.left_out());
+            }
+            Filter::Counted(0) => {}
+            Filter::Counted(count) => {
+                text = format!("({count} bytes of the transfer's protocol)\n")
             }
         }
         self.text(&text, out);
@@ -259,7 +269,7 @@ pub enum PlayError<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portreeve_recording::event::{Program, Started, Terminal, WindowSize};
+    use portreeve_recording::event::{Started, Terminal, WindowSize};
 
     fn at(at_us: u64, channel: u32, kind: Kind) -> Result<Event, ()> {
         Ok(Event {

@@ -37,7 +37,7 @@ pub fn open(args: &Args) -> Result<Opened, Failure> {
         Failure::from(FileError::Read(path.clone(), error))
             .within(format!("there is no recording `{}`", args.recording))
             .next(format!(
-                "give its file, or point {} to the folder of recordings; those of running sessions are there too",
+                "give its file, or point {} to the folder of recordings",
                 variables::RECORDINGS
             ))
     })?;

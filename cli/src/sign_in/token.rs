@@ -95,7 +95,7 @@ pub fn refused(error: &str, description: &str) -> Failure {
     if description.is_empty() {
         failure
     } else {
-        failure.because(&std::io::Error::other(description.to_owned()))
+        failure.reason(description)
     }
 }
 
