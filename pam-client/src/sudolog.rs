@@ -13,8 +13,11 @@ use portreeve_protocol::time::Timestamp;
 const MOST_LINE: usize = 8 * 1024;
 /// How much of a text is reported.
 const MOST_TEXT: usize = 1024;
-/// How many arguments are reported.
+/// How many arguments are reported, and how much of all of them together. A session chooses them,
+/// and each byte may become seven where a host's event stands in an event of the trail: what it
+/// asks of sudo must not be too large to be signed, or for the CA to take.
 const MOST_ARGUMENTS: usize = 64;
+const MOST_ARGUMENTS_TEXT: usize = 8 * 1024;
 /// What ends the file until the next event overwrites it.
 const TRAILER: &[u8] = b"\n}\n";
 
@@ -62,6 +65,7 @@ struct Draft {
     allowed: bool,
     command: String,
     argv: Vec<String>,
+    argv_text: usize,
     more_arguments: bool,
     run_as: String,
     cwd: String,
@@ -192,8 +196,13 @@ impl Draft {
     }
 
     fn add_argument(&mut self, value: &str, cut: bool) {
-        if self.argv.len() < MOST_ARGUMENTS {
-            self.argv.push(text(value, cut));
+        let argument = text(value, cut);
+        let length = self.argv_text.saturating_add(argument.len());
+        // What comes after an argument that is left out would be read as being in its place.
+        if self.argv.len() < MOST_ARGUMENTS && length <= MOST_ARGUMENTS_TEXT && !self.more_arguments
+        {
+            self.argv_text = length;
+            self.argv.push(argument);
         } else {
             self.more_arguments = true;
         }
@@ -260,6 +269,12 @@ fn text(value: &str, cut: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Chain;
+    use crate::trust::Identity;
+    use portreeve_protocol::digest::Digest;
+    use portreeve_protocol::event::MAX_EVENT;
+    use portreeve_protocol::id::SessionId;
+    use portreeve_protocol::name::HostName;
 
     const LOG: &[u8] = include_bytes!("../tests/sudo-1.9.13.json.log");
 
@@ -430,12 +445,49 @@ mod tests {
         log.push(b"        ]\n    }\n");
         let events = log.take();
         let argv = sudo(&events[0]).2;
-        assert_eq!(argv.len(), MOST_ARGUMENTS + 1);
+        let text: usize = argv.iter().map(String::len).sum();
+        assert!(text <= MOST_ARGUMENTS_TEXT + '…'.len_utf8(), "{text}");
+        assert_eq!(argv.last().unwrap(), "…");
         assert!(
             argv.iter()
                 .all(|argument| argument.len() <= MOST_TEXT + '…'.len_utf8())
         );
         assert!(log.line.capacity() <= 2 * MOST_LINE);
+        log.push(b"\"accept\": {\n\"command\": \"/bin/x\",\n\"runargv\": [\n");
+        (0..1000).for_each(|_| log.push(b"\"a\",\n"));
+        log.push(b"]\n}\n");
+        assert_eq!(sudo(&log.take()[0]).2.len(), MOST_ARGUMENTS + 1);
+    }
+
+    /// Whatever a session asks of sudo is signed and finds its way into the trail.
+    #[test]
+    fn no_argument_makes_an_event_too_large() {
+        for text in ["a", "\"", "\\", "\u{1}", "\u{fffd}"] {
+            let text = serde_json::to_string(&text.repeat(MOST_TEXT / text.len())).unwrap();
+            let mut log = SudoLog::default();
+            log.push(b"\"reject\": {\n");
+            for key in ["command", "runuser", "submitcwd", "reason"] {
+                log.push(format!("\"{key}\": {text},\n").as_bytes());
+            }
+            log.push(b"\"runargv\": [\n");
+            (0..64).for_each(|_| log.push(format!("{text},\n").as_bytes()));
+            log.push(b"]\n}\n");
+            let host: HostName = "prod-1".parse().unwrap();
+            let session = SessionId::new(Timestamp::from_seconds(1), [0; 10]);
+            let identity = Identity::from_seed(&[1; 32]).unwrap();
+            let event = Chain::new(host, session, session.account(), Digest::of(b"")).sign(
+                log.take().remove(0).fact,
+                Timestamp::from_seconds(1),
+                &identity,
+            );
+            let report = serde_json::to_string(&event.unwrap()).unwrap();
+            // An event has the pair and the task beside it.
+            assert!(
+                report.len() < MAX_EVENT - 8 * 1024,
+                "{text:.9}: {}",
+                report.len()
+            );
+        }
     }
 
     #[test]
