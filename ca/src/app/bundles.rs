@@ -87,7 +87,17 @@ impl App {
         request: Publish,
         origin: Origin,
     ) -> Result<BundleRecord, Failure> {
-        let bundle = read(&request.text)?;
+        let bundle = match read(&request.text) {
+            Ok(bundle) => bundle,
+            // What is wrong with it is told to those who may publish, and stands beside their names.
+            Err(failure) => {
+                let asked = HumanAct::ManageBundles { bundle: None };
+                let permitted = self.permit(person, asked, "bundles", origin).await?;
+                let refused = permitted.event("not published: it has errors");
+                self.log.append(vec![refused]).await?;
+                return Err(failure);
+            }
+        };
         let version = BundleRef {
             name: bundle.name().clone(),
             digest: bundle.digest(),

@@ -36,9 +36,20 @@ impl App {
         let permitted = self
             .permit(person, HumanAct::ManagePolicy, "policy", origin)
             .await?;
-        let policies = Policies::parse("policy.cedar", &request.text)
-            .map_err(|problems| Failure::advise(Code::Invalid, problems.to_string()))?;
-        demand_way_back(&policies, person, origin)?;
+        let understood = Policies::parse("policy.cedar", &request.text)
+            .map_err(|problems| Failure::advise(Code::Invalid, problems.to_string()))
+            .and_then(|policies| {
+                demand_way_back(&policies, person, origin)?;
+                Ok(policies)
+            });
+        let policies = match understood {
+            Ok(policies) => policies,
+            Err(failure) => {
+                let refused = permitted.event("not published: it has errors");
+                self.log.append(vec![refused]).await?;
+                return Err(failure);
+            }
+        };
         let version = policies.version();
         let changes = vec![
             Change::PublishPolicy {
