@@ -58,7 +58,13 @@ impl Process {
     /// # Errors
     /// When it has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        signal::kill(self.pid, signal).with_context(|| format!("`{}` has ended", self.name))
+        signal::kill(self.pid, signal).with_context(|| format!("`{}` has ended", self.name))?;
+        if matches!(signal, Signal::SIGCONT | Signal::SIGKILL) {
+            // The porter stops when the program does, and would not see it go on or end.
+            let porter = Pid::from_raw(i32::try_from(self.porter.id())?);
+            let _ = signal::kill(porter, Signal::SIGCONT);
+        }
+        Ok(())
     }
 
     /// Kills it, as `kill -9` does, and waits until it is gone. Its children stay.

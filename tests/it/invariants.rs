@@ -32,7 +32,11 @@ fn site() -> Visit {
 
 /// A session whose account is on the host.
 fn open(site: &Installation) -> SessionGranted {
-    let granted = site.agent().start_session(&Wish::default()).unwrap();
+    open_for(site, &Wish::default())
+}
+
+fn open_for(site: &Installation, wish: &Wish<'_>) -> SessionGranted {
+    let granted = site.agent().start_session(wish).unwrap();
     run(site, &granted, &["true"]);
     granted
 }
@@ -305,30 +309,39 @@ fn number_5_what_is_not_permitted_does_nothing_on_a_host() {
         "{forward:?}"
     );
 
+    let ticket = "INC-REFUSED";
     let nothing = Wish {
         bundle: "no-such-bundle",
+        ticket,
         ..Wish::default()
     };
     let nowhere = Wish {
         host: "no-such-host",
+        ticket,
         ..Wish::default()
     };
-    let accounts = prod.users().unwrap().len();
-    let refusals: Vec<_> = [nothing, nowhere]
-        .iter()
-        .map(|wish| agent.try_start_session(wish).unwrap())
-        .collect();
-    for refused in &refusals {
+    for wish in [nothing, nowhere] {
+        let refused = agent.try_start_session(&wish).unwrap();
         assert_eq!(refused.code(), Some(3), "{refused:?}");
     }
-    assert_eq!(prod.users().unwrap().len(), accounts);
+    // An account's full name has the ticket.
+    let made = prod
+        .users()
+        .unwrap()
+        .into_iter()
+        .find(|user| user.full_name.contains(ticket));
+    assert_eq!(made, None);
     end(&site, &granted);
 }
 
 #[test]
 fn number_5_a_refused_forwarding_is_in_the_trail() {
     let site = site();
-    let granted = open(&site);
+    let wish = Wish {
+        ticket: "INC-FORWARD",
+        ..Wish::default()
+    };
+    let granted = open_for(&site, &wish);
     let account = &site.agent().account;
     let forward = account
         .portreeve([
@@ -340,7 +353,7 @@ fn number_5_a_refused_forwarding_is_in_the_trail() {
             "ExitOnForwardFailure=yes",
         ])
         .args(["-o", "RemoteForward=127.0.0.1:9999 127.0.0.1:22"])
-        .args(Wish::default().options())
+        .args(wish.options())
         .args(["--", "true"])
         .run()
         .unwrap();

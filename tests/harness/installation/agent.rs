@@ -31,6 +31,8 @@ pub struct AgentAccount {
 pub struct Wish<'a> {
     /// On which host.
     pub host: &'a str,
+    /// For which ticket. Sessions for one ticket are one task to `portreeve ssh`, which joins an open one.
+    pub ticket: &'a str,
     /// With which bundle.
     pub bundle: &'a str,
     /// For how long.
@@ -41,6 +43,7 @@ impl Default for Wish<'_> {
     fn default() -> Self {
         Self {
             host: "prod",
+            ticket: TICKET,
             bundle: "forensic-read-only",
             ttl: "10m",
         }
@@ -52,7 +55,7 @@ impl Wish<'_> {
     #[must_use]
     pub fn options(&self) -> Vec<String> {
         let pairs = [
-            ("--ticket", TICKET),
+            ("--ticket", self.ticket),
             ("--purpose", PURPOSE),
             ("--bundle", self.bundle),
             ("--ttl", self.ttl),
