@@ -21,6 +21,7 @@ use crate::process;
 use crate::receipt::{self, End, Killed};
 use crate::spool::Chapter;
 use crate::step::{Left, Step};
+use crate::sudolog::SudoEvent;
 use crate::tail::Tail;
 
 /// What a session's end came to.
@@ -47,11 +48,16 @@ pub(crate) fn end(
             host.complain(&error.to_string());
         }
     });
-    let (removed, killed) = remove(host, plan, || {
+    let mut unread = None;
+    let (mut removed, killed) = remove(host, plan, || {
         if let Some(tail) = tail {
-            book.with(|book| harvest(host, tail, book));
+            unread = book.with(|book| harvest(host, tail, book)).err();
         }
     });
+    // What a session did and nobody will read of it is told where its end is.
+    removed.left.extend(
+        unread.map(|why| Left::stays(format!("sudo's log was not reported to its end: {why}"))),
+    );
     let again = removed.again();
     for left in &removed.left {
         host.complain(&format!("session {}: left: {}", plan.session, left.what));
@@ -107,15 +113,18 @@ fn verify(host: &Host, plan: &Plan) -> Vec<Left> {
 }
 
 /// Puts the rest of sudo's log into the book.
-fn harvest(host: &Host, tail: Tail, book: &mut Book) {
-    let events = match tail.finish() {
-        Ok(events) => events,
-        Err(error) => return host.complain(&format!("cannot read sudo's log: {error}")),
+fn harvest(host: &Host, mut tail: Tail, book: &mut Book) -> Result<(), String> {
+    let mut enter = |events: Vec<SudoEvent>| {
+        events.into_iter().try_for_each(|event| {
+            let at = event.at.unwrap_or_else(|| clock::now().wall);
+            book.enter(event.fact, at, &host.identity)
+                .map_err(|error| error.to_string())
+        })
     };
-    for event in events {
-        let at = event.at.unwrap_or_else(|| clock::now().wall);
-        if let Err(error) = book.enter(event.fact, at, &host.identity) {
-            return host.complain(&error.to_string());
+    loop {
+        enter(tail.read().map_err(|error| error.to_string())?)?;
+        if !tail.is_behind() {
+            return enter(tail.finish());
         }
     }
 }

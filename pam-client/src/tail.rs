@@ -11,16 +11,29 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::sudolog::{self, SudoEvent, SudoLog};
 
-/// How much is read at once.
+/// How much is read at once. Each event in it is on the disk before the next one, so this also
+/// bounds for how long a session that floods its log keeps its thread from looking at its lease.
 const CHUNK: usize = 64 * 1024;
 /// How much of a log is read for one session in all. sudo writes some kilobytes per command.
 const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Why a log is not read any further.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unread {
+    /// The system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Whoever made it so long has something to hide behind the rest.
+    #[error("it is longer than {MOST_BYTES} bytes")]
+    TooLong,
+}
 
 /// A log that is being followed.
 #[derive(Debug)]
 pub(crate) struct Tail {
     file: File,
     at: u64,
+    is_behind: bool,
     log: SudoLog,
     /// Events at the beginning that were reported before a restart.
     skip: u64,
@@ -37,42 +50,48 @@ impl Tail {
         Ok(Self {
             file,
             at: 0,
+            is_behind: false,
             log: SudoLog::default(),
             skip,
         })
     }
 
-    /// The events that are new since the last time.
-    pub(crate) fn read(&mut self) -> io::Result<Vec<SudoEvent>> {
+    /// The next events, as far as they have been read at once.
+    ///
+    /// # Errors
+    /// When there is more and it is not read.
+    pub(crate) fn read(&mut self) -> Result<Vec<SudoEvent>, Unread> {
         let length = self.file.metadata()?.len();
         let mut tail = [0; 3];
         let tail_at = length.saturating_sub(3);
         let read = self.file.read_at(&mut tail, tail_at)?;
-        let end = sudolog::readable(length, tail.get(..read).unwrap_or_default()).min(MOST_BYTES);
-        let mut chunk = vec![0; CHUNK];
-        while self.at < end {
-            let room = usize::try_from(end - self.at)
-                .unwrap_or(usize::MAX)
-                .min(CHUNK);
-            let read = self
-                .file
-                .read_at(chunk.get_mut(..room).unwrap_or_default(), self.at)?;
-            if read == 0 {
-                break;
-            }
-            self.log.push(chunk.get(..read).unwrap_or_default());
-            self.at = self.at.saturating_add(u64::try_from(read).unwrap_or(0));
+        let end = sudolog::readable(length, tail.get(..read).unwrap_or_default());
+        if end > MOST_BYTES && self.at >= MOST_BYTES {
+            return Err(Unread::TooLong);
         }
+        let mut chunk = vec![0; CHUNK];
+        let room = usize::try_from(end.saturating_sub(self.at))
+            .unwrap_or(CHUNK)
+            .min(CHUNK);
+        let read = self
+            .file
+            .read_at(chunk.get_mut(..room).unwrap_or_default(), self.at)?;
+        self.log.push(chunk.get(..read).unwrap_or_default());
+        self.at = self.at.saturating_add(u64::try_from(read).unwrap_or(0));
+        self.is_behind = self.at < end;
         let events = self.log.take();
         Ok(self.without_skipped(events))
     }
 
-    /// The last events, when nobody writes any more; one that was cut short included.
-    pub(crate) fn finish(mut self) -> io::Result<Vec<SudoEvent>> {
-        let mut events = self.read()?;
+    /// Whether the last reading left something to be read at once.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// The event that was cut short, once everything was read and nobody writes any more.
+    pub(crate) fn finish(mut self) -> Vec<SudoEvent> {
         let last = std::mem::take(&mut self.log).finish();
-        events.extend(self.without_skipped(last));
-        Ok(events)
+        self.without_skipped(last)
     }
 
     fn without_skipped(&mut self, events: Vec<SudoEvent>) -> Vec<SudoEvent> {
@@ -115,17 +134,27 @@ mod tests {
 
     const LOG: &[u8] = include_bytes!("../tests/sudo-1.9.13.json.log");
 
+    /// Everything that is there, by as many readings as it takes.
+    fn all(mut tail: Tail) -> Vec<SudoEvent> {
+        let mut events = tail.read().unwrap();
+        while tail.is_behind() {
+            events.extend(tail.read().unwrap());
+        }
+        events.extend(tail.finish());
+        events
+    }
+
     #[test]
     fn each_event_is_seen_once_also_after_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         std::fs::write(&path, LOG).unwrap();
         let mut tail = Tail::open(&path, 0).unwrap();
-        let all = tail.read().unwrap();
-        assert_eq!(all.len(), 3);
+        let events = tail.read().unwrap();
+        assert_eq!(events.len(), 3);
         assert_eq!(tail.read().unwrap(), []);
-        assert_eq!(Tail::open(&path, 2).unwrap().finish().unwrap(), all[2..]);
-        assert_eq!(Tail::open(&path, 9).unwrap().finish().unwrap(), []);
+        assert_eq!(all(Tail::open(&path, 2).unwrap()), events[2..]);
+        assert_eq!(all(Tail::open(&path, 9).unwrap()), []);
     }
 
     #[test]
@@ -133,6 +162,33 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         std::fs::write(&path, "").unwrap();
-        assert_eq!(Tail::open(&path, 0).unwrap().finish().unwrap(), []);
+        assert_eq!(all(Tail::open(&path, 0).unwrap()), []);
+    }
+
+    #[test]
+    fn a_flooded_log_is_read_bit_by_bit() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let event = "\"reject\": {\n\"command\": \"/bin/x\"\n}\n";
+        std::fs::write(&path, event.repeat(10_000)).unwrap();
+        let mut tail = Tail::open(&path, 0).unwrap();
+        let some = tail.read().unwrap().len();
+        assert!(some <= CHUNK / event.len(), "{some}");
+        assert!(tail.is_behind());
+        assert_eq!(some + all(tail).len(), 10_000);
+    }
+
+    #[test]
+    fn a_log_that_is_too_long_is_an_error_and_no_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        // A hole: nothing of it is on the disk.
+        File::create(&path)
+            .unwrap()
+            .set_len(MOST_BYTES + 1)
+            .unwrap();
+        let mut tail = Tail::open(&path, 0).unwrap();
+        tail.at = MOST_BYTES;
+        assert!(matches!(tail.read(), Err(Unread::TooLong)));
     }
 }
