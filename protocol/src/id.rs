@@ -1,9 +1,10 @@
 //! Identifiers: one type per kind of thing, each a UUID (RFC 9562) in its hyphenated text form.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::name::AccountName;
@@ -17,9 +18,20 @@ pub struct NotAnId;
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(Uuid);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    let text = Cow::<str>::deserialize(deserializer)?;
+                    text.parse().map_err(serde::de::Error::custom)
+                } else {
+                    Uuid::deserialize(deserializer).map(Self)
+                }
+            }
+        }
 
         impl $name {
             /// Makes an id of version 7 from a time and ten random bytes.
@@ -102,6 +114,15 @@ mod tests {
         assert_eq!(text.parse(), Ok(id));
         assert_eq!(text.replace('-', "").parse::<SessionId>(), Err(NotAnId));
         assert_eq!(text.to_uppercase().parse::<SessionId>(), Err(NotAnId));
+        let read = |text: &str| serde_json::from_value::<SessionId>(text.into());
+        assert_eq!(read(&text).unwrap(), id);
+        for spelling in [
+            text.to_uppercase(),
+            text.replace('-', ""),
+            format!("{{{text}}}"),
+        ] {
+            assert!(read(&spelling).is_err(), "{spelling}");
+        }
     }
 
     #[test]
