@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
-use axum::http::{StatusCode, header};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::{StatusCode, header, request};
 use portreeve_protocol::problem::Code;
 use serde::de::DeserializeOwned;
 
@@ -64,6 +64,27 @@ impl FromRequest<Server> for Form {
             Err(_) => Err(Rejection::advise(
                 Code::Malformed,
                 "send `content-type: application/x-www-form-urlencoded` and a form",
+            )),
+        }
+    }
+}
+
+/// The parts of the path as text.
+#[derive(Debug)]
+pub(super) struct Parts<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Server> for Parts<T> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(
+        parts: &mut request::Parts,
+        server: &Server,
+    ) -> Result<Self, Rejection> {
+        match Path::from_request_parts(parts, server).await {
+            Ok(Path(texts)) => Ok(Self(texts)),
+            Err(_) => Err(Rejection::advise(
+                Code::Malformed,
+                "the path: it is not UTF-8",
             )),
         }
     }

@@ -1,11 +1,11 @@
 //! The policy and the bundles.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use portreeve_protocol::admin::{BundleRecord, Listing, PolicyRecord, Publish};
 
 use super::Server;
 use super::answer::{Json, Rejection};
-use super::body::{Body, part};
+use super::body::{Body, Parts, part};
 use super::proof::ByPerson;
 
 pub(super) async fn policy(
@@ -49,7 +49,7 @@ pub(super) async fn publish_bundle(
 pub(super) async fn bundle(
     State(server): State<Server>,
     by: ByPerson,
-    Path(name): Path<String>,
+    Parts(name): Parts<String>,
 ) -> Result<Json<BundleRecord>, Rejection> {
     let record = server
         .app

@@ -1,6 +1,6 @@
 //! Agents, hosts and bastions, and their enrolment.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use portreeve_protocol::admin::{
     AddAgent, AddBastion, AddHost, AgentRecord, BastionTicket, HostRecord, Listing,
 };
@@ -10,7 +10,7 @@ use portreeve_protocol::session::BastionContact;
 
 use super::Server;
 use super::answer::{Created, Json, Rejection};
-use super::body::{Body, part};
+use super::body::{Body, Parts, part};
 use super::proof::{ByAnybody, ByPerson};
 
 pub(super) async fn agents(
@@ -32,7 +32,7 @@ pub(super) async fn add_agent(
 pub(super) async fn disable_agent(
     State(server): State<Server>,
     by: ByPerson,
-    Path((team, name)): Path<(String, String)>,
+    Parts((team, name)): Parts<(String, String)>,
 ) -> Result<Json<AgentRecord>, Rejection> {
     let agent = Agent {
         team: part(&team)?,

@@ -1,6 +1,6 @@
 //! Sessions, their trails, and the log that the trails are parts of.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use portreeve_protocol::admin::Listing;
 use portreeve_protocol::checkpoint::Trail;
 use portreeve_protocol::problem::Code;
@@ -10,7 +10,7 @@ use portreeve_protocol::session::{
 
 use super::Server;
 use super::answer::{Created, Json, Rejection};
-use super::body::{Body, part};
+use super::body::{Body, Parts, part};
 use super::proof::{ByBastion, ByCaller, ByPair, ByPerson};
 
 pub(super) async fn request(
@@ -35,7 +35,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(server): State<Server>,
     by: ByCaller,
-    Path(id): Path<String>,
+    Parts(id): Parts<String>,
 ) -> Result<Json<SessionSummary>, Rejection> {
     let summary = server
         .app
@@ -47,7 +47,7 @@ pub(super) async fn show(
 pub(super) async fn kill(
     State(server): State<Server>,
     by: ByCaller,
-    Path(id): Path<String>,
+    Parts(id): Parts<String>,
     Body(request): Body<KillRequest>,
 ) -> Result<Json<SessionSummary>, Rejection> {
     let summary = server
@@ -60,7 +60,7 @@ pub(super) async fn kill(
 pub(super) async fn claim(
     State(server): State<Server>,
     by: ByBastion,
-    Path(id): Path<String>,
+    Parts(id): Parts<String>,
     Body(request): Body<ClaimRequest>,
 ) -> Result<Json<Claimed>, Rejection> {
     let claimed = server
@@ -73,7 +73,7 @@ pub(super) async fn claim(
 pub(super) async fn trail(
     State(server): State<Server>,
     by: ByCaller,
-    Path(id): Path<String>,
+    Parts(id): Parts<String>,
 ) -> Result<Json<Trail>, Rejection> {
     Ok(Json(
         server.app.trail(&by.caller, part(&id)?, by.origin).await?,
