@@ -4,8 +4,8 @@
 //! Nothing is done to an account whose name, UID and full-name field are not those of the journal.
 
 use std::ffi::OsString;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 use crate::apply::StepError;
 use crate::nss;
@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The tools take one lock on the account files; queueing here is fairer than inside them, where a
-/// waiting process gives up after a while.
+/// waiting process gives up after a while. Nobody queues for longer than the tool may then take:
+/// whoever begins many sessions at once must not hold up the end of one.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Makes the account and its group.
@@ -160,9 +161,21 @@ fn tool<S: AsRef<std::ffi::OsStr>>(
     arguments: &[S],
     limit: Duration,
 ) -> Result<(), ToolError> {
-    // There is nothing behind the lock that a panic could leave half changed.
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn(limit).ok_or(ToolError::TooSlow { program, limit })?;
     run::run_well(program, arguments, limit).map(drop)
+}
+
+fn turn(limit: Duration) -> Option<MutexGuard<'static, ()>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match ONE_AT_A_TIME.try_lock() {
+            Ok(turn) => return Some(turn),
+            // There is nothing behind the lock that a panic could leave half changed.
+            Err(TryLockError::Poisoned(turn)) => return Some(turn.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -184,5 +197,13 @@ mod tests {
             assert!(text.contains(&wanted), "{wanted} in {text:?}");
         }
         assert_eq!(text[text.len() - 2..], ["--", account.name.as_str()]);
+    }
+
+    #[test]
+    fn nobody_waits_longer_for_a_turn_than_they_may() {
+        let held = turn(Duration::ZERO).unwrap();
+        assert!(turn(Duration::from_millis(10)).is_none());
+        drop(held);
+        assert!(turn(Duration::ZERO).is_some());
     }
 }

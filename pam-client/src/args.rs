@@ -54,7 +54,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Kill every process of the own user but this one (started by the daemon).
+    /// Take on a session's user and kill every other process of it (started by the daemon).
     #[command(hide = true, name = crate::process::KILL_OWN)]
-    KillOwn,
+    KillOwn {
+        /// The user's id.
+        uid: u32,
+    },
 }

@@ -34,11 +34,11 @@ pub fn run(args: Args) -> Exit {
         Command::Unenroll { force } => enroll::unenroll(&paths, force)
             .map_or_else(|error| fail(&error, error.exit()), |()| Exit::Well),
         Command::Status { json } => tell_status(&paths, json),
-        Command::KillOwn => {
+        Command::KillOwn { uid } => {
             let first_uid = Config::load(&paths.settings())
                 .unwrap_or_default()
                 .first_uid;
-            outcome(process::kill_own(first_uid))
+            outcome(process::kill_own(uid, first_uid))
         }
     }
 }

@@ -7,17 +7,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::unistd::{Gid, ResUid, Uid, getresuid, setgroups, setresgid, setresuid};
 use portreeve_protocol::attest::KilledProcess;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::cgroup;
 use crate::counter::SessionUid;
 use crate::receipt::Killed;
+use crate::run;
 use crate::step::Left;
 
 /// How long killing may take before the removal goes on; what survives is named at its end.
@@ -30,7 +31,7 @@ const ROUNDS_BEFORE_BROADCAST: u32 = 3;
 const MOST_ARGUMENTS: usize = 16;
 const MOST_ARGUMENT: usize = 256;
 
-/// The hidden command by which a process of the session's own UID kills all others of it.
+/// The hidden command by which a process takes on a session's UID and kills all others of it.
 pub(crate) const KILL_OWN: &str = "kill-own";
 
 /// Kills everything of a session, as far as it can be killed within a few seconds.
@@ -200,13 +201,15 @@ fn uids_of(status: &[u8]) -> Option<Uids> {
     })
 }
 
-/// Starts a process of the session's UID that kills all others of it in one system call, which no
-/// fork can slip through.
+/// Starts a process that becomes the session's UID and kills all others of it in one system call,
+/// which no fork can slip through.
+///
+/// It is root until it is our own program that runs: from then on it can be stopped by those whom
+/// it is to kill, so it is not waited for without an end.
 fn broadcast(uid: SessionUid) {
     let started = Command::new("/proc/self/exe")
         .arg(KILL_OWN)
-        .uid(uid.as_raw())
-        .gid(uid.as_raw())
+        .arg(uid.as_raw().to_string())
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::null())
@@ -214,19 +217,38 @@ fn broadcast(uid: SessionUid) {
         .stderr(Stdio::null())
         .spawn();
     if let Ok(mut child) = started {
-        let _ = child.wait();
+        let _ = run::ends_within(&mut child, ROUND);
     }
 }
 
-/// The hidden command: kills every process of the own UID but this one.
+/// Why the hidden command kills nobody.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotKilled {
+    /// Root would kill the machine, and a person their own work.
+    #[error("`{0}` is no user of a session")]
+    NotASession(u32),
+    /// Nobody but the daemon starts it.
+    #[error("this command is for the daemon: {0}")]
+    NotTheDaemon(#[from] nix::errno::Errno),
+}
+
+/// The hidden command: becomes a session's UID and kills every process of it but this one.
 ///
 /// # Errors
-/// When run as a user that is none of a session: root would kill the machine.
-pub(crate) fn kill_own(first_uid: u32) -> Result<(), &'static str> {
-    let own = nix::unistd::Uid::current().as_raw();
-    let effective = nix::unistd::Uid::effective().as_raw();
-    if own < first_uid || effective != own || own == u32::MAX {
-        return Err("this command is for the daemon, in the name of a session's account");
+/// When the UID is none of a session, or it cannot be taken on.
+pub(crate) fn kill_own(uid: u32, first_uid: u32) -> Result<(), NotKilled> {
+    let (uid, gid) = session_ids(uid, first_uid)?;
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)?;
+    if getresuid()?
+        != (ResUid {
+            real: uid,
+            effective: uid,
+            saved: uid,
+        })
+    {
+        return Err(NotKilled::NotTheDaemon(nix::errno::Errno::EPERM));
     }
     // Nothing left to kill is fine.
     let _ = nix::sys::signal::kill(
@@ -234,6 +256,13 @@ pub(crate) fn kill_own(first_uid: u32) -> Result<(), &'static str> {
         nix::sys::signal::Signal::SIGKILL,
     );
     Ok(())
+}
+
+fn session_ids(uid: u32, first_uid: u32) -> Result<(Uid, Gid), NotKilled> {
+    if uid < first_uid || uid == u32::MAX {
+        return Err(NotKilled::NotASession(uid));
+    }
+    Ok((Uid::from_raw(uid), Gid::from_raw(uid)))
 }
 
 fn named(in_group: &BTreeSet<i32>, strays: &[Stray]) -> Vec<Left> {
@@ -298,11 +327,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_but_a_session_may_kill_its_own() {
-        assert!(kill_own(u32::MAX).is_err());
-        if nix::unistd::geteuid().is_root() {
-            assert!(kill_own(2_010_000_000).is_err());
+    fn only_the_processes_of_a_session_can_be_meant() {
+        for uid in [0, 1000, 2_009_999_999, u32::MAX] {
+            assert!(session_ids(uid, 2_010_000_000).is_err(), "{uid}");
+            assert!(kill_own(uid, 2_010_000_000).is_err(), "{uid}");
         }
+        assert!(session_ids(2_010_000_000, 2_010_000_000).is_ok());
     }
 
     #[test]

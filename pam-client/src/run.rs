@@ -119,7 +119,7 @@ pub(crate) fn run_well<S: AsRef<OsStr>>(
 }
 
 /// Waits for the end of a child; kills it when it takes too long.
-fn ends_within(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+pub(crate) fn ends_within(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let pid = i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
@@ -154,4 +154,26 @@ fn rest_of(pipe: &impl AsFd) -> String {
             .read_to_end(&mut bytes);
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_somebody_stopped_is_not_waited_for() {
+        let mut child = Command::new("/bin/sleep").arg("1000").spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        let ended = ends_within(&mut child, Duration::from_millis(20)).unwrap();
+        assert_eq!(ended, None);
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+
+    #[test]
+    fn what_a_tool_says_when_it_fails_is_told() {
+        let failed = run_well("/bin/ls", &["/nonexistent"], Duration::from_secs(10));
+        let told = failed.unwrap_err().to_string();
+        assert!(told.contains("No such file"), "{told}");
+    }
 }
