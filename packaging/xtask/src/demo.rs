@@ -8,8 +8,8 @@ mod tour;
 
 use anyhow::{Result, ensure};
 use portreeve_tests::installation::Installation;
-use portreeve_tests::packages;
 use portreeve_tests::programs::Build;
+use portreeve_tests::{Kept, packages};
 
 use crate::{cargo, say};
 use tour::Tour;
@@ -38,9 +38,9 @@ pub(crate) fn run(keep: bool) -> Result<()> {
     chapters::play(&mut tour, &site)?;
     tour.end();
     if keep {
-        tour.say(&after(&site));
-        let kept = site.keep()?;
-        tour.say(&leave(&kept));
+        let suggestions = suggestions(&site);
+        tour.say(&entrances(&site.keep()?));
+        tour.say(&suggestions);
     }
     Ok(())
 }
@@ -51,46 +51,48 @@ She sends an agent, soc/forensics. It has no credential that `prod` would accept
 What follows are the real programs, the distribution's sshd and sudo, and a certified OpenID provider,
 on hosts made of namespaces on this machine.";
 
-/// What one may try on hosts that are left up; written before the lab is, because it asks the installation.
-fn after(site: &Installation) -> String {
-    let agent = site.agent();
+/// What one may try on hosts that are left up. Asks the installation, so it is made before that is left alone.
+fn suggestions(site: &Installation) -> String {
     let issuer = site.idp.issuer();
+    let user = site.agent().account.user();
+    let options = "--ticket INC-4711 --purpose 'to look around' --bundle forensic-read-only";
+    let (review, recordings) = (&site.evidence.review_key, &site.evidence.recordings);
     format!(
         r#"
-Everything is left running. First, on this machine, let alice sign in again and hand her sign-in to the agent
-(a sign-in is good for five minutes):
+Let alice sign in again, and hand her sign-in to the agent; it is good for five minutes:
 
-  BASTION su - alice -c "portreeve login --issuer {issuer} --scope 'openid email profile groups' \
+  on_bastion su - alice -c "portreeve login --issuer {issuer} --scope 'openid email profile groups' \
     --browser /usr/local/bin/browser-alice --print-token" |
-    AGENT su - {user} -c 'cat >subject_token && portreeve exchange'
+    on_agent su - {user} -c 'cat >subject_token && portreeve exchange'
 
-Then be the agent:
+Be the agent:
 
-  AGENT su - {user}
-  portreeve ssh prod {options}
+  on_agent su - {user}
   portreeve exec --host prod {options} -- sudo ss -tnp
+  portreeve ssh prod {options}
   portreeve session list
 
-Or be a reviewer:
+Be an administrator of `prod`, while the agent is there and afterwards:
 
-  BASTION portreeve replay --identity {review} {recordings}/SESSION.tar"#,
-        user = agent.account.user(),
-        options = "--ticket INC-4711 --purpose 'looking around' --bundle forensic-read-only",
-        review = site.evidence.review_key,
-        recordings = site.evidence.recordings,
+  on_prod bash -l
+  getent passwd | tail -1; cat /etc/sudoers.d/*; portreeve-host status
+
+Be a reviewer:
+
+  on_bastion portreeve replay --identity {review} {recordings}/SESSION.tar"#
     )
 }
 
-fn leave(kept: &portreeve_tests::Kept) -> String {
-    let mut text = String::from("\nwhere\n");
+/// How to get at the hosts, as lines for a shell, and how to end them.
+fn entrances(kept: &Kept) -> String {
+    let mut text =
+        String::from("\nEverything is left running. These lines make a command for each host:\n\n");
     for (name, command) in &kept.enter {
-        let prefix = command.trim_end_matches("bash -l").trim_end();
-        text.push_str(&format!("\n  {} is\n    {prefix}\n", name.to_uppercase()));
+        let enter = command.trim_end_matches("bash -l");
+        text.push_str(&format!("  on_{name}() {{ {enter}\"$@\"; }}\n"));
     }
     text.push_str(&format!(
-        "\nwithout a command after it, each opens a root shell on that host with `bash -l`.\n\
-         Logs: {}\n\
-         Stop everything: {}\n",
+        "\nThe logs of all programs are in {}. This ends everything:\n\n  {}",
         kept.logs.display(),
         kept.stop
     ));

@@ -94,7 +94,9 @@ fn without_second_factor(notes: &mut Notes, site: &Installation) -> Result<()> {
         "forensics@agent",
         &format!("portreeve session start --host {} …", wish.host),
     );
-    let refused = notes.time(|| agent.try_start_session(&wish))?;
+    let command = ["session", "start", "--host", wish.host];
+    let command = agent.account.portreeve(command).args(wish.options());
+    let refused = notes.time(|| command.run())?;
     notes.answered(&refused.complaint());
     ensure!(
         refused.code() == Some(NOT_PERMITTED),
@@ -171,7 +173,7 @@ fn session(notes: &mut Notes, site: &Installation) -> Result<SessionGranted> {
         .args(["-L", "-f", &file]);
     let shown = certificate.run()?.ok()?.text();
     notes.fact("the certificate that the agent got, as OpenSSH reads it:");
-    notes.answered(&without_the_grant(&shown));
+    notes.answered(&what_matters(&shown));
     notes.fact("what opens `prod` is inside it, sealed so that only the bastion can read it");
     Ok(granted)
 }
@@ -303,14 +305,18 @@ fn spelled(options: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-/// The sealed grant is a screenful of hexadecimal digits.
-fn without_the_grant(shown: &str) -> String {
-    let lines = shown.lines().map(|line| {
-        if line.chars().count() > 120 {
-            line.chars().take(100).chain("…".chars()).collect()
-        } else {
-            line.to_owned()
-        }
+/// The lines of a certificate that say what it is good for. The sealed grant would be a screenful of digits.
+fn what_matters(shown: &str) -> String {
+    let lines = shown
+        .lines()
+        .skip_while(|line| !line.trim_start().starts_with("Key ID"));
+    let cut = lines.map(|line| match line.split_once(" UNKNOWN OPTION: ") {
+        Some((name, value)) => format!("{name} ({} bytes)", value.len() / 2),
+        None => line.to_owned(),
     });
-    lines.collect::<Vec<String>>().join("\n")
+    let least = |line: &String| line.len() - line.trim_start().len();
+    let lines: Vec<String> = cut.collect();
+    let indent = lines.iter().map(least).min().unwrap_or_default();
+    let lines = lines.iter().map(|line| line.get(indent..).unwrap_or(line));
+    lines.collect::<Vec<_>>().join("\n")
 }

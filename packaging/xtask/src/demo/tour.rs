@@ -83,7 +83,7 @@ impl Notes {
 
     /// What the program answered; long answers are cut.
     pub(super) fn answered(&mut self, text: &str) {
-        const LINES: usize = 12;
+        const LINES: usize = 16;
         let lines: Vec<&str> = text.lines().collect();
         for line in lines.iter().take(LINES) {
             self.tell("", &format!("  {}", printable(line)));
@@ -108,8 +108,34 @@ impl Notes {
         self.tell("proved:  ", text);
     }
     fn tell(&mut self, kind: &str, text: &str) {
-        write(&format!("   {kind}{text}"));
+        let hanging = " ".repeat(kind.len());
+        for (number, line) in wrapped(text).iter().enumerate() {
+            let before = if number == 0 { kind } else { &hanging };
+            write(&format!("   {before}{line}"));
+        }
     }
+}
+
+/// Breaks a text between words, so that a terminal does not break it within one.
+fn wrapped(text: &str) -> Vec<String> {
+    const COLUMNS: usize = 110;
+    let body = text.trim_start_matches(' ');
+    let indent = " ".repeat(text.len() - body.len());
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    // Words of no length are further spaces between two words, which tables need.
+    for (number, word) in body.split(' ').enumerate() {
+        let fits = indent.len() + line.chars().count() + 1 + word.chars().count() <= COLUMNS;
+        if number > 0 && fits {
+            line.push(' ');
+        } else if number > 0 {
+            lines.push(format!("{indent}{line}"));
+            line.clear();
+        }
+        line.push_str(word);
+    }
+    lines.push(format!("{indent}{line}"));
+    lines
 }
 
 /// What hosts print is not sent to the terminal as it is.
@@ -128,4 +154,28 @@ fn printable(line: &str) -> String {
 fn write(text: &str) {
     // Nobody may be listening any more, and the steps are worth doing without them.
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{printable, wrapped};
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_keep_their_indent() {
+        assert_eq!(wrapped("a  b"), ["a  b"]);
+        assert_eq!(wrapped("  a b"), ["  a b"]);
+        let long = format!("  {} end", "x".repeat(120));
+        assert_eq!(
+            wrapped(&long),
+            [format!("  {}", "x".repeat(120)), "  end".to_owned()]
+        );
+        let words = "word ".repeat(100);
+        assert!(wrapped(&words).iter().all(|line| line.len() <= 110));
+        assert_eq!(wrapped(&words).join(" "), words);
+    }
+
+    #[test]
+    fn what_a_host_prints_does_not_drive_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\tc"), "a\u{fffd}[2Jb\tc");
+    }
 }
