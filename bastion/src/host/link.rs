@@ -136,11 +136,11 @@ impl HostLink {
         setup: &Setup,
     ) -> Result<HostChannel, HostError> {
         let connection = self.connection().await?;
-        let opened = connection.open().await;
-        self.log_in();
-        let mut channel = opened?;
+        let mut channel = connection.open().await?;
         request(&channel, permit.program(), setup).await?;
         started(&mut channel, "the program").await?;
+        // Only now, so that warming the next connection up does not delay the program that was asked for.
+        self.log_in();
         Ok(HostChannel {
             channel,
             connection,
