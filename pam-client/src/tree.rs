@@ -7,6 +7,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, IFlags, Mode, OFlags, RenameFlags, ioctl_getflags, ioctl_setflags,
@@ -23,6 +24,9 @@ pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY
 const MOST_NAMES: u64 = 100_000;
 /// How many things that stay are named.
 const MOST_KEPT: usize = 8;
+/// How long a tree is worked on at once: time for some ten million files. Somebody else who lives on
+/// may fill a directory that is open to them as fast as it is emptied.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Which entries go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,12 +91,16 @@ pub(crate) fn remove(path: &Path) -> Result<Kept, Errno> {
     Ok(kept)
 }
 
-/// Removes what is in a directory, as far as it goes.
+/// Removes what is in a directory, as far as it goes in a while.
 ///
 /// # Errors
 /// When the directory cannot be read.
 pub(crate) fn empty(top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errno> {
-    let mut lift = Lift { top, next: 0 };
+    empty_by(Instant::now() + PATIENCE, top, whose)
+}
+
+fn empty_by(by: Instant, top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errno> {
+    let mut lift = Lift { top, next: 0, by };
     loop {
         let mut kept = Kept::default();
         let mut progress = false;
@@ -102,6 +110,10 @@ pub(crate) fn empty(top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errno> {
             let name = entry.file_name();
             if is_dots(name) {
                 continue;
+            }
+            if lift.is_late() {
+                kept.note(name, TOO_SLOW);
+                return Ok(kept);
             }
             match take(top, name, entry.file_type(), whose) {
                 Taken::Gone => progress = true,
@@ -127,6 +139,9 @@ pub(crate) fn empty(top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errno> {
         }
     }
 }
+
+/// Why something stays that could have gone.
+const TOO_SLOW: &str = "there is more than can be removed at once";
 
 /// What became of an entry.
 enum Taken {
@@ -179,6 +194,10 @@ fn flatten(directory: &OwnedFd, whose: Whose, lift: &mut Lift<'_>) -> Result<(bo
         if is_dots(name) {
             continue;
         }
+        if lift.is_late() {
+            kept.note(name, TOO_SLOW);
+            break;
+        }
         match take(directory.as_fd(), name, entry.file_type(), whose) {
             Taken::Gone => {}
             Taken::Stays(why) => kept.note(name, why),
@@ -195,9 +214,15 @@ fn flatten(directory: &OwnedFd, whose: Whose, lift: &mut Lift<'_>) -> Result<(bo
 struct Lift<'a> {
     top: BorrowedFd<'a>,
     next: u64,
+    /// When the work is over, done or not.
+    by: Instant,
 }
 
 impl Lift<'_> {
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.by
+    }
+
     fn up(&mut self, from: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
         let give_up = self.next.saturating_add(MOST_NAMES);
         while self.next < give_up {
@@ -304,6 +329,19 @@ mod tests {
             at = openat(&at, "d", DIRECTORY, Mode::empty()).unwrap();
         }
         drop(at);
+        assert!(remove(&home).unwrap().is_empty());
+        assert!(!home.exists());
+    }
+
+    #[test]
+    fn a_tree_that_is_filled_all_the_time_is_left_for_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = directory.path().join("home");
+        fs::create_dir_all(home.join("a/b")).unwrap();
+        fs::write(home.join("file"), "").unwrap();
+        let top = openat(CWD, &home, DIRECTORY, Mode::empty()).unwrap();
+        let kept = empty_by(Instant::now(), top.as_fd(), Whose::Everybody).unwrap();
+        assert!(!kept.is_empty());
         assert!(remove(&home).unwrap().is_empty());
         assert!(!home.exists());
     }
