@@ -8,11 +8,16 @@
 //! keep them: the signer itself would make none of these.
 
 mod afterwards;
+mod control;
 mod draft;
 mod https;
+mod orders;
+mod published;
+mod requests;
 mod site;
 mod table;
 mod tokens;
+mod unknown;
 
 use std::time::SystemTime;
 
