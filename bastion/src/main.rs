@@ -8,6 +8,7 @@ use clap::Parser as _;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use portreeve_bastion::args::{Args, Command};
+use portreeve_bastion::ssh::settings;
 use portreeve_bastion::{enrol, serve};
 
 fn main() -> ExitCode {
@@ -26,9 +27,17 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn run(args: &Args) -> Result<()> {
+fn run(args: &Args) -> Result<()> {
     settle()?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(settings::STACK)
+        .build()
+        .context("the runtime does not start")?
+        .block_on(act(args))
+}
+
+async fn act(args: &Args) -> Result<()> {
     match &args.command {
         Command::Enroll(enroll) => {
             let config = enrol::enrol(enroll).await?;

@@ -13,6 +13,12 @@ use russh::{
 };
 use ssh_key::{Certificate, PrivateKey};
 
+/// The stack of every thread that reads packets.
+///
+/// A certificate names the key that signed it, which may be a certificate again, and is read by one call within another.
+/// russh reads what anybody shows before they log in, in packets of up to 256 KiB. So many calls take less than a quarter
+/// of this; with the stack that threads have otherwise, one packet of a stranger ended the program and every session.
+pub const STACK: usize = 64 * 1024 * 1024;
 /// How much a channel may send before it hears that it was received: what fills a line of 50 ms and 1 Gbit/s.
 pub const WINDOW: u32 = 8 * 1024 * 1024;
 /// The largest packet; the protocol's limit on a TCP segment.
@@ -113,5 +119,63 @@ fn preferred(keys: Vec<Algorithm>) -> Preferred {
         cipher: Cow::Borrowed(CIPHERS),
         mac: Cow::Borrowed(MACS),
         compression: Cow::Borrowed(&[compression::NONE]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ssh_encoding::Decode as _;
+
+    fn string(out: &mut Vec<u8>, bytes: &[u8]) {
+        out.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
+        out.extend_from_slice(bytes);
+    }
+
+    /// A certificate that is as short as one can be, signed by `ca` with `algorithm`.
+    fn certified_by(ca: &[u8], algorithm: &str, signature: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        string(&mut out, b"ssh-ed25519-cert-v01@openssh.com");
+        string(&mut out, b"");
+        string(&mut out, &[7; 32]);
+        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&[0, 0, 0, 1]);
+        string(&mut out, b"");
+        string(&mut out, b"");
+        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&[0xff; 8]);
+        (0..3).for_each(|_| string(&mut out, b""));
+        string(&mut out, ca);
+        let mut signed = Vec::new();
+        string(&mut signed, algorithm.as_bytes());
+        string(&mut signed, signature);
+        string(&mut out, &signed);
+        out
+    }
+
+    /// Does to the largest certificate that a packet holds what russh does with whatever is shown.
+    fn read_the_deepest(algorithm: &'static str, signature: &'static [u8]) {
+        const MAX_PACKET: usize = 260 * 1024;
+        let reading = std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn(move || {
+                let mut blob = Vec::new();
+                string(&mut blob, b"ssh-ed25519");
+                string(&mut blob, &[9; 32]);
+                while blob.len() < MAX_PACKET {
+                    blob = certified_by(&blob, algorithm, signature);
+                }
+                if let Ok(certificate) = Certificate::decode(&mut blob.as_slice()) {
+                    assert!(certificate.clone().verify_signature().is_err());
+                }
+            });
+        reading.unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn no_certificate_in_a_packet_exhausts_the_stack() {
+        read_the_deepest("ssh-ed25519", &[1; 64]);
+        // Not a signature, which shows last of all.
+        read_the_deepest("a@b", &[]);
     }
 }
