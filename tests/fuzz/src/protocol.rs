@@ -451,6 +451,7 @@ fn feed_seeds() -> Vec<Vec<u8>> {
         FeedItem::Kill {
             session: order().session,
             reason: "enough".into(),
+            by_pair: false,
         },
     ];
     items.iter().map(to_json).collect()
