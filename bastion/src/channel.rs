@@ -47,6 +47,8 @@ pub struct SessionLink {
     pub ending: watch::Receiver<Option<Notice>>,
     /// The number of the last channel.
     pub numbers: Arc<AtomicU32>,
+    /// What waits for the session's programs on all channels together.
+    pub queued: queue::Total,
     /// Held by every channel: connections are closed when none has anything to say any more.
     pub presence: mpsc::WeakSender<Infallible>,
 }

@@ -16,7 +16,7 @@ use portreeve_recording::write::Failed;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::accept::AccessProven;
-use crate::channel::{Answer, SessionLink, Setup};
+use crate::channel::{Answer, SessionLink, Setup, queue};
 use crate::decide::Facts;
 use crate::feed::Feed;
 use crate::host::HostLink;
@@ -107,6 +107,7 @@ pub fn start(
         inbox: back.clone(),
         ending: ending.subscribe(),
         numbers: Arc::new(AtomicU32::new(0)),
+        queued: queue::Total::default(),
         presence: presence.downgrade(),
     };
     let grant = access.grant();

@@ -20,7 +20,11 @@ use crate::ssh::settings::WINDOW;
 const HIGH_WATER: usize = WINDOW as usize / 4;
 /// An agent that keeps to its window never gets here: it may have sent all of it when the mark was passed, and half again.
 const CAP: usize = HIGH_WATER + 2 * WINDOW as usize;
-/// What an item without data counts.
+/// The same for all channels of a session together: what waits for one agent's programs must not take the memory that
+/// everybody's sessions need.
+const SESSION_HIGH_WATER: usize = 96 * 1024 * 1024;
+const SESSION_CAP: usize = 2 * SESSION_HIGH_WATER;
+/// What an item counts beside its content.
 const OVERHEAD: usize = 64;
 
 /// Something that the agent sent on a channel.
@@ -55,15 +59,51 @@ pub enum Gone {
     TooMuch,
 }
 
+/// How much waits in all queues of a session.
+#[derive(Debug, Clone, Default)]
+pub struct Total(Arc<AtomicUsize>);
+
 /// How much waits in a queue.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicUsize);
+#[derive(Debug)]
+pub struct Gauge {
+    own: AtomicUsize,
+    session: Total,
+}
 
 impl Gauge {
+    const fn of(session: Total) -> Self {
+        Self {
+            own: AtomicUsize::new(0),
+            session,
+        }
+    }
+
     /// Whether the agent should be held.
     #[must_use]
     pub fn is_high(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > HIGH_WATER
+        self.own.load(Ordering::Relaxed) > HIGH_WATER
+            || self.session.0.load(Ordering::Relaxed) > SESSION_HIGH_WATER
+    }
+
+    /// Says whether there was room.
+    fn add(&self, size: usize) -> bool {
+        let own = self.own.fetch_add(size, Ordering::Relaxed) + size;
+        let session = self.session.0.fetch_add(size, Ordering::Relaxed) + size;
+        own <= CAP && session <= SESSION_CAP
+    }
+
+    fn take(&self, size: usize) {
+        self.own.fetch_sub(size, Ordering::Relaxed);
+        self.session.0.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Gauge {
+    /// Both ends of the queue are gone, and what nobody took with them.
+    fn drop(&mut self) {
+        self.session
+            .0
+            .fetch_sub(*self.own.get_mut(), Ordering::Relaxed);
     }
 }
 
@@ -87,11 +127,11 @@ pub struct Receiver {
 #[derive(Debug, Clone)]
 pub struct WhenGone(watch::Receiver<Option<Gone>>);
 
-/// A new queue.
+/// A new queue of a session.
 #[must_use]
-pub fn new() -> (Sender, Receiver, Arc<Gauge>) {
+pub fn new(session: Total) -> (Sender, Receiver, Arc<Gauge>) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let gauge = Arc::new(Gauge::default());
+    let gauge = Arc::new(Gauge::of(session));
     let gone = watch::Sender::new(None);
     let end = Receiver {
         items: receiver,
@@ -128,8 +168,7 @@ impl Sender {
     }
 
     fn push(&self, item: FromAgent) -> Result<(), Gone> {
-        let size = size(&item);
-        if self.gauge.0.fetch_add(size, Ordering::Relaxed) + size > CAP {
+        if !self.gauge.add(size(&item)) {
             return Err(Gone::TooMuch);
         }
         self.items.send(item).map_err(|_| Gone::Disconnected)
@@ -140,7 +179,7 @@ impl Receiver {
     /// The next item; nothing when the agent is gone and everything was taken.
     pub async fn pop(&mut self) -> Option<FromAgent> {
         let item = self.items.recv().await?;
-        self.gauge.0.fetch_sub(size(&item), Ordering::Relaxed);
+        self.gauge.take(size(&item));
         Some(item)
     }
 
@@ -161,17 +200,24 @@ impl WhenGone {
     }
 }
 
-const fn size(item: &FromAgent) -> usize {
-    match item {
-        FromAgent::Data(bytes) => OVERHEAD + bytes.len(),
-        FromAgent::Window(_)
-        | FromAgent::Signal(_)
-        | FromAgent::EndOfInput
-        | FromAgent::Terminal(_)
-        | FromAgent::Variable(..)
-        | FromAgent::Start(_)
-        | FromAgent::Forward(_) => OVERHEAD,
-    }
+/// What an item takes. Requests have no window, so whatever they carry counts as well.
+fn size(item: &FromAgent) -> usize {
+    OVERHEAD
+        + match item {
+            FromAgent::Data(bytes) | FromAgent::Start(Wanted::Exec(bytes)) => bytes.len(),
+            FromAgent::Start(Wanted::Subsystem(name)) | FromAgent::Signal(Sig::Custom(name)) => {
+                name.len()
+            }
+            FromAgent::Variable(name, value) => name.len() + value.len(),
+            FromAgent::Terminal(terminal) => {
+                terminal.term.len() + terminal.modes.len() * size_of::<(u8, u32)>()
+            }
+            FromAgent::Window(_)
+            | FromAgent::Signal(_)
+            | FromAgent::EndOfInput
+            | FromAgent::Start(Wanted::Shell | Wanted::Sftp | Wanted::Forward(_))
+            | FromAgent::Forward(_) => 0,
+        }
 }
 
 /// What a message of the agent means; nothing when it means nothing here.
@@ -236,7 +282,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_is_high_before_it_is_full_and_low_again_once_taken() {
-        let (sender, mut receiver, gauge) = new();
+        let (sender, mut receiver, gauge) = new(Total::default());
         let packet = || FromAgent::Data(Bytes::from(vec![0; 1024 * 1024]));
         assert!(!gauge.is_high());
         let mut pushed = 0;
@@ -255,5 +301,54 @@ mod tests {
             pushed -= 1;
         }
         assert!(!gauge.is_high());
+    }
+
+    /// How often an item fits into a queue from which nobody takes.
+    fn fits(item: &FromAgent) -> usize {
+        let (sender, _receiver, _) = new(Total::default());
+        (0..CAP)
+            .take_while(|_| sender.push(item.clone()).is_ok())
+            .count()
+    }
+
+    #[tokio::test]
+    async fn what_a_request_carries_counts_like_data() {
+        let bytes = Bytes::from(vec![b'a'; 64 * 1024]);
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let data = fits(&FromAgent::Data(bytes.clone()));
+        let terminal = Terminal {
+            term: bytes.clone(),
+            size: window(80, 24, 0, 0),
+            modes: Vec::new(),
+        };
+        for item in [
+            FromAgent::Start(Wanted::Exec(bytes)),
+            FromAgent::Variable("A".into(), text.clone()),
+            FromAgent::Signal(Sig::Custom(text)),
+            FromAgent::Terminal(terminal),
+        ] {
+            assert!(fits(&item) <= data, "{} of {data}", fits(&item));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_has_one_memory_for_all_its_channels() {
+        let session = Total::default();
+        let mut queues = Vec::new();
+        let mut pushed = 0;
+        for _ in 0..64 {
+            let queue = new(session.clone());
+            let packet = FromAgent::Data(Bytes::from_static(&[0; 1024 * 1024]));
+            pushed += (0..16)
+                .take_while(|_| queue.0.push(packet.clone()).is_ok())
+                .count();
+            queues.push(queue);
+        }
+        assert!(pushed <= SESSION_CAP / (1024 * 1024), "{pushed}");
+        let (fresh, _receiver, gauge) = new(session.clone());
+        assert!(gauge.is_high());
+        assert!(fresh.push(FromAgent::EndOfInput).is_err());
+        drop((queues, fresh, _receiver, gauge));
+        assert_eq!(session.0.load(Ordering::Relaxed), 0);
     }
 }

@@ -244,7 +244,7 @@ impl server::Handler for AgentAdapter {
         }
         let id = channel.id();
         let (read, write) = channel.split();
-        let (sender, receiver, gauge) = queue::new();
+        let (sender, receiver, gauge) = queue::new(link.queued.clone());
         self.channels.push(OpenChannel {
             id,
             gauge: Arc::downgrade(&gauge),
