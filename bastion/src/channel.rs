@@ -35,6 +35,8 @@ pub use setup::Setup;
 const SETUP_TIME: Duration = Duration::from_secs(60);
 /// How long what the agent sent before it closed may still take to reach the host.
 const LAST_INPUT_TIME: Duration = Duration::from_secs(1);
+/// How long a channel that can no longer be recorded waits for its session to say why it ends.
+const LAST_WORDS_TIME: Duration = Duration::from_millis(500);
 /// The exit status of what the policy refused: the shell's for a command that cannot be executed.
 const REFUSED_STATUS: u32 = 126;
 
@@ -190,6 +192,10 @@ async fn carry(
         let _ = tokio::time::timeout(LAST_INPUT_TIME, last).await;
     }
     input.abort();
+    if over == Over::Unrecorded {
+        // The session hears of it as well, and what it says when it ends is for the agent to read.
+        let _ = tokio::time::timeout(LAST_WORDS_TIME, ended(&mut link.ending)).await;
+    }
     let (exit_status, exit_signal) = output.exit();
     let is_eof_sent = output.is_eof_sent();
     let text = match over {
