@@ -296,7 +296,8 @@ impl CallError {
     /// Whether the same request may succeed a moment later.
     fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            // A server that is being restarted refuses connections; one that hangs goes on hanging.
+            Self::Unreachable { source, .. } => source.is_connect() && !source.is_timeout(),
             Self::Refused(problem) => matches!(problem.code, Code::Busy | Code::Unavailable),
             Self::TokenRefused(_)
             | Self::NotUnderstood { .. }

@@ -11,8 +11,10 @@ use crate::files;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a request may take as a whole.
-const REQUEST: Duration = Duration::from_secs(60);
+/// How long the other side may be silent: nobody waits for a server that hangs.
+const SILENCE: Duration = Duration::from_secs(20);
+/// How long a request may take as a whole, a long answer over a slow line included.
+const REQUEST: Duration = Duration::from_secs(120);
 /// The most that a file of root certificates may have.
 const MAX_ROOTS: usize = 1024 * 1024;
 
@@ -24,6 +26,7 @@ pub fn client(roots: Option<&Path>) -> Result<reqwest::Client, Failure> {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("portreeve/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
+        .read_timeout(SILENCE)
         .timeout(REQUEST)
         // A redirect would carry the token to wherever somebody points.
         .redirect(redirect::Policy::none());

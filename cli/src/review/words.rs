@@ -142,11 +142,12 @@ fn access(fact: &AccessFact) -> String {
         } => {
             format!("recording sealed: {file}, {bytes} bytes, manifest {manifest}")
         }
+        AccessFact::RecordingFailed { detail } => format!("the recording failed: {detail}"),
         AccessFact::SessionClosed { cause, confirmed } => format!(
             "closed: {}; {}",
             why(*cause),
             if *confirmed {
-                "the host confirmed that the account is gone"
+                "no account is left on the host"
             } else {
                 "the host has NOT confirmed that the account is gone"
             }
