@@ -14,7 +14,7 @@ pub(super) fn config(settings: &Settings, init: &Init, recipients: &[Recipient])
     let quoted: Vec<_> = recipients.iter().map(|one| format!("\"{one}\"")).collect();
     let mut text = format!(
         "# Portreeve CA. Relative paths begin at this file's directory.\n\
-         # docs/guide/infra-admin.md describes every field.\n\n\
+         # docs/guide/admin.md describes every field.\n\n\
          # The CA's URL as agents, bastions and people write it.\n\
          url = \"{}\"\n\
          listen = \"{}\"\n",
