@@ -84,10 +84,10 @@ impl Sessions {
         self.admit(Arc::new(access), agent, shown, now)
     }
 
-    /// Notes that somebody tried to log in without a certificate that could be judged: with none, with a plain key, or
-    /// with one that is expired.
+    /// Notes that somebody tried to log in without a certificate that could be judged: with none, with a plain key, with
+    /// one that is expired, or without the key of the one they showed.
     pub fn refused_without_proof(&self, user: &str, peer: IpAddr) {
-        let detail = "no certificate that is valid now was shown".into();
+        let detail = "no certificate that is valid now was shown and proved".into();
         self.stranger(user, peer, Code::Unauthenticated, detail);
     }
 

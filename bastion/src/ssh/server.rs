@@ -81,6 +81,11 @@ impl AgentAdapter {
         }
     }
 
+    /// Notes as whom somebody wants to log in, until a certificate is judged.
+    fn tries(&self, user: &str) {
+        *self.known.tried() = Some(user.chars().take(MAX_USER).collect());
+    }
+
     /// Tells the session of something that is never offered, so that it is decided and recorded.
     fn tell_of(&self, forwarding: Forwarding) {
         if let Some(link) = self.known.link.get() {
@@ -130,20 +135,22 @@ impl server::Handler for AgentAdapter {
     type Error = russh::Error;
 
     async fn auth_none(&mut self, user: &str) -> Result<Auth, Self::Error> {
-        *self.known.tried() = Some(user.chars().take(MAX_USER).collect());
+        self.tries(user);
         Ok(Auth::reject())
     }
 
-    async fn auth_password(&mut self, _: &str, _: &str) -> Result<Auth, Self::Error> {
+    async fn auth_password(&mut self, user: &str, _: &str) -> Result<Auth, Self::Error> {
+        self.tries(user);
         Ok(Auth::reject())
     }
 
     /// Says neither yes nor no: a certificate looks like its key here, and only its signature proves anything.
     async fn auth_publickey_offered(
         &mut self,
-        _: &str,
+        user: &str,
         _: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
+        self.tries(user);
         Ok(Auth::Accept)
     }
 
@@ -190,10 +197,11 @@ impl server::Handler for AgentAdapter {
 
     async fn auth_keyboard_interactive<'a>(
         &'a mut self,
-        _: &str,
+        user: &str,
         _: &str,
         _: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
+        self.tries(user);
         Ok(Auth::reject())
     }
 
@@ -207,7 +215,10 @@ impl server::Handler for AgentAdapter {
         Ok(())
     }
 
+    /// Called before anything is shown. Not every client says first that it has nothing to show, and an expired
+    /// certificate is turned away without another call.
     async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        self.tries("nobody");
         Ok(None)
     }
 
