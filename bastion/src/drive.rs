@@ -252,7 +252,13 @@ impl Driver {
 /// Resolves when the recording fails.
 async fn failure(failed: &mut Option<Failed>) -> String {
     match failed {
-        Some(failed) => failed.await.to_string(),
+        Some(failed) => {
+            let failed = failed.await;
+            match std::error::Error::source(failed.cause()) {
+                Some(source) => format!("{}: {source}", failed.cause()),
+                None => failed.cause().to_string(),
+            }
+        }
         None => std::future::pending().await,
     }
 }

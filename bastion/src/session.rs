@@ -168,10 +168,7 @@ impl Session {
             Input::EndAsked => self.end(Ending::of(EndCause::Asked), now, effects),
             Input::RecordingFailed { detail } => {
                 if !self.is_ending() {
-                    effects.push(emit(AccessFact::SessionRefused {
-                        code: Code::Unavailable,
-                        detail,
-                    }));
+                    effects.push(emit(AccessFact::RecordingFailed { detail }));
                 }
                 self.end(Ending::of(EndCause::RecordingFailed), now, effects);
             }

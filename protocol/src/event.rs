@@ -223,11 +223,16 @@ pub enum AccessFact {
         /// Its size in bytes.
         bytes: u64,
     },
+    /// The recording could not be written, which ended the session.
+    RecordingFailed {
+        /// What was wrong.
+        detail: String,
+    },
     /// The bastion has nothing more to say of this session.
     SessionClosed {
         /// Why it ended.
         cause: EndCause,
-        /// Whether the host confirmed that the account is gone.
+        /// Whether no account is left: the host confirmed that it is gone, or was never told to make it.
         confirmed: bool,
     },
 }

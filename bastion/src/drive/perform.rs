@@ -65,7 +65,10 @@ impl Driver {
                 self.host = None;
             }
             Effect::Seal { cause } => self.seal(cause),
-            Effect::Emit(fact) => self.emit(*fact),
+            Effect::Emit(fact) => {
+                tell(&fact);
+                self.emit(*fact);
+            }
             Effect::Done => live::forget(&self.world.live, self.about.session),
         }
     }
@@ -270,7 +273,10 @@ impl Driver {
                     bytes: finished.bytes,
                 }),
                 Err(error) => {
-                    tracing::error!(%error, "the recording stays cut");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the recording stays cut"
+                    );
                     None
                 }
             };
@@ -288,6 +294,16 @@ impl Driver {
                 self.inputs.push_back(Input::SpoolFull);
             }
         }
+    }
+}
+
+/// What whoever runs this bastion should read in the log without asking for the trail.
+fn tell(fact: &AccessFact) {
+    if let AccessFact::HostRefused { detail } = fact {
+        tracing::warn!(detail, "the host does not open");
+    }
+    if let AccessFact::RecordingFailed { detail } = fact {
+        tracing::error!(detail, "the recording cannot be written; look at its disk");
     }
 }
 

@@ -141,7 +141,8 @@ fn check_access(
         | AccessFact::ChannelDecided { .. }
         | AccessFact::ChannelClosed { .. }
         | AccessFact::SessionEnding { .. }
-        | AccessFact::RecordingSealed { .. } => claimed().map(|()| (None, None)),
+        | AccessFact::RecordingSealed { .. }
+        | AccessFact::RecordingFailed { .. } => claimed().map(|()| (None, None)),
         AccessFact::HostReady { attestation } => {
             claimed()?;
             check_attestation(attestation, subject)?;
