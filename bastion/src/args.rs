@@ -6,9 +6,21 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use portreeve_protocol::name::BastionName;
 
-/// The recording SSH bastion of Portreeve.
+/// What the exit codes mean, and the one variable that is not an option.
+const AFTER_HELP: &str = "\
+Environment:
+  PORTREEVE_LOG  what is logged on standard error: a level, or a filter as of `tracing`'s
+                 `EnvFilter` [default: info,russh=warn]
+
+Exit codes:
+  0  it did what it was asked
+  1  it could not start, or failed; standard error says why
+  2  the command line is wrong
+  3  the configuration, or a key that it names, is wrong";
+
+/// The recording bastion: the only way to a host. It lets agents in, decides each command, and records what passes.
 #[derive(Debug, Parser)]
-#[command(name = "portreeve-bastion", version, about)]
+#[command(name = "portreeve-bastion", version, about, after_help = AFTER_HELP)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -20,7 +32,7 @@ pub struct Args {
 pub enum Command {
     /// Make this bastion's keys and make it known to the CA.
     Enroll(Enroll),
-    /// Let agents in.
+    /// Let agents in. On SIGTERM, end all sessions, seal their recordings, deliver what is left to tell, and stop.
     Serve {
         /// The configuration.
         #[arg(long, default_value = "/etc/portreeve-bastion/config.toml")]

@@ -60,7 +60,7 @@ pub enum BadCa {
         rule: &'static str,
     },
     /// The root certificate does not read.
-    #[error("the CA's root certificate cannot be read: {0}")]
+    #[error("the root of the CA's certificate is not PEM: {0}")]
     Root(String),
     /// The client cannot be made.
     #[error("no HTTPS client: {0}")]
@@ -76,6 +76,9 @@ impl Ca {
         let base = base(url)?;
         let roots = reqwest::Certificate::from_pem_bundle(root_pem)
             .map_err(|error| BadCa::Root(chain(&error)))?;
+        if roots.is_empty() {
+            return Err(BadCa::Root("there is no certificate in it".into()));
+        }
         let http = Client::builder()
             .tls_certs_only(roots)
             .connect_timeout(CONNECT_TIME)

@@ -108,16 +108,22 @@ pub enum ConfigError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file does not follow the form.
-    #[error("`{}`: {source}", path.display())]
+    #[error("{}:{line}: `{field}`: {rule}", path.display())]
     Form {
         /// Which file.
         path: PathBuf,
-        /// What is wrong, and where.
-        source: toml::de::Error,
+        /// In which line.
+        line: usize,
+        /// Which field; `file` where it is none in particular.
+        field: String,
+        /// What it breaks.
+        rule: String,
     },
     /// A value makes no sense.
-    #[error("`{field}`: {rule}")]
+    #[error("{}: `{field}`: {rule}", path.display())]
     Value {
+        /// Which file.
+        path: PathBuf,
         /// Which field.
         field: &'static str,
         /// What it breaks.
@@ -132,10 +138,7 @@ impl Config {
     /// When one of them cannot be used.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = files::read(path)?;
-        let mut file: File = toml::from_str(&text).map_err(|source| ConfigError::Form {
-            path: path.to_owned(),
-            source,
-        })?;
+        let mut file = parse(path, &text)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         for named in [
             Some(&mut file.ca_root),
@@ -150,11 +153,12 @@ impl Config {
         {
             *named = folder.join(&*named);
         }
-        Self::settle(file)
+        Self::settle(path, file)
     }
 
-    fn settle(file: File) -> Result<Self, ConfigError> {
+    fn settle(path: &Path, file: File) -> Result<Self, ConfigError> {
         let bad = |field, rule: &str| ConfigError::Value {
+            path: path.to_owned(),
             field,
             rule: rule.into(),
         };
@@ -167,6 +171,16 @@ impl Config {
                 "name at least one; a recording that nobody can open is none",
             ));
         }
+        let private_key = |field, key: &Path| {
+            let text = files::read_secret(key)?;
+            PrivateKey::from_openssh(text.as_bytes()).map_err(|_| {
+                let key = key.display();
+                bad(
+                    field,
+                    &format!("`{key}` is not an OpenSSH private key without passphrase"),
+                )
+            })
+        };
         let host_key = private_key("host_key", &file.host_key)?;
         let identity = private_key("identity", &file.identity)?;
         let seed = identity
@@ -215,13 +229,84 @@ impl std::fmt::Debug for Config {
     }
 }
 
-fn private_key(field: &'static str, path: &Path) -> Result<PrivateKey, ConfigError> {
-    let text = files::read_secret(path)?;
-    PrivateKey::from_openssh(text.as_bytes()).map_err(|_| ConfigError::Value {
+fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
+    let bad = |error: &toml::de::Error, field: String| ConfigError::Form {
+        path: path.to_owned(),
+        line: line_of(text, error.span().map_or(0, |span| span.start)),
         field,
-        rule: format!(
-            "`{}` is not an OpenSSH private key without passphrase",
-            path.display()
-        ),
+        rule: error.message().trim_end().replace('\n', "; "),
+    };
+    let deserializer =
+        toml::Deserializer::parse(text).map_err(|error| bad(&error, "file".into()))?;
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let field = error.path().to_string();
+        // A field that is missing is none of those that are there.
+        let field = if field == "." { "file".into() } else { field };
+        bad(error.inner(), field)
     })
+}
+
+/// The line of a byte offset, counted from 1.
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().iter().take(offset);
+    1 + before.filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"name = "bastion-1"
+listen = ["192.0.2.20:2222"]
+ca = "https://ca.example.com:8443"
+ca_root = "ca.pem"
+issuer = "https://ca.example.com:8443"
+access_ca = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILJ6sIWpNsyc3huWokDoN1ULnI5eGlx0EduXmVPUrEi6"
+review_recipients = ["age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"]
+host_key = "host_key"
+identity = "identity"
+unsealing = "unsealing.key"
+state = "state"
+"#;
+
+    #[test]
+    fn every_fault_is_told_with_file_line_and_field() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        for (was, is, expected) in [
+            ("ca_root", "root", ":4: `root`: unknown field `root`"),
+            (
+                "ca_root = \"ca.pem\"",
+                "",
+                ":1: `file`: missing field `ca_root`",
+            ),
+            (
+                "\"bastion-1\"",
+                "\"Bastion One\"",
+                ":1: `name`: `Bastion One` is not",
+            ),
+            (":2222", "", ":2: `listen[0]`: "),
+            ("\"state\"", "state", ":11: `file`: "),
+            (
+                "[\"192.0.2.20:2222\"]",
+                "[]",
+                ": `listen`: name at least one",
+            ),
+        ] {
+            std::fs::write(&path, FILE.replacen(was, is, 1)).unwrap();
+            let told = Config::read(&path).unwrap_err().to_string();
+            let expected = format!("{}{expected}", path.display());
+            assert!(told.starts_with(&expected), "{told}\n{expected}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_is_told_by_its_name_and_why() {
+        let missing = Path::new("/nonexistent/config.toml");
+        let error = anyhow::Error::from(Config::read(missing).unwrap_err());
+        assert_eq!(
+            format!("{error:#}"),
+            "`/nonexistent/config.toml` cannot be read or written: No such file or directory (os error 2)"
+        );
+    }
 }

@@ -14,7 +14,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read or written.
-    #[error("`{}`: {source}", path.display())]
+    #[error("`{}` cannot be read or written", path.display())]
     Io {
         /// Which file.
         path: PathBuf,

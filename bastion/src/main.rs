@@ -1,6 +1,6 @@
 //! The bastion's program: settles the process, then does what the command line says.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -8,6 +8,7 @@ use clap::Parser as _;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use portreeve_bastion::args::{Args, Command};
+use portreeve_bastion::config::ConfigError;
 use portreeve_bastion::ssh::settings;
 use portreeve_bastion::{enrol, serve};
 
@@ -21,10 +22,16 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
+            // Nobody is left to be told that standard error is closed.
+            let _ = writeln!(std::io::stderr(), "portreeve-bastion: {error:#}");
+            ExitCode::from(exit(&error))
         }
     }
+}
+
+/// The exit codes, which `--help` explains; 2 is a wrong command line.
+fn exit(error: &anyhow::Error) -> u8 {
+    if error.is::<ConfigError>() { 3 } else { 1 }
 }
 
 fn run(args: &Args) -> Result<()> {
