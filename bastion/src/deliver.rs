@@ -7,7 +7,9 @@ use portreeve_protocol::event::MAX_BATCH;
 use portreeve_protocol::problem::Code;
 
 use crate::ca::{Ca, CaError};
+use crate::clock::Clock;
 use crate::spool::{Reader, Spool};
+use crate::trouble::Trouble;
 
 /// The most bytes in one message; the CA takes 4 MiB.
 const MAX_BYTES: usize = 3 * 1024 * 1024;
@@ -19,8 +21,14 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the spool's files cannot be read, which ends the program: events that cannot be delivered must not pile up unseen.
-pub async fn deliver(spool: Spool, mut reader: Reader, ca: Arc<Ca>) -> std::io::Result<()> {
+pub async fn deliver(
+    spool: Spool,
+    mut reader: Reader,
+    ca: Arc<Ca>,
+    clock: Clock,
+) -> std::io::Result<()> {
     let mut written = spool.written();
+    let mut trouble = Trouble::default();
     loop {
         let next = reader.next();
         let Ok(end) = written.wait_for(|end| *end > next).await.map(|end| *end) else {
@@ -32,13 +40,13 @@ pub async fn deliver(spool: Spool, mut reader: Reader, ca: Arc<Ca>) -> std::io::
                 .map_err(std::io::Error::other)?;
         reader = back;
         let batch = batch?;
-        send(&ca, batch.payloads()).await;
+        send(&ca, batch.payloads(), clock, &mut trouble).await;
         spool.delivered(&batch);
     }
 }
 
 /// Sends until the CA has each event or says that it never will.
-async fn send(ca: &Ca, payloads: &[Vec<u8>]) {
+async fn send(ca: &Ca, payloads: &[Vec<u8>], clock: Clock, trouble: &mut Trouble) {
     let mut pause = FIRST_PAUSE;
     let mut rest = payloads;
     // Halved when the CA does not understand the whole, until the event that it does not understand is alone.
@@ -47,6 +55,9 @@ async fn send(ca: &Ca, payloads: &[Vec<u8>]) {
         let (now, later) = rest.split_at(size.clamp(1, rest.len()));
         match ca.deliver(now).await {
             Ok(stored) => {
+                if trouble.ends() {
+                    tracing::info!("the CA takes events again");
+                }
                 for (event, reason) in stored.refused {
                     tracing::error!(%event, reason, "the CA refused an event");
                 }
@@ -66,7 +77,9 @@ async fn send(ca: &Ca, payloads: &[Vec<u8>]) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "events are kept until the CA takes them");
+                if trouble.is_news(clock.now().steady) {
+                    tracing::warn!(%error, "events are kept until the CA takes them");
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LAST_PAUSE);
             }

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::ca::{Ca, CaError};
 use crate::clock::{Clock, Steady};
+use crate::trouble::Trouble;
 
 /// The first pause before the stream is opened again; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -111,16 +112,24 @@ impl Feed {
 pub async fn follow(feed: Arc<Feed>, ca: Arc<Ca>, kills: mpsc::Sender<Kill>) {
     let mut last = None;
     let mut pause = FIRST_PAUSE;
+    let mut trouble = Trouble::default();
     loop {
         let heard_before = feed.heard();
-        if let Err(error) = follow_once(&feed, &ca, &kills, &mut last).await {
-            tracing::warn!(%error, "the feed broke; opening it again");
-        }
+        let broken = follow_once(&feed, &ca, &kills, &mut last).await;
         pause = if feed.heard() == heard_before {
             (pause * 2).min(LAST_PAUSE)
         } else {
+            trouble.ends();
             FIRST_PAUSE
         };
+        if let Err(error) = broken
+            && trouble.is_news(feed.clock.now().steady)
+        {
+            tracing::warn!(
+                %error,
+                "the CA's feed is away; until it is back nobody is let in, and soon sessions end"
+            );
+        }
         tokio::time::sleep(pause).await;
     }
 }
@@ -133,6 +142,7 @@ async fn follow_once(
 ) -> Result<(), CaError> {
     let silence = Duration::from_secs(portreeve_protocol::feed::STALE_AFTER);
     let mut response = ca.feed(last.as_deref()).await?;
+    tracing::info!("the CA's feed is open");
     let mut parser = sse::Parser::default();
     loop {
         let chunk = tokio::time::timeout(silence, response.chunk())

@@ -38,3 +38,4 @@ pub mod spool;
 pub mod clock;
 pub mod entropy;
 pub mod files;
+pub mod trouble;

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use anyhow::Context as _;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::event::AccessFact;
 use portreeve_recording::manifest::ManifestSigner;
@@ -27,7 +28,9 @@ pub fn recover(
     signer: &dyn ManifestSigner,
     reporter: &Reporter,
 ) -> anyhow::Result<()> {
-    for (path, recovered) in recover_folder(recordings, signer)? {
+    let recovered = recover_folder(recordings, signer)
+        .with_context(|| format!("`{}` cannot be read", recordings.display()))?;
+    for (path, recovered) in recovered {
         match recovered {
             Ok(Recovered::Whole) => {}
             Ok(Recovered::Completed(finished) | Recovered::Cut { finished, .. }) => {
@@ -42,7 +45,9 @@ pub fn recover(
             }
         }
     }
-    for about in live::left_behind(live)? {
+    let left =
+        live::left_behind(live).with_context(|| format!("`{}` cannot be read", live.display()))?;
+    for about in left {
         tracing::warn!(session = %about.session, "a session of before the crash is closed");
         let cause = EndCause::LinkLost;
         reporter.access(&about, AccessFact::SessionEnding { cause })?;

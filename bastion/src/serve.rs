@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use portreeve_protocol::event::MachineFact;
 use portreeve_recording::write::{PoolOptions, RecorderPool};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,10 +21,14 @@ use crate::feed::{self, Feed, Kill};
 use crate::report::Reporter;
 use crate::session::ConnectionId;
 use crate::sessions::Sessions;
-use crate::spool::{Limits, Spool};
+use crate::spool::{Health, Limits, Spool};
 use crate::ssh::{connection, settings};
 use crate::{deliver, entropy, files, recover};
 
+/// The folders below that of the state.
+const SPOOL: &str = "spool";
+const RECORDINGS: &str = "recordings";
+const LIVE: &str = "live";
 /// How long sessions may take to end when the program is stopped.
 const STOP_TIME: Duration = Duration::from_secs(20);
 /// How long the last events may take to be delivered.
@@ -45,7 +49,12 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
         listeners,
     } = parts(&config, clock, is_stopping).await?;
     let reporter = world.reporter.clone();
-    recover::recover(&world.recordings, &world.live, &config.identity, &reporter)?;
+    recover::recover(&world.recordings, &world.live, &config.identity, &reporter).with_context(
+        || {
+            let state = config.file.state.display();
+            format!("what an earlier run left in `{state}` cannot be closed")
+        },
+    )?;
     reporter.machine(MachineFact::Started {
         version: env!("CARGO_PKG_VERSION").into(),
     })?;
@@ -55,6 +64,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
         reporter.spool.clone(),
         reader,
         Arc::clone(&ca),
+        clock,
     ));
     let (kills, mut killed) = mpsc::channel::<Kill>(256);
     tokio::spawn(feed::follow(Arc::clone(&world.feed), ca, kills));
@@ -80,14 +90,16 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
         .into_iter()
         .map(|listener| tokio::spawn(Arc::clone(&door).accept(listener)))
         .collect();
-    tracing::info!(name = %config.file.name, listen = ?config.file.listen, "letting agents in");
+    tracing::info!(name = %config.file.name, listen = ?config.file.listen, "listening for agents");
 
     let mut stop = std::pin::pin!(stop);
+    let mut health = reporter.spool.health();
     let failed = loop {
         tokio::select! {
             Some(kill) = killed.recv() => sessions.kill(kill).await,
             () = &mut stop => break None,
-            delivered = &mut delivery => break Some(delivered),
+            delivered = &mut delivery => break Some(Broken::Delivery(delivered)),
+            _ = health.wait_for(|health| *health == Health::Failed) => break Some(Broken::Spool),
         }
     };
     for task in accepting {
@@ -96,12 +108,28 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
     shutdown.send_replace(true);
     wait_until(STOP_TIME, || sessions.count() == 0).await;
     let _ = reporter.machine(MachineFact::Stopped);
-    if let Some(delivered) = failed {
-        return delivered?.context("events cannot be delivered from the spool");
+    match failed {
+        None => {}
+        Some(Broken::Delivery(delivered)) => {
+            return delivered?.context("events cannot be delivered from the spool");
+        }
+        // Started again, it goes on as soon as the disk takes something.
+        Some(Broken::Spool) => bail!(
+            "events cannot be kept in `{}`, so every session was ended; make room there",
+            config.file.state.join(SPOOL).display()
+        ),
     }
     wait_until(DRAIN_TIME, || reporter.spool.is_empty()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Why serving ended unasked.
+enum Broken {
+    /// Events cannot be read back from the disk.
+    Delivery(Result<std::io::Result<()>, tokio::task::JoinError>),
+    /// Events cannot be written to the disk.
+    Spool,
 }
 
 struct Parts {
@@ -117,8 +145,10 @@ async fn parts(config: &Config, clock: Clock, shutdown: watch::Receiver<bool>) -
         files::make_folder(&path)?;
         Ok(path)
     };
-    let (spool, reader) = Spool::open(&folder("spool")?, Limits::default())
-        .context("the event spool cannot be opened")?;
+    let (spool, reader) = Spool::open(&folder(SPOOL)?, Limits::default()).with_context(|| {
+        let spool = file.state.join(SPOOL);
+        format!("the event spool `{}` cannot be opened", spool.display())
+    })?;
     let assertions = Assertions::new(
         config.identity_signer.clone(),
         file.name.clone(),
@@ -131,13 +161,11 @@ async fn parts(config: &Config, clock: Clock, shutdown: watch::Receiver<bool>) -
         Arc::new(entropy::fill),
     )
     .context("no threads for recordings")?;
+    let ca = Ca::new(&file.ca, config.ca_root.as_bytes(), Some(assertions))
+        .context("look at `ca` and `ca_root` in the configuration")?;
     let world = Arc::new(World {
         clock,
-        ca: Arc::new(Ca::new(
-            &file.ca,
-            config.ca_root.as_bytes(),
-            Some(assertions),
-        )?),
+        ca: Arc::new(ca),
         feed: Arc::new(Feed::new(clock)),
         reporter: Reporter {
             name: file.name.clone(),
@@ -145,9 +173,9 @@ async fn parts(config: &Config, clock: Clock, shutdown: watch::Receiver<bool>) -
             spool,
         },
         recorders,
-        recordings: folder("recordings")?,
+        recordings: folder(RECORDINGS)?,
         recipients: file.review_recipients.clone(),
-        live: folder("live")?,
+        live: folder(LIVE)?,
         stale_after: config.stale_after,
         shutdown,
     });

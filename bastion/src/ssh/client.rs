@@ -30,7 +30,7 @@ pub enum HostError {
         source: io::Error,
     },
     /// It did not answer in time.
-    #[error("`{address}` does not answer: {what}")]
+    #[error("`{address}` does not answer in time: {what}")]
     Silent {
         /// Where to.
         address: String,
@@ -43,7 +43,9 @@ pub enum HostError {
     )]
     OtherKey(String),
     /// It did not let us in.
-    #[error("`{address}` does not accept the certificate for `{user}`; see sshd's log there")]
+    #[error(
+        "`{address}` does not accept the certificate for `{user}`; is its daemon running? ask `portreeve-host status` and sshd's log there"
+    )]
     NotAccepted {
         /// Where to.
         address: String,
@@ -91,13 +93,13 @@ impl Transport {
         };
         let stream = tokio::time::timeout(CONNECT_TIME, TcpStream::connect(address))
             .await
-            .map_err(|_| silent("TCP"))?
+            .map_err(|_| silent("no connection"))?
             .map_err(failed)?;
         let (socket, cutter) = Socket::new(stream).map_err(failed)?;
         let exchange = client::connect_stream(config, socket, HostAdapter { pinned });
         let handle = tokio::time::timeout(CONNECT_TIME, exchange)
             .await
-            .map_err(|_| silent("key exchange"))?
+            .map_err(|_| silent("no end of the key exchange"))?
             .map_err(|error| {
                 if matches!(error, russh::Error::UnknownKey) {
                     HostError::OtherKey(address.into())
@@ -129,7 +131,7 @@ impl Transport {
             .await
             .map_err(|_| HostError::Silent {
                 address: self.address.clone(),
-                what: "login",
+                what: "no answer to the login",
             })??;
         if result.success() {
             Ok(Connection {
