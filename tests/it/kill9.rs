@@ -25,6 +25,7 @@ fn a_killed_bastion_costs_the_host_its_account_and_the_trail_nothing() {
     let next = Running::start(&site);
     let after = running.wait_for_receipt(&site);
     assert_begins_with(&after, &before);
+    assert_eq!(after.closed(), Some((EndCause::LinkLost, false)));
     assert_eq!(after.receipt().unwrap().left, Vec::<String>::new());
     next.end(&site);
 }

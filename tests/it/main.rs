@@ -18,5 +18,6 @@ mod invariants;
 mod kill;
 mod kill9;
 mod labs;
+mod recording;
 mod scenario;
 mod tidy;
