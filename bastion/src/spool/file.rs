@@ -221,7 +221,10 @@ impl Reader {
         };
         let mut taken = 0;
         while self.next < end && batch.payloads.len() < most {
-            let content = self.rest_of_file()?;
+            let Some(content) = self.rest_of_file()? else {
+                self.next_file()?;
+                continue;
+            };
             let mut at = 0;
             while self.next < end && batch.payloads.len() < most {
                 let Next::Frame(payload, length) = frame::next(content.get(at..).unwrap_or(&[]))
@@ -249,16 +252,21 @@ impl Reader {
         Ok(batch)
     }
 
-    fn rest_of_file(&self) -> io::Result<Vec<u8>> {
-        let mut file = File::open(path(&self.folder, self.file_first))?;
+    /// Nothing when the file is gone: it was deleted because the CA has all of it, and so had we.
+    fn rest_of_file(&self) -> io::Result<Option<Vec<u8>>> {
+        let mut file = match File::open(path(&self.folder, self.file_first)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
         file.seek(SeekFrom::Start(self.offset))?;
         let mut content = Vec::new();
         // A file ends a little after FILE_BYTES; what a group commit adds is bounded by what waits in memory.
         file.read_to_end(&mut content)?;
-        Ok(content)
+        Ok(Some(content))
     }
 
     fn next_file(&mut self) -> io::Result<()> {
+        // What is to be read next begins a file, or this one is not what it was.
         if !path(&self.folder, self.next).exists() || self.next == self.file_first {
             return Err(damaged(&path(&self.folder, self.file_first), self.offset));
         }

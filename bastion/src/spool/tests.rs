@@ -67,6 +67,11 @@ async fn events_are_read_in_order_and_only_once_delivered() {
     assert_eq!(read_ids, ids(3..5));
     fill(&spool, 5..6).await;
     drop(spool);
+    // The thread notes what was delivered after what was appended.
+    let noted = || std::fs::read_to_string(folder.path().join("delivered")).ok();
+    while noted().as_deref() != Some("3") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 
     // What was not delivered comes again; what was, does not.
     let (spool, mut reader) = Spool::open(folder.path(), ROOMY).unwrap();
@@ -171,4 +176,36 @@ async fn files_follow_each_other_and_go_once_delivered() {
     assert_eq!(reader.next(), total);
     let files = std::fs::read_dir(folder.path()).unwrap().count();
     assert!(files <= 2, "{files} files are left");
+}
+
+#[tokio::test]
+async fn a_file_that_goes_while_its_end_is_being_read_is_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        soft: 1 << 30,
+        hard: 1 << 30,
+    };
+    let (spool, mut reader) = Spool::open(folder.path(), limits).unwrap();
+    let mut large = event(1);
+    large.body = Body::Machine {
+        fact: MachineFact::Alarm {
+            detail: "x".repeat(100_000),
+        },
+    };
+    let first = only_file(&folder);
+    let mut count = 0;
+    while std::fs::metadata(&first).unwrap().len() < 4 << 20 {
+        let ticket = spool.append(&large).unwrap();
+        let _recorded = spool.durable(ticket).await.unwrap();
+        count += 1;
+    }
+    // All of the file is on its way to the CA when the next event begins another one.
+    let batch = reader.read(count, 500, usize::MAX).unwrap();
+    let ticket = spool.append(&event(2)).unwrap();
+    let _recorded = spool.durable(ticket).await.unwrap();
+    spool.delivered(&batch);
+    while first.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(read(&mut reader, count + 1, 500).1, ids(2..3));
 }
