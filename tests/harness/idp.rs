@@ -20,6 +20,8 @@ use crate::host::Host;
 use crate::process::Process;
 
 const DIRECTORY: &str = "/var/lib/idp";
+/// Where it listens unless told otherwise.
+const PORT: u16 = 9400;
 const STARTING: Duration = Duration::from_secs(30);
 
 /// A running identity provider.
@@ -53,7 +55,7 @@ impl Idp {
     /// # Errors
     /// When its packages cannot be installed or it does not come up.
     pub fn start(host: &Host, people: &[Person]) -> Result<Self> {
-        Self::start_on(host, 9400, "RS256", people)
+        Self::start_on(host, PORT, "RS256", people)
     }
 
     /// As [`Idp::start`], on this loopback port and signing with this algorithm (RS256, ES256 or EdDSA).
@@ -62,7 +64,7 @@ impl Idp {
     /// As for [`Idp::start`].
     pub fn start_on(host: &Host, port: u16, alg: &str, people: &[Person]) -> Result<Self> {
         let code = install::ensure()?;
-        let issuer = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
+        let issuer = issuer_at(port);
         let config = json!({
             "issuer": issuer,
             "listen": { "address": Ipv4Addr::LOCALHOST, "port": port },
@@ -96,6 +98,12 @@ impl Idp {
         };
         idp.check_discovery()?;
         Ok(idp)
+    }
+
+    /// The issuer's address of a provider that [`Idp::start`] starts, also before it does.
+    #[must_use]
+    pub fn standard_issuer() -> String {
+        issuer_at(PORT)
     }
 
     /// The issuer's address, which is also where discovery starts.
@@ -179,6 +187,10 @@ impl Idp {
         );
         Ok(())
     }
+}
+
+fn issuer_at(port: u16) -> String {
+    format!("http://{}:{port}", Ipv4Addr::LOCALHOST)
 }
 
 fn write_people(host: &Host, people: &[Person]) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The steps by which an administrator sets everything up, in the order of the administrator's guide.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use portreeve_protocol::admin::{HostRecord, Listing};
 use portreeve_protocol::checkpoint::VerifierKey;
 use portreeve_protocol::key::PublicKey;
@@ -50,15 +50,17 @@ pub(super) fn install(
 ) -> Result<Parts> {
     let (agent_host, bastion_host, prod) = (lab.host("agent"), lab.host("bastion"), lab.host(HOST));
 
-    say("the identity provider starts, and people get accounts on its host");
-    let provider = Idp::start(bastion_host, people)?;
-    copy_programs(lab, build)?;
-    name_the_ca(agent_host)?;
-    name_the_ca(bastion_host)?;
+    say("the identity provider starts; the CA makes its keys, its database and a starter policy");
+    // The provider takes as long to start as everything beside it.
+    let (provider, review) = std::thread::scope(|scope| {
+        let starting = scope.spawn(|| Idp::start(bastion_host, people));
+        let prepared = prepare(lab, build);
+        let started = starting.join();
+        let provider = started.map_err(|_| anyhow!("the thread that starts it panicked"))??;
+        anyhow::Ok((provider, prepared?))
+    })?;
 
-    say("the CA makes its keys, its database and a starter policy, and starts with its signer");
-    let review = review_key(bastion_host)?;
-    init_ca(bastion_host, provider.issuer(), &review.recipient)?;
+    say("the CA starts with its signer; people get accounts");
     let ca = serve_ca(bastion_host)?;
     for host in [agent_host, bastion_host] {
         let root = bastion_host.read(&format!("{CA_DIRECTORY}/tls/ca-cert.pem"))?;
@@ -101,6 +103,17 @@ pub(super) fn install(
         people,
         agent,
     })
+}
+
+/// Everything that nobody has to be there for.
+fn prepare(lab: &Lab, build: Build) -> Result<ReviewKey> {
+    let bastion = lab.host("bastion");
+    copy_programs(lab, build)?;
+    name_the_ca(lab.host("agent"))?;
+    name_the_ca(bastion)?;
+    let review = review_key(bastion)?;
+    init_ca(bastion, &Idp::standard_issuer(), &review.recipient)?;
+    Ok(review)
 }
 
 fn administrator(people: &[PersonAccount]) -> Result<&PersonAccount> {
