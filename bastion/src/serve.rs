@@ -96,7 +96,11 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
     let mut health = reporter.spool.health();
     let failed = loop {
         tokio::select! {
-            Some(kill) = killed.recv() => sessions.kill(kill).await,
+            Some(kill) = killed.recv() => {
+                // In a task of its own: a session whose inbox its agent keeps full must not hold up the end of another.
+                let sessions = Arc::clone(&sessions);
+                tokio::spawn(async move { sessions.kill(kill).await });
+            }
             () = &mut stop => break None,
             delivered = &mut delivery => break Some(Broken::Delivery(delivered)),
             _ = health.wait_for(|health| *health == Health::Failed) => break Some(Broken::Spool),
