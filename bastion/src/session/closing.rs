@@ -96,7 +96,9 @@ impl Closing {
     }
 
     pub(super) const fn claim_refused(&mut self) {
-        self.claim = Claim::Refused;
+        if matches!(self.claim, Claim::Pending) {
+            self.claim = Claim::Refused;
+        }
     }
 
     pub(super) fn control_lost(&mut self) {
