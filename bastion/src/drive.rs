@@ -3,6 +3,7 @@
 //! It decides nothing. What takes time runs in tasks of its own, which report back through the inbox.
 
 mod agents;
+mod allowance;
 mod hearing;
 mod perform;
 mod world;
@@ -29,6 +30,7 @@ use crate::tap::{Activity, Tap};
 
 pub use agents::AgentConnection;
 use agents::Agents;
+use allowance::Allowance;
 pub use world::World;
 
 /// How many messages wait for a session.
@@ -89,6 +91,8 @@ struct Driver {
     recorder_failed: Option<Failed>,
     /// The last event; an effect towards the host waits until it is on disk.
     last_event: Option<Ticket>,
+    /// How much it may still put into the trail.
+    allowance: Allowance,
     inputs: VecDeque<Input>,
 }
 
@@ -141,6 +145,7 @@ pub fn start(
         tap: None,
         recorder_failed: None,
         last_event: None,
+        allowance: Allowance::since(now.steady),
         inputs: VecDeque::new(),
         access,
         world,

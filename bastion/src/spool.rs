@@ -53,8 +53,19 @@ pub enum Health {
 }
 
 /// An event's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    number: u64,
+    bytes: u64,
+}
+
+impl Ticket {
+    /// How much room the event takes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.bytes
+    }
+}
 
 /// Proof that an event and all before it are on disk.
 #[derive(Debug)]
@@ -145,7 +156,10 @@ impl Spool {
         if queue.jobs.send(Job::Append(frame)).is_err() {
             return Err(SpoolError::Failed);
         }
-        let ticket = Ticket(queue.next);
+        let ticket = Ticket {
+            number: queue.next,
+            bytes: size,
+        };
         queue.next += 1;
         self.0.waiting.fetch_add(size, Ordering::Relaxed);
         drop(queue);
@@ -160,7 +174,7 @@ impl Spool {
     pub async fn durable(&self, ticket: Ticket) -> Result<Recorded, SpoolError> {
         let mut durable = self.0.durable.subscribe();
         let mut health = self.0.health.subscribe();
-        let is_durable = durable.wait_for(|count| *count > ticket.0);
+        let is_durable = durable.wait_for(|count| *count > ticket.number);
         let is_failed = health.wait_for(|health| *health == Health::Failed);
         tokio::select! {
             biased;

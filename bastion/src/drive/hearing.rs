@@ -102,6 +102,10 @@ impl Driver {
         match self.world.reporter.access(&about, fact) {
             Ok(ticket) => {
                 self.last_event = Some(ticket);
+                // What earlier sessions left to say is not this one's doing.
+                if session == self.about.session {
+                    self.charge(ticket);
+                }
                 true
             }
             Err(error) => {
@@ -140,8 +144,9 @@ impl Driver {
 
     pub(super) fn alarm(&mut self, detail: String) {
         tracing::error!(detail, "somebody should look at this");
-        if let Err(error) = self.world.reporter.machine(MachineFact::Alarm { detail }) {
-            tracing::error!(%error, "an alarm is not kept");
+        match self.world.reporter.machine(MachineFact::Alarm { detail }) {
+            Ok(ticket) => self.charge(ticket),
+            Err(error) => tracing::error!(%error, "an alarm is not kept"),
         }
     }
 }

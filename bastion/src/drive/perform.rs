@@ -21,6 +21,7 @@ use crate::host::control;
 use crate::live;
 use crate::request::{Asked, Wanted};
 use crate::session::{ChannelEnd, ChannelNumber, Effect, Input, Sealed};
+use crate::spool::Ticket;
 use crate::tap::Tap;
 
 /// What the agent reads when the host does not start what was permitted.
@@ -286,13 +287,27 @@ impl Driver {
 
     fn emit(&mut self, fact: AccessFact) {
         match self.world.reporter.access(&self.about, fact) {
-            Ok(ticket) => self.last_event = Some(ticket),
+            Ok(ticket) => {
+                self.last_event = Some(ticket);
+                self.charge(ticket);
+            }
             Err(error) => {
                 tracing::error!(%error, "an event is not kept; the session ends");
                 // Whatever waits for this event waits for one that never comes.
                 self.last_event = None;
                 self.inputs.push_back(Input::SpoolFull);
             }
+        }
+    }
+
+    /// Counts what the session put into the trail, and ends it when that was too much.
+    pub(super) fn charge(&mut self, event: Ticket) {
+        let now = self.world.clock.now().steady;
+        if !self.allowance.take(event.bytes(), now) {
+            tracing::warn!("the session floods the trail and ends");
+            self.inputs.push_back(Input::RecordingFailed {
+                detail: "it made more events than one session may".into(),
+            });
         }
     }
 }
