@@ -1,12 +1,12 @@
 //! `POST /v1/sessions/{id}/claim`: a bastion takes a session, once.
 
-use portreeve_protocol::event::AccessFact;
+use portreeve_protocol::event::{AccessFact, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::BastionName;
 use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::{ClaimRequest, Claimed};
 
-use super::record::Access;
+use super::record::{Access, machine};
 use super::{App, Failure, Origin};
 use crate::identity::AuthenticatedBastion;
 use crate::store::{Change, CommitError, Refusal, Session, StoreError};
@@ -25,7 +25,10 @@ impl App {
         origin: Origin,
     ) -> Result<Claimed, Failure> {
         let unavailable = || Failure::told(Code::SessionUnavailable);
-        let found = self.store.session(id).await?.ok_or_else(unavailable)?;
+        let Some(found) = self.store.session(id).await? else {
+            self.alarm_of_forgery(bastion, id, origin).await?;
+            return Err(unavailable());
+        };
         if let Some(reason) = self.withdrawn(&found).await? {
             return Err(self
                 .refuse_connection(&found, reason, unavailable(), origin)
@@ -67,6 +70,23 @@ impl App {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A bastion claims what it found in a certificate of the access CA. If we never had it signed,
+    /// somebody else did.
+    async fn alarm_of_forgery(
+        &self,
+        bastion: &AuthenticatedBastion,
+        id: SessionId,
+        origin: Origin,
+    ) -> Result<(), Failure> {
+        let detail = format!(
+            "bastion `{}` was shown a certificate for session {id}, which was never granted: see who can use the access CA's key",
+            bastion.name()
+        );
+        let alarm = machine(origin.at, MachineFact::Alarm { detail });
+        self.log.append(vec![alarm]).await?;
+        Ok(())
     }
 
     /// Why a session that was granted may not begin any more, if so.
