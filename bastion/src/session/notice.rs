@@ -41,6 +41,7 @@ impl Notice {
     #[must_use]
     pub fn refused(code: Code, detail: Option<&str>) -> Self {
         let detail = detail
+            .filter(|text| *text != code.title())
             .map(|text| format!(": {}", printable(text)))
             .unwrap_or_default();
         Self(format!(
@@ -73,6 +74,22 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_says_everything_once() {
+        let code = Code::SessionUnavailable;
+        for (detail, told) in [
+            (None, ""),
+            (Some(code.title()), ""),
+            (Some("connect to `b2`"), ": connect to `b2`"),
+        ] {
+            let words = "portreeve: session_unavailable: the session is not available";
+            assert_eq!(
+                Notice::refused(code, detail).as_str(),
+                format!("{words}{told}")
+            );
+        }
+    }
 
     #[test]
     fn a_reason_cannot_drive_a_terminal() {
