@@ -85,12 +85,14 @@ pub(in crate::store) async fn kill(
     at: Timestamp,
 ) -> Applied {
     let state = Standing::read(db, session).await?.killed()?;
+    // Nobody else means the pair itself, which is done.
+    let cause = by.map_or(EndCause::Asked, |_| EndCause::Killed);
     sqlx::query(
         "UPDATE session SET state = $1, cause = $2, killed_by = $3, ended_at = $4
          WHERE session = $5",
     )
     .bind(to_word(&state)?)
-    .bind(to_word(&EndCause::Killed)?)
+    .bind(to_word(&cause)?)
     .bind(by.map(HumanName::as_str))
     .bind(at.as_micros())
     .bind(session.to_string())
@@ -179,9 +181,13 @@ impl Standing {
     }
 
     /// State and cause after an end, or nothing when it changes nothing. What the host confirms
-    /// overrides what was assumed, but whoever killed a session ended it.
+    /// overrides what was assumed, but whoever killed a session ended it. A pair that is done may
+    /// find its session over already: then the bastion knows why.
     fn ended(&self, cause: EndCause, confirmed: bool) -> Option<(SessionState, EndCause)> {
         match (self.state, confirmed) {
+            (SessionState::NotConfirmed, false) if self.cause == Some(EndCause::Asked) => {
+                Some((SessionState::NotConfirmed, cause))
+            }
             (SessionState::Ended, _) | (SessionState::NotConfirmed, false) => None,
             (_, true) if self.cause == Some(EndCause::Killed) => {
                 Some((SessionState::Ended, EndCause::Killed))
@@ -251,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_end_is_confirmed_once_and_a_kill_stays_the_cause() {
-        use EndCause::{Asked, Killed, LinkLost};
+        use EndCause::{Asked, HostFailed, Killed, LinkLost};
         assert_eq!(standing(Open).ended(Asked, true), Some((Ended, Asked)));
         assert_eq!(
             standing(Open).ended(Asked, false),
@@ -262,7 +268,13 @@ mod tests {
         let mut waiting = standing(NotConfirmed);
         assert_eq!(waiting.ended(Asked, false), None);
         assert_eq!(waiting.ended(LinkLost, true), Some((Ended, LinkLost)));
+        waiting.cause = Some(Asked);
+        assert_eq!(
+            waiting.ended(HostFailed, false),
+            Some((NotConfirmed, HostFailed))
+        );
         waiting.cause = Some(Killed);
+        assert_eq!(waiting.ended(HostFailed, false), None);
         assert_eq!(waiting.ended(LinkLost, true), Some((Ended, Killed)));
     }
 }

@@ -128,6 +128,23 @@ async fn a_killed_session_cannot_be_claimed_or_killed_again() {
 }
 
 #[tokio::test]
+async fn a_session_that_its_pair_ended_was_not_killed() {
+    let home = with_session().await;
+    home.change(Change::KillSession {
+        session: examples::session_id(),
+        by: None,
+        at: after(1),
+    })
+    .await
+    .unwrap();
+    let ended = home.session().await.summary;
+    assert_eq!(
+        (ended.state, ended.cause, ended.killed_by),
+        (SessionState::Ended, Some(EndCause::Asked), None)
+    );
+}
+
+#[tokio::test]
 async fn time_settles_what_nobody_claimed_and_what_nobody_confirmed() {
     let home = with_session().await;
     home.change(Change::Sweep { at: after(59) }).await.unwrap();
