@@ -157,7 +157,7 @@ async fn database(
             at,
         },
     ];
-    let store = Store::open(&draft.path.join("ca.db"), clock.clone()).await?;
+    let store = Store::create(&draft.path.join("ca.db"), clock.clone()).await?;
     let published = store.commit(changes, Vec::new()).await;
     store.close().await;
     published?;

@@ -140,12 +140,24 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Opens the database, makes it if it is not there, and brings its schema up to date.
+    /// Makes the database.
     ///
     /// # Errors
     /// When that fails.
+    pub async fn create(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        Self::on(open::create(path).await?, clock).await
+    }
+
+    /// Opens the database and brings its schema up to date. One that is not there is not made: the
+    /// keys would sign a second log under the name of the first.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be opened.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
-        let opened = open::open(path).await?;
+        Self::on(open::open(path).await?, clock).await
+    }
+
+    async fn on(opened: open::Opened, clock: Clock) -> Result<Self, StoreError> {
         let writer = Writer::new(opened.writer, clock.clone()).await?;
         let published = writer.published();
         let (log, feed) = (published.log.subscribe(), published.feed.subscribe());

@@ -26,10 +26,19 @@ pub(super) struct Opened {
 }
 
 pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
-    let failed = |detail: String| StoreError::Open {
-        path: path.display().to_string(),
-        detail,
-    };
+    if path.exists() {
+        create(path).await
+    } else {
+        Err(failed(
+            path,
+            "it is not there; put it back from a backup, or make a new CA with `portreeve-ca init`"
+                .into(),
+        ))
+    }
+}
+
+pub(super) async fn create(path: &Path) -> Result<Opened, StoreError> {
+    let failed = |detail: String| failed(path, detail);
     let lock = lock(path).map_err(|error| failed(error.to_string()))?;
     private_file(path, true).map_err(|error| failed(error.to_string()))?;
     let options = options(path);
@@ -53,6 +62,13 @@ pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
         readers,
         lock,
     })
+}
+
+fn failed(path: &Path, detail: String) -> StoreError {
+    StoreError::Open {
+        path: path.display().to_string(),
+        detail,
+    }
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -27,7 +27,7 @@ impl Home {
     pub(super) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::fixed(NOW);
-        let store = Store::open(&directory.path().join("ca.db"), clock.clone())
+        let store = Store::create(&directory.path().join("ca.db"), clock.clone())
             .await
             .unwrap();
         Self {

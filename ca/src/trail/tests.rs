@@ -43,7 +43,7 @@ impl Home {
             .log_verifier
             .parse()
             .unwrap();
-        let store = Store::open(&directory.path().join("ca.db"), Clock::fixed(NOW))
+        let store = Store::create(&directory.path().join("ca.db"), Clock::fixed(NOW))
             .await
             .unwrap();
         let log = Log::new(store, signer);

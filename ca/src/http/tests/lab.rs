@@ -394,7 +394,7 @@ fn encode(text: &str) -> String {
 }
 
 async fn publish_starter(config: &Config, clock: &Clock) {
-    let store = crate::store::Store::open(&config.database, clock.clone())
+    let store = crate::store::Store::create(&config.database, clock.clone())
         .await
         .unwrap();
     let publish = Change::PublishPolicy {

@@ -164,6 +164,15 @@ async fn one_process_serves_a_database_and_others_cannot_read_it() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_gone_is_not_begun_again() {
+    let home = Home::new().await;
+    let gone = home.path().with_file_name("gone.db");
+    let refused = Store::open(&gone, home.clock.clone()).await.unwrap_err();
+    assert!(refused.to_string().contains("it is not there"));
+    assert!(!gone.exists());
+}
+
+#[tokio::test]
 async fn a_closed_store_says_so() {
     let home = Home::new().await;
     home.store.close().await;

@@ -68,7 +68,7 @@ pub(super) fn measure(scale: &Scale) -> Result<Vec<Figure>> {
 /// Appends events to a new database on this machine's disk. With `together` 0, one after the other.
 async fn append(scale: &Scale, together: usize) -> Result<f64> {
     let disk = Disk::new("log")?;
-    let store = Store::open(&disk.path().join("ca.sqlite"), Clock::system()).await?;
+    let store = Store::create(&disk.path().join("ca.sqlite"), Clock::system()).await?;
     let total = match together {
         0 => scale.events / 200,
         1 => scale.events / 10,
