@@ -30,6 +30,9 @@ pub enum ServiceError {
     /// The signer cannot be started.
     #[error("the signer cannot be started")]
     Signer(#[source] io::Error),
+    /// The signer that was started ended instead of answering; it said why.
+    #[error("the signer did not start; it says above why")]
+    SignerEnded,
     /// The signer does not answer.
     #[error("the signer at `{}` did not answer within {} s", socket.display(), SIGNER_READY.as_secs())]
     SignerSilent {
@@ -66,19 +69,23 @@ pub enum ServiceError {
 /// When something that the service needs is not there.
 pub async fn run(config: &Config, config_path: &Path) -> Result<(), ServiceError> {
     let stop = stop_signal().map_err(ServiceError::Signals)?;
-    let signer = if config.signer.spawn {
+    let mut signer = if config.signer.spawn {
         Some(SignerProcess::start(config_path).map_err(ServiceError::Signer)?)
     } else {
         None
     };
-    let served = serve(config, stop).await;
+    let served = serve(config, signer.as_mut(), stop).await;
     if let Some(signer) = signer {
         signer.stop().await;
     }
     served
 }
 
-async fn serve(config: &Config, stop: watch::Receiver<bool>) -> Result<(), ServiceError> {
+async fn serve(
+    config: &Config,
+    signer: Option<&mut SignerProcess>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), ServiceError> {
     let transport = transport(&config.transport)?;
     let listener =
         TcpListener::bind(config.listen)
@@ -87,7 +94,11 @@ async fn serve(config: &Config, stop: watch::Receiver<bool>) -> Result<(), Servi
                 address: config.listen,
                 source,
             })?;
-    signer_ready(&config.signer.socket).await?;
+    tokio::select! {
+        ready = signer_ready(&config.signer.socket) => ready?,
+        () = first_end(signer) => return Err(ServiceError::SignerEnded),
+        _ = stop.wait_for(|stop| *stop) => return Ok(()),
+    }
     let app = App::start(config, Clock::system()).await?;
     let keeper = tokio::spawn(Arc::clone(&app).keep());
     tracing::info!(issuer = app.issuer(), listen = %config.listen, "serving");
@@ -109,6 +120,15 @@ fn transport(config: &config::Transport) -> Result<Transport, TlsError> {
             http::load_tls(certificate, key).map(Transport::Tls)
         }
         config::Transport::PlainOnLoopback => Ok(Transport::Plain),
+    }
+}
+
+/// Resolves when the signer that was started here ends before it was ready. One that ends later is
+/// started again.
+async fn first_end(signer: Option<&mut SignerProcess>) {
+    match signer {
+        Some(signer) => signer.ended().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,6 +12,8 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use nix::sys::signal::{SigSet, Signal};
+
 use crate::clock::Clock;
 use crate::config::SignerConfig;
 use crate::sign::keys::{KeyFileError, KeyFiles};
@@ -57,6 +59,9 @@ pub struct SignatoryFailure(SignatoryError);
 /// # Errors
 /// When keys or socket cannot be used.
 pub fn run(config: &SignerConfig, clock: &Clock, until: Until) -> Result<(), SignerFailure> {
+    if until == Until::StdinClosed {
+        leave_signals_to_the_server();
+    }
     let keys = KeyFiles::open(&config.keys)?;
     let signatory = Signatory::new(Box::new(keys), config.limits.clone())
         .map_err(|error| SignerFailure::Limits(SignatoryFailure(error)))?;
@@ -70,4 +75,13 @@ pub fn run(config: &SignerConfig, clock: &Clock, until: Until) -> Result<(), Sig
         .server_uid
         .unwrap_or_else(|| nix::unistd::geteuid().as_raw());
     serve::serve(&listener, allowed, &Arc::new(signatory), clock, until).map_err(failed)
+}
+
+/// Whoever stops a whole group of processes would otherwise stop the signer before the server has
+/// ended what it has begun. Blocked before there is a second thread, so in all of them.
+fn leave_signals_to_the_server() {
+    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
+    if let Err(error) = signals.thread_block() {
+        tracing::warn!(%error, "the signer ends at once when it is told to");
+    }
 }

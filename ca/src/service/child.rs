@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// A running signer and what it lives by. Apart, because waiting for a [`Child`] closes the standard
@@ -26,6 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct SignerProcess {
     stop: oneshot::Sender<()>,
+    ends: watch::Receiver<u64>,
     keeper: JoinHandle<()>,
 }
 
@@ -36,8 +37,15 @@ impl SignerProcess {
         let config = config.to_owned();
         let signer = spawn(&program, &config)?;
         let (stop, stopped) = oneshot::channel();
-        let keeper = tokio::spawn(keep(program, config, signer, stopped));
-        Ok(Self { stop, keeper })
+        let (count, ends) = watch::channel(0);
+        let keeper = tokio::spawn(keep(program, config, signer, stopped, count));
+        Ok(Self { stop, ends, keeper })
+    }
+
+    /// Resolves once it ended by itself.
+    pub(super) async fn ended(&mut self) {
+        // The keeper is gone only if it panicked, and its child with it.
+        let _ = self.ends.wait_for(|ends| *ends > 0).await;
     }
 
     /// Ends it.
@@ -55,12 +63,15 @@ async fn keep(
     config: PathBuf,
     mut signer: Signer,
     mut stopped: oneshot::Receiver<()>,
+    ends: watch::Sender<u64>,
 ) {
     loop {
         tokio::select! {
             _ = &mut stopped => break end(signer).await,
             status = signer.child.wait() => {
-                tracing::error!(?status, "the signer ended; it is started again");
+                let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+                tracing::error!(status, "the signer ended by itself");
+                ends.send_modify(|ends| *ends += 1);
             }
         }
         signer = loop {

@@ -30,7 +30,7 @@ struct Key {
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the key `{}` cannot be used: {fault}", path.display())]
+#[error("the key `{}` cannot be used", path.display())]
 pub struct KeyFileError {
     path: PathBuf,
     #[source]
@@ -196,7 +196,8 @@ mod tests {
     }
 
     fn refused(directory: &Path) -> String {
-        KeyFiles::open(directory).unwrap_err().to_string()
+        let error = anyhow::Error::from(KeyFiles::open(directory).unwrap_err());
+        format!("{error:#}")
     }
 
     #[test]
