@@ -17,7 +17,7 @@ use portreeve_protocol::id::DecisionId;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::event::Program;
 
-use crate::request::{Asked, MAX_COMMAND, Wanted};
+use crate::request::{Asked, MAX_COMMAND, Wanted, is_too_long};
 
 /// Who asks, as policy knows them, for the length of a session.
 #[derive(Debug)]
@@ -107,6 +107,9 @@ pub enum Refused {
     /// The command does not fit the trail.
     #[error("a command has {MAX_COMMAND} bytes at most; send a longer script on standard input")]
     TooLong,
+    /// The command goes on where most programs see its end, so what is decided would not be what runs.
+    #[error("a command has no zero byte")]
+    ZeroByte,
     /// No policy is known, or the decision could not be written down.
     #[error("no decision can be made now; try again later")]
     Unavailable,
@@ -193,7 +196,7 @@ impl Verdict {
 fn acts(wanted: &Wanted) -> Vec<SessionAct> {
     match wanted {
         Wanted::Shell => vec![SessionAct::Shell],
-        Wanted::Exec(command) if command.len() > MAX_COMMAND => vec![],
+        Wanted::Exec(command) if is_too_long(command) || has_zero(command) => vec![],
         Wanted::Exec(command) => vec![SessionAct::Exec {
             command: String::from_utf8_lossy(command).into_owned(),
         }],
@@ -209,10 +212,15 @@ fn acts(wanted: &Wanted) -> Vec<SessionAct> {
     }
 }
 
+fn has_zero(command: &[u8]) -> bool {
+    command.contains(&0)
+}
+
 fn offered(wanted: &Wanted) -> Result<Program, Refused> {
     match wanted {
         Wanted::Shell => Ok(Program::Shell),
-        Wanted::Exec(command) if command.len() > MAX_COMMAND => Err(Refused::TooLong),
+        Wanted::Exec(command) if is_too_long(command) => Err(Refused::TooLong),
+        Wanted::Exec(command) if has_zero(command) => Err(Refused::ZeroByte),
         Wanted::Exec(command) => Ok(Program::Exec(command.clone())),
         Wanted::Sftp => Ok(Program::Sftp),
         Wanted::Subsystem(_) => Err(Refused::Subsystem),

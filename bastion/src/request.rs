@@ -5,6 +5,10 @@ use portreeve_protocol::event::ChannelRequest;
 
 /// The longest command. It stands in the trail twice, escaped, and an event there has 128 KiB.
 pub const MAX_COMMAND: usize = 24 * 1024;
+/// The most that a command may have once it is escaped: control characters and bytes that are no text grow.
+const MAX_ESCAPED: usize = 2 * MAX_COMMAND;
+/// How much is shown of a command that is too long.
+const SHOWN: usize = 1024;
 /// The longest name of a subsystem or forwarding that is kept for the trail.
 const MAX_NAME: usize = 128;
 /// The subsystem by which an agent says that it is done with its session.
@@ -43,6 +47,13 @@ pub struct Forwarding {
     pub to: Option<(String, u16)>,
 }
 
+/// Whether a command does not fit the trail.
+#[must_use]
+pub fn is_too_long(command: &[u8]) -> bool {
+    let escaped = |command| serde_json::to_string(&String::from_utf8_lossy(command));
+    command.len() > MAX_COMMAND || !escaped(command).is_ok_and(|text| text.len() <= MAX_ESCAPED)
+}
+
 impl Wanted {
     /// The program behind the name of a subsystem.
     #[must_use]
@@ -74,6 +85,14 @@ impl Asked {
     pub fn in_trail(&self) -> ChannelRequest {
         match &self.program {
             Wanted::Shell => ChannelRequest::Shell { pty: self.pty },
+            Wanted::Exec(command) if is_too_long(command) => {
+                let beginning = command.get(..SHOWN).unwrap_or(command);
+                let beginning = String::from_utf8_lossy(beginning);
+                ChannelRequest::Exec {
+                    command: format!("{beginning}… ({} bytes)", command.len()),
+                    pty: self.pty,
+                }
+            }
             Wanted::Exec(command) => ChannelRequest::Exec {
                 command: String::from_utf8_lossy(command).into_owned(),
                 pty: self.pty,
@@ -83,6 +102,32 @@ impl Asked {
             Wanted::Forward(forwarding) => ChannelRequest::Forward {
                 what: forwarding.kind.into(),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_the_trail_is_too_long_and_shown_in_part() {
+        for (command, too_long) in [
+            (vec![b'x'; MAX_COMMAND], false),
+            (vec![b'x'; MAX_COMMAND + 1], true),
+            // Six characters each in JSON, and three bytes each as U+FFFD.
+            (vec![1; MAX_COMMAND], true),
+            (vec![0xff; MAX_COMMAND], true),
+            (vec![b'"'; MAX_COMMAND - 1], false),
+        ] {
+            assert_eq!(is_too_long(&command), too_long, "{}", command.len());
+            let asked = Asked {
+                program: Wanted::Exec(command.into()),
+                pty: false,
+            };
+            let shown = serde_json::to_string(&asked.in_trail()).unwrap();
+            assert!(shown.len() <= MAX_ESCAPED + 100, "{}", shown.len());
+            assert_eq!(shown.contains(" bytes)"), too_long);
         }
     }
 }

@@ -75,6 +75,12 @@ fn everything_else_is_refused() {
         (NO_WRITING, Wanted::Exec(long), Refused::TooLong, 0),
         (
             STARTER_POLICY,
+            Wanted::Exec(Bytes::from_static(b"id\0; reboot")),
+            Refused::ZeroByte,
+            0,
+        ),
+        (
+            STARTER_POLICY,
             Wanted::subsystem("netconf"),
             Refused::Subsystem,
             0,
