@@ -96,6 +96,8 @@ pub enum Fault {
     Manifest,
     /// The manifest is not the one in the trail.
     OtherInTrail,
+    /// The trail names a manifest, and there is none here.
+    EndRemoved,
     /// `session.json` is not what the manifest names.
     SessionFile,
     /// There are more or fewer segments than the manifest names.
@@ -154,9 +156,13 @@ fn check_manifest<R: Read + Seek>(
 ) -> io::Result<Option<Manifest>> {
     let (Some(json), Some(signature)) = (recording.manifest_bytes()?, recording.signature()?)
     else {
-        verdict
-            .unproved
-            .extend([Unproved::NoManifest, Unproved::Cut]);
+        if evidence.trail.is_some() {
+            verdict.faults.push(Fault::EndRemoved);
+        } else {
+            verdict
+                .unproved
+                .extend([Unproved::NoManifest, Unproved::Cut]);
+        }
         return Ok(None);
     };
     match evidence
@@ -366,6 +372,9 @@ impl fmt::Display for Fault {
             ),
             Self::Manifest => f.write_str("`manifest.json` is not a manifest"),
             Self::OtherInTrail => f.write_str("the session's trail names another manifest"),
+            Self::EndRemoved => f.write_str(
+                "the session's trail names a manifest, and this file has none: its end was removed",
+            ),
             Self::SessionFile => {
                 f.write_str("`session.json` is not the one that the manifest names")
             }

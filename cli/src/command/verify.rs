@@ -61,10 +61,12 @@ fn words(report: &Report) -> String {
         "{}: {} {}\n",
         safe::line(&report.file.display().to_string()),
         report.kind,
-        if report.findings.holds() {
-            "holds"
-        } else {
+        if !report.findings.holds() {
             "DOES NOT HOLD"
+        } else if report.is_cut {
+            "holds as far as it goes: its end is missing"
+        } else {
+            "holds"
         }
     );
     for (mark, items) in [

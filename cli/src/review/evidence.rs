@@ -45,6 +45,9 @@ pub struct Report {
     /// What was found out.
     #[serde(flatten)]
     pub findings: Findings,
+    /// Whether it is a recording whose end is missing, which `unproved` says too.
+    #[serde(skip)]
+    pub is_cut: bool,
 }
 
 /// A file of evidence, read.
@@ -121,12 +124,17 @@ impl Exhibit {
                 file: path.clone(),
                 kind: "trail",
                 findings: verified_trail(trail, keys),
+                is_cut: false,
             }),
-            Self::Recording(path) => Ok(Report {
-                file: path.clone(),
-                kind: "recording",
-                findings: recording(path, keys, manifests)?,
-            }),
+            Self::Recording(path) => {
+                let (findings, is_cut) = recording(path, keys, manifests)?;
+                Ok(Report {
+                    file: path.clone(),
+                    kind: "recording",
+                    findings,
+                    is_cut,
+                })
+            }
         }
     }
 }
@@ -182,11 +190,12 @@ pub fn verified_trail(trail: &Trail, keys: &Keys) -> Findings {
     findings
 }
 
+/// What a recording proves, and whether its end is missing.
 fn recording(
     path: &Path,
     keys: &Keys,
     manifests: &[(SessionId, Digest)],
-) -> Result<Findings, Failure> {
+) -> Result<(Findings, bool), Failure> {
     let file = File::open(path)
         .map_err(|error| Failure::from(files::FileError::Read(path.into(), error)))?;
     let mut recording = match Recording::open(file) {
@@ -194,7 +203,7 @@ fn recording(
         Err(error) => {
             let mut findings = Findings::default();
             findings.faults.push(error.to_string());
-            return Ok(findings);
+            return Ok((findings, false));
         }
     };
     let session = recording.info().session;
@@ -209,11 +218,12 @@ fn recording(
     };
     let verdict = verify::verify(&mut recording, evidence)
         .map_err(|error| Failure::from(files::FileError::Read(path.into(), error)))?;
-    Ok(Findings {
+    let findings = Findings {
         proved: texts(&verdict.proved),
         unproved: texts(&verdict.unproved),
         faults: texts(&verdict.faults),
-    })
+    };
+    Ok((findings, verdict.unproved.contains(&verify::Unproved::Cut)))
 }
 
 fn texts<T: std::fmt::Display>(items: &[T]) -> Vec<String> {

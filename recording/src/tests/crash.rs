@@ -4,7 +4,7 @@ use super::support::*;
 use crate::manifest::ManifestSigner;
 use crate::read::{Recording, Tail};
 use crate::recover::{Recovered, recover, recover_folder};
-use crate::verify::{Evidence, Proved, Unproved, verify};
+use crate::verify::{Evidence, Fault, Proved, Unproved, verify};
 
 /// Signs at no cost: thousands of recoveries are tried.
 struct NoSignature;
@@ -90,6 +90,12 @@ fn a_recovered_recording_is_signed_as_cut() {
 
     let unsigned = verify(&mut open(&path), Evidence::default()).unwrap();
     assert!(unsigned.unproved.contains(&Unproved::NoManifest));
+    let beside_its_trail = Evidence {
+        trail: Some(finished.manifest),
+        ..Evidence::default()
+    };
+    let cut_off = verify(&mut open(&path), beside_its_trail).unwrap();
+    assert_eq!(cut_off.faults, [Fault::EndRemoved]);
     assert_eq!(
         events(&path),
         example_batches()[..2].concat(),
