@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use portreeve_cli::agent::hold;
 use portreeve_cli::args::{Cli, Command};
 use portreeve_cli::command;
@@ -14,7 +14,7 @@ use portreeve_cli::output::Printer;
 use portreeve_cli::settings::{Environment, Settings};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers and go to standard output; clap knows which is which.
@@ -42,6 +42,22 @@ fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// Parses the command line. A variable that is set to nothing counts as none.
+fn parse() -> Result<Cli, clap::Error> {
+    let matches = without_empty_variables(Cli::command()).try_get_matches()?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(None) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 fn run(cli: Cli, printer: &mut Printer) -> Result<Exit, Failure> {

@@ -5,6 +5,7 @@ mod capture;
 use std::sync::Arc;
 
 use portreeve_protocol::name::AccountName;
+use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::{BastionContact, SessionGranted};
 use serde::Serialize;
 use ssh_key::Certificate;
@@ -198,6 +199,9 @@ fn not_connected(error: &ConnectError, bastion: &BastionContact) -> Failure {
             &[][..],
             "somebody may stand between this machine and the bastion: do not go on, tell an administrator",
         ),
+        ConnectError::Refused { said } if is_passing(said) => {
+            (Exit::Unavailable, said.as_slice(), "try again in a moment")
+        }
         ConnectError::Refused { said } => (
             Exit::NotPermitted,
             said.as_slice(),
@@ -215,6 +219,14 @@ fn not_connected(error: &ConnectError, bastion: &BastionContact) -> Failure {
     )
     .because(error);
     told(failure, said).next(next)
+}
+
+/// Whether the bastion refuses everybody for a while.
+fn is_passing(said: &[String]) -> bool {
+    [Code::Unavailable, Code::Busy].iter().any(|code| {
+        let mark = format!("portreeve: {}: ", code.as_str());
+        said.iter().any(|text| text.trim().starts_with(&mark))
+    })
 }
 
 /// A failure with what the bastion said about it.

@@ -35,7 +35,10 @@ pub fn open(args: &Args) -> Result<Opened, Failure> {
     let path = path_of(args);
     let file = File::open(&path).map_err(|error| {
         Failure::from(FileError::Read(path.clone(), error))
-            .within(format!("there is no recording `{}`", args.recording))
+            .within(format!(
+                "the recording `{}` cannot be opened",
+                args.recording
+            ))
             .next(format!(
                 "give its file, or point {} to the folder of recordings",
                 variables::RECORDINGS

@@ -38,6 +38,20 @@ fn help_is_data_and_names_every_command() {
 }
 
 #[test]
+fn a_variable_that_is_empty_counts_as_none() {
+    let user = User::new()
+        .set("PORTREEVE_CA", "")
+        .set("PORTREEVE_CA_CERT", "")
+        .set("PORTREEVE_AGENT", "");
+    let said = user.run(&["session", "list"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.err.contains("set PORTREEVE_CA or give --ca"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn every_failure_has_its_exit_code_and_a_next_step() {
     let user = User::new();
     let agent = User::new()
