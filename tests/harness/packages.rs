@@ -18,6 +18,7 @@ pub const HOSTS: &[&str] = &[
     "age",
     "zstd",
     "jq",
+    "procps",
     "socat",
     "util-linux",
 ];

@@ -14,6 +14,7 @@ use portreeve_tests::installation::{
     session_key, traces,
 };
 use portreeve_tests::{Host, until};
+use serde_json::Value;
 
 const PROD: &str = "198.51.100.30";
 const PROD_FROM_OUTSIDE: &str = "203.0.113.30";
@@ -363,6 +364,48 @@ fn number_5_a_refused_forwarding_is_in_the_trail() {
         matches!(fact, AccessFact::ChannelDecided { decision, request: ChannelRequest::Forward { .. }, .. } if !decision.permitted)
     });
     assert!(refused, "{:?}", story.names());
+}
+
+#[test]
+fn number_6_an_intent_is_recorded_before_anything_is_signed() {
+    let site = Installation::new().unwrap();
+    site.sign_in("alice").unwrap();
+    let bastion = site.lab().host("bastion");
+    let signer = bastion
+        .run(&["pgrep", "-f", "^[^ ]*portreeve-ca signer"])
+        .unwrap();
+    let signer = signer.ok().unwrap().text();
+    bastion
+        .run(&["kill", "-STOP", &signer])
+        .unwrap()
+        .ok()
+        .unwrap();
+    let wish = Wish {
+        ticket: "INC-UNSIGNED",
+        ..Wish::default()
+    };
+    let failed = site.agent().try_start_session(&wish).unwrap();
+    assert_eq!(failed.code(), Some(6), "{failed:?}");
+    bastion
+        .run(&["kill", "-CONT", &signer])
+        .unwrap()
+        .ok()
+        .unwrap();
+
+    let administrator = &site.person("carol").unwrap().account;
+    let log = administrator.portreeve(["--json", "log", "--last", "20"]);
+    let log = log.run().unwrap().ok().unwrap().text();
+    let events = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let of_the_ticket = events.filter(|event| event["body"]["task"]["ticket"] == wish.ticket);
+    let facts =
+        of_the_ticket.map(|event| event["body"]["fact"]["fact"].as_str().unwrap().to_owned());
+    assert_eq!(
+        facts.collect::<Vec<_>>(),
+        ["session_decided", "session_intended", "session_refused"]
+    );
+    end(&site, &open(&site));
 }
 
 #[test]

@@ -103,8 +103,19 @@ fn without_second_factor(notes: &mut Notes, site: &Installation) -> Result<()> {
         "a session was not refused for want of a second factor: {refused:?}"
     );
     notes.decided(
-        "no: policy wants a second factor; the agent learns only that it is not permitted",
+        "no, and the agent is not told why: what is forbidden looks like what does not exist",
     );
+    let complaint = refused.complaint();
+    let event = complaint
+        .split_once("event: ")
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .context("the refusal names no event")?;
+    notes.typed("carol@bastion", "portreeve log --event …");
+    let log = site
+        .person("carol")?
+        .account
+        .portreeve(["log", "--event", event]);
+    notes.answered(&log.run()?.ok()?.text());
     Ok(())
 }
 
