@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
+use portreeve_protocol::problem::Code;
 use portreeve_recording::write::Failed;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -24,7 +25,7 @@ use crate::host::HostLink;
 use crate::host::control::{Control, ControlNews};
 use crate::report::About;
 use crate::request::Asked;
-use crate::session::{ChannelNumber, Input, Observed, Opening, Session};
+use crate::session::{ChannelNumber, Input, Notice, Observed, Opening, Session};
 use crate::spool::{Health, Ticket};
 use crate::tap::{Activity, Tap};
 
@@ -35,6 +36,9 @@ pub use world::World;
 
 /// How many messages wait for a session.
 const INBOX: usize = 256;
+/// The most connections of an agent to one session at a time. Each may hold some 32 MiB of what a client sends that does
+/// not read, and a bastion has a bounded number of them for everybody.
+const MOST_CONNECTIONS: usize = 64;
 
 /// What tasks tell a session.
 #[derive(Debug)]
@@ -235,8 +239,14 @@ impl Driver {
     }
 
     fn connected(&mut self, agent: AgentConnection) {
-        self.inputs.push_back(Input::ConnectionOpened(agent.id));
+        let id = agent.id;
+        let are_many = self.agents.count() >= MOST_CONNECTIONS;
         self.agents.add(agent);
+        if are_many {
+            self.agents.turn_away(id, Notice::refused(Code::Busy, None));
+        } else {
+            self.inputs.push_back(Input::ConnectionOpened(id));
+        }
     }
 
     fn ask(&mut self, channel: ChannelNumber, asked: Asked) {

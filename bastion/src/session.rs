@@ -282,6 +282,15 @@ impl Session {
         effects: &mut Vec<Effect>,
     ) {
         match &self.phase {
+            Phase::Ready | Phase::Claiming | Phase::Connecting { .. } | Phase::Ordered { .. }
+                if self.channels.are_many() =>
+            {
+                let detail = format!("channel {}: {:?}: too many", channel.0, asked.in_trail());
+                let code = Code::Busy;
+                effects.push(emit(AccessFact::ConnectionRefused { code, detail }));
+                let text = Channels::TOO_MANY.to_owned();
+                effects.push(Effect::Refuse { channel, text });
+            }
             Phase::Ready => self.channels.decide(channel, asked, effects),
             Phase::Claiming | Phase::Connecting { .. } | Phase::Ordered { .. } => {
                 self.channels.wait(channel, asked);

@@ -67,6 +67,10 @@ impl Agents {
         self.ending.subscribe()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.connections.len()
+    }
+
     pub(super) fn add(&mut self, agent: AgentConnection) {
         self.connections.insert(agent.id, agent);
     }

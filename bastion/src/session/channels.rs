@@ -11,6 +11,9 @@ use super::input::{ChannelEnd, ChannelNumber};
 use crate::decide::{Outcome, Refused, Verdict};
 use crate::request::Asked;
 
+/// The most channels of a session at a time, over all its connections: each holds up to 8 MiB that its agent does not read.
+const MOST: usize = 128;
+
 /// Every channel that is not over.
 #[derive(Debug, Default)]
 pub(super) struct Channels(BTreeMap<ChannelNumber, Stage>);
@@ -28,6 +31,14 @@ enum Stage {
 }
 
 impl Channels {
+    /// What the agent reads when there are too many.
+    pub(super) const TOO_MANY: &str =
+        "portreeve: refused: the session has as many channels as it may; wait until one ends";
+
+    pub(super) fn are_many(&self) -> bool {
+        self.0.len() >= MOST
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -401,3 +401,20 @@ fn a_ttl_that_the_ca_shortened_counts() {
     world.pass(1);
     assert_eq!(world.cause(), Some(EndCause::Expired));
 }
+
+#[test]
+fn a_session_has_so_many_channels_at_a_time() {
+    let mut world = World::ready();
+    for number in 1..=128 {
+        world.ask(ChannelNumber(number));
+        world.decide(ChannelNumber(number), STARTER_POLICY);
+    }
+    world.news();
+    world.ask(ChannelNumber(129));
+    assert_eq!(world.news(), ["emit connection_refused", "refuse"]);
+    world.end_channel(ChannelNumber(129));
+    world.end_channel(ChannelNumber(1));
+    world.news();
+    world.ask(ChannelNumber(130));
+    assert_eq!(world.news(), ["decide"]);
+}
