@@ -15,8 +15,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
     /// There is no daemon.
-    #[error("the daemon does not run: {0}")]
+    #[error(
+        "the daemon does not run ({0}): `systemctl start portreeve-host`; `journalctl -u portreeve-host` says why it ended"
+    )]
     NotRunning(#[source] io::Error),
+    /// The socket is not for this user.
+    #[error("only root may ask the daemon: {0}")]
+    NotRoot(#[source] io::Error),
     /// The daemon broke off or took too long.
     #[error("the daemon does not answer: {0}")]
     Silent(#[source] io::Error),
@@ -50,7 +55,13 @@ pub(crate) fn ask(socket: &Path, question: &Ask) -> Result<Answer, AskError> {
 
 /// Opens the socket and puts the question, for a caller that goes on with the connection.
 pub(crate) fn open(socket: &Path, question: &Ask) -> Result<UnixStream, AskError> {
-    let mut stream = UnixStream::connect(socket).map_err(AskError::NotRunning)?;
+    let mut stream = UnixStream::connect(socket).map_err(|error| {
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            AskError::NotRoot(error)
+        } else {
+            AskError::NotRunning(error)
+        }
+    })?;
     stream
         .set_read_timeout(Some(PATIENCE))
         .map_err(AskError::Silent)?;

@@ -82,10 +82,17 @@ pub(crate) enum ConfigError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The file is not what it should be.
-    #[error("`{path}` is not a settings file: {1}", path = .0.display())]
-    Format(PathBuf, #[source] Box<toml::de::Error>),
+    #[error("{path}:{line}: {rule}", path = path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// In which line.
+        line: usize,
+        /// What it breaks; unknown fields are named in it.
+        rule: String,
+    },
     /// A value makes no sense.
-    #[error("`{path}`: {1}", path = .0.display())]
+    #[error("{path}: {1}", path = .0.display())]
     Value(PathBuf, &'static str),
 }
 
@@ -100,8 +107,14 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|error| ConfigError::Format(path.to_owned(), Box::new(error)))?;
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            ConfigError::Format {
+                path: path.to_owned(),
+                line: line_of(text, at),
+                rule: rule(text, at, error.message()),
+            }
+        })?;
         match config.complaint() {
             Some(complaint) => Err(ConfigError::Value(path.to_owned(), complaint)),
             None => Ok(config),
@@ -138,6 +151,25 @@ impl Config {
     }
 }
 
+/// The line of a byte offset, counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().iter().take(at);
+    before
+        .filter(|byte| **byte == b'\n')
+        .count()
+        .saturating_add(1)
+}
+
+/// What is wrong, with the field whose value begins at this offset in front.
+fn rule(text: &str, at: usize, message: &str) -> String {
+    let message = message.trim_end().replace('\n', "; ");
+    let line = text.get(..at).and_then(|before| before.lines().last());
+    match line.and_then(|line| line.split_once('=')) {
+        Some((field, _)) => format!("`{}`: {message}", field.trim()),
+        None => message,
+    }
+}
+
 fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     let ttl: Ttl = text.parse().map_err(serde::de::Error::custom)?;
@@ -158,6 +190,32 @@ mod tests {
         assert_eq!(config.max_lifetime, Duration::from_secs(1800));
         assert_eq!(config.max_sessions, 256);
         assert_eq!(Config::default().complaint(), None);
+    }
+
+    #[test]
+    fn a_fault_is_told_with_file_line_and_field() {
+        for (text, told) in [
+            (
+                "\nmax_sesions = 3\n",
+                "host.toml:2: unknown field `max_sesions`",
+            ),
+            (
+                "\nmax_sessions = \"x\"\n",
+                "host.toml:2: `max_sessions`: invalid type",
+            ),
+            (
+                "max_lifetime = \"9 weeks\"",
+                "host.toml:1: `max_lifetime`: a lifetime is",
+            ),
+            ("max_sessions = ", "host.toml:1: `max_sessions`: "),
+            (
+                "first_uid = 1000",
+                "host.toml: `first_uid` and `last_uid` must",
+            ),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(told), "{error}");
+        }
     }
 
     #[test]

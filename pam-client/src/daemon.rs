@@ -51,6 +51,9 @@ pub(crate) enum DaemonError {
     /// The socket or the signals cannot be set up.
     #[error("cannot listen: {0}")]
     Io(#[from] io::Error),
+    /// Somebody else than root runs it.
+    #[error("run this as root")]
+    NotRoot,
     /// A name service does not answer.
     #[error("cannot look up the group `{CONTROL_USER}`: {0}")]
     NameService(Errno),
@@ -61,13 +64,16 @@ impl DaemonError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Another => Exit::Busy,
-            Self::Host(_) | Self::Io(_) | Self::NameService(_) => Exit::Failed,
+            Self::Host(_) | Self::Io(_) | Self::NotRoot | Self::NameService(_) => Exit::Failed,
         }
     }
 }
 
 /// Runs until it is asked to end.
 pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(DaemonError::NotRoot);
+    }
     // Before any thread, which inherits it: signals arrive where they are read and nowhere else.
     let signals = signals().map_err(io::Error::from)?;
     file::directory(&paths.state(), 0o700)?;

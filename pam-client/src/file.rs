@@ -17,6 +17,9 @@ pub(crate) enum ReadError {
     /// Somebody else could have written it.
     #[error("`{}` must be a plain file of root that nobody else may write", .0.display())]
     NotTrusted(PathBuf),
+    /// Others can read a secret.
+    #[error("`{}` can be read by others; run `chmod 600` on it", .0.display())]
+    Exposed(PathBuf),
     /// Larger than anything that we would have written.
     #[error("`{path}` is larger than {1} bytes", path = .0.display())]
     TooLong(PathBuf, u64),
@@ -31,6 +34,18 @@ pub(crate) enum ReadError {
 /// When it is missing, larger than `most` bytes, a link, or writable by anybody but its owner, who
 /// must be root or ourselves.
 pub(crate) fn read_trusted(path: &Path, most: u64) -> Result<String, ReadError> {
+    read(path, most, false)
+}
+
+/// Reads a file with a key.
+///
+/// # Errors
+/// As [`read_trusted`], and when others may read it.
+pub(crate) fn read_secret(path: &Path, most: u64) -> Result<String, ReadError> {
+    read(path, most, true)
+}
+
+fn read(path: &Path, most: u64, is_secret: bool) -> Result<String, ReadError> {
     let io = |error| ReadError::Io(path.to_owned(), error);
     let opened = OpenOptions::new()
         .read(true)
@@ -50,6 +65,9 @@ pub(crate) fn read_trusted(path: &Path, most: u64) -> Result<String, ReadError> 
     let owner = facts.uid() == 0 || facts.uid() == nix::unistd::geteuid().as_raw();
     if !facts.is_file() || !owner || facts.mode() & 0o022 != 0 {
         return Err(ReadError::NotTrusted(path.to_owned()));
+    }
+    if is_secret && facts.mode() & 0o077 != 0 {
+        return Err(ReadError::Exposed(path.to_owned()));
     }
     let mut text = String::new();
     Read::by_ref(&mut file)
@@ -173,6 +191,9 @@ mod tests {
             read_trusted(&path, 8),
             Err(ReadError::TooLong(..))
         ));
+        assert!(matches!(read_secret(&path, 9), Err(ReadError::Exposed(_))));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read_secret(&path, 9).unwrap(), "123456789");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
         assert!(matches!(
             read_trusted(&path, 9),

@@ -56,7 +56,12 @@ fn greet_and_serve(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
             Ok(())
         }
         Err(Refused { refusal, detail }) => {
-            log::warning!("an order is refused ({refusal:?}): {detail}");
+            let told = format!("an order is refused: {refusal}: {detail}");
+            if is_about_this_host(refusal) {
+                host.complain(&told);
+            } else {
+                log::warning!("{told}");
+            }
             talk.say(&FromHost::Refused { refusal, detail })?;
             deliver_only(host, talk)
         }
@@ -287,5 +292,23 @@ fn acknowledge_earlier(host: &Host, parcel: &mut Option<Parcel<'_>>, mut reports
         Ok(true) => *parcel = None,
         Ok(false) => {}
         Err(error) => host.complain(&error.to_string()),
+    }
+}
+
+/// Whether an administrator of this host can do something about a refusal: its clock, its tools, its
+/// room. The others are about what came from outside.
+const fn is_about_this_host(refusal: OrderRefusal) -> bool {
+    match refusal {
+        OrderRefusal::NotFresh
+        | OrderRefusal::BundleUnusable
+        | OrderRefusal::AccountExists
+        | OrderRefusal::Full
+        | OrderRefusal::Failed => true,
+        OrderRefusal::Signature
+        | OrderRefusal::OtherHost
+        | OrderRefusal::Replayed
+        | OrderRefusal::TooLong
+        | OrderRefusal::Bundle
+        | OrderRefusal::Malformed => false,
     }
 }

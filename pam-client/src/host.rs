@@ -141,7 +141,9 @@ impl Host {
     /// Something went wrong: for the log and for whoever asks how the daemon is.
     pub(crate) fn complain(&self, what: &str) {
         log::error!("{what}");
-        *locked(&self.last_error) = Some(log::one_line(what).chars().take(500).collect());
+        let now = crate::clock::now().wall;
+        let what: String = log::one_line(what).chars().take(500).collect();
+        *locked(&self.last_error) = Some(format!("{now} {what}"));
     }
 
     /// Something of a session is left and is tried again.

@@ -94,6 +94,7 @@ impl Spool {
             };
             let Some(story) = Story::of(records) else {
                 // Its plan was never durable, so nothing was made.
+                log::warning!("`{}` holds no plan and is removed", path.display());
                 drop(journal);
                 file::remove_if_there(&path)?;
                 continue;

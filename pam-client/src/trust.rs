@@ -59,9 +59,10 @@ impl From<ReadError> for TrustError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Missing(_) => Self::NotEnrolled,
-            other @ (ReadError::NotTrusted(_) | ReadError::TooLong(..) | ReadError::Io(..)) => {
-                Self::Read(other)
-            }
+            other @ (ReadError::NotTrusted(_)
+            | ReadError::Exposed(_)
+            | ReadError::TooLong(..)
+            | ReadError::Io(..)) => Self::Read(other),
         }
     }
 }
@@ -92,7 +93,7 @@ impl Identity {
 
     /// Reads the key that enrolment made.
     pub(crate) fn load(paths: &Paths) -> Result<Self, TrustError> {
-        let text = file::read_trusted(&paths.identity(), MAX_BYTES)?;
+        let text = file::read_secret(&paths.identity(), MAX_BYTES)?;
         Self::of(PrivateKey::from_openssh(text)?)
     }
 
