@@ -125,6 +125,24 @@ impl Failure {
         self
     }
 
+    /// The same as a failure of another kind: what a file holds says more than that it cannot be read.
+    #[must_use]
+    pub fn of_kind(mut self, exit: Exit) -> Self {
+        self.0.exit = exit;
+        self.0.kind = exit.name();
+        self
+    }
+
+    /// The same, with what to do next unless that was said already.
+    #[must_use]
+    pub fn or_next(self, hint: impl Into<String>) -> Self {
+        if self.0.next.is_some() {
+            self
+        } else {
+            self.next(hint)
+        }
+    }
+
     /// The same as the reason why something greater failed.
     #[must_use]
     pub fn within(mut self, message: impl Into<String>) -> Self {
@@ -268,6 +286,16 @@ mod tests {
         assert_eq!(value["error"]["kind"], "usage");
         assert_eq!(value["error"]["next"], "name one\u{9b}");
         assert!(text.is_ascii());
+    }
+
+    #[test]
+    fn what_a_file_holds_makes_another_kind_of_failure_of_it() {
+        let failure = Failure::failed("cannot read `key`").of_kind(Exit::Usage);
+        let failure = failure.or_next("check the path").or_next("never said");
+        let value: serde_json::Value = serde_json::from_str(&failure.to_json()).unwrap();
+        assert_eq!(value["error"]["kind"], "usage");
+        assert_eq!(value["error"]["exit"], 2);
+        assert_eq!(value["error"]["next"], "check the path");
     }
 
     #[test]

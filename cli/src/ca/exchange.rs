@@ -17,6 +17,7 @@ use crate::identity::delegated::DelegatedToken;
 use crate::identity::person::IdToken;
 use crate::identity::statement;
 use crate::settings::{AgentSettings, Settings, SubjectSource};
+use crate::variables;
 
 const TOKEN_ENDPOINT: &str = "/oauth2/token";
 
@@ -121,11 +122,16 @@ fn subject_token(source: &SubjectSource) -> Result<IdToken, Failure> {
             })?;
             IdToken::parse(&text, now)
         }
-        SubjectSource::File(path) => {
-            let text = files::read_text(path, MAX)
-                .map_err(|error| Failure::from(error).with_exit(Exit::NotAuthenticated))?;
-            IdToken::parse(&text, now)
-        }
+        SubjectSource::File(path) => files::read_text(path, MAX)
+            .map_err(|error| {
+                Failure::from(error)
+                    .of_kind(Exit::NotAuthenticated)
+                    .or_next(format!(
+                        "point {} to the ID token that the human handed over",
+                        variables::SUBJECT_TOKEN_FILE
+                    ))
+            })
+            .and_then(|text| IdToken::parse(&text, now)),
         SubjectSource::SignedIn(path) => IdToken::read(path, now),
     }
     .map_err(|failure| failure.within("the human's ID token is needed for a delegated token"))

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Response, redirect};
 
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
+use crate::variables;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -33,7 +35,13 @@ pub fn client(roots: Option<&Path>) -> Result<reqwest::Client, Failure> {
     let builder = match roots {
         None => builder,
         Some(path) => {
-            let pem = files::read(path, MAX_ROOTS)?;
+            let pem = files::read(path, MAX_ROOTS).map_err(|error| {
+                Failure::from(error).of_kind(Exit::Usage).or_next(format!(
+                    "point {} to a PEM file, or {} for an identity provider",
+                    variables::CA_CERT,
+                    variables::ISSUER_CERT
+                ))
+            })?;
             let unusable = |error: Option<&(dyn std::error::Error + 'static)>| {
                 let failure =
                     Failure::usage(format!("`{}` holds no root certificate", path.display()))

@@ -7,8 +7,10 @@ use ed25519_dalek::SigningKey;
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::token::Jwk;
 
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{self, FileError};
+use crate::variables;
 
 /// The longest private key file that is read.
 const MAX_FILE: usize = 16 * 1024;
@@ -97,7 +99,13 @@ impl fmt::Debug for AgentKey {
 #[must_use]
 pub fn unusable(path: &Path, error: AgentKeyError) -> Failure {
     match error {
-        AgentKeyError::File(error) => Failure::from(error).within("the agent's key cannot be used"),
+        AgentKeyError::File(error) => Failure::from(error)
+            .within("the agent's key cannot be used")
+            .of_kind(Exit::Usage)
+            .or_next(format!(
+                "point {} to the agent's private key file",
+                variables::AGENT_KEY
+            )),
         AgentKeyError::Malformed | AgentKeyError::Encrypted | AgentKeyError::Algorithm => {
             Failure::usage(format!(
                 "the agent's key `{}` cannot be used",

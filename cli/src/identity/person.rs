@@ -61,7 +61,12 @@ impl IdToken {
                 "sign in with `portreeve login`, or point {} to an ID token",
                 variables::ID_TOKEN_FILE
             ))),
-            Err(error) => Err(Failure::from(error).with_exit(Exit::NotAuthenticated)),
+            Err(error) => Err(Failure::from(error)
+                .of_kind(Exit::NotAuthenticated)
+                .or_next(format!(
+                    "sign in with `portreeve login`, or point {} to an ID token",
+                    variables::ID_TOKEN_FILE
+                ))),
         }
     }
 
