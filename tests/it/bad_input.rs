@@ -8,6 +8,7 @@
 //! keep them: the signer itself would make none of these.
 
 mod afterwards;
+mod cli;
 mod control;
 mod draft;
 mod https;
@@ -15,6 +16,7 @@ mod orders;
 mod published;
 mod requests;
 mod site;
+mod ssh;
 mod table;
 mod tokens;
 mod unknown;

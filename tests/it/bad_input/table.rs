@@ -18,6 +18,8 @@ pub(super) enum Logged {
     Event(&'static str, &'static str),
     /// Nothing.
     Nothing,
+    /// What the row says nothing about.
+    Any,
 }
 
 /// A caller who proved nothing, refused for this reason.
@@ -105,9 +107,13 @@ impl<'a> Table<'a> {
     }
 
     fn find(&mut self, logged: Logged) -> Result<(), Vec<(String, String)>> {
-        let Logged::Event(name, words) = logged else {
-            let news = self.news();
-            return if news.is_empty() { Ok(()) } else { Err(news) };
+        let (name, words) = match logged {
+            Logged::Event(name, words) => (name, words),
+            Logged::Any => return Ok(()),
+            Logged::Nothing => {
+                let news = self.news();
+                return if news.is_empty() { Ok(()) } else { Err(news) };
+            }
         };
         let mut seen = Vec::new();
         let patience = self.patience;
