@@ -22,6 +22,7 @@ use crate::report::Reporter;
 use crate::session::ConnectionId;
 use crate::sessions::Sessions;
 use crate::spool::{Health, Limits, Spool};
+use crate::ssh::starting::Starting;
 use crate::ssh::{connection, settings};
 use crate::{deliver, entropy, files, recover};
 
@@ -83,7 +84,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
         sessions: Arc::clone(&sessions),
         config: Arc::new(settings::server(config.host_key, config.host_certificate)),
         connections: Arc::new(Semaphore::new(config.file.max_connections)),
-        starting: Arc::new(Semaphore::new(config.file.max_starting)),
+        starting: Starting::new(config.file.max_starting),
         next: AtomicU64::new(1),
     });
     let accepting: Vec<_> = listeners
@@ -202,7 +203,7 @@ struct Door {
     sessions: Arc<Sessions>,
     config: Arc<russh::server::Config>,
     connections: Arc<Semaphore>,
-    starting: Arc<Semaphore>,
+    starting: Starting,
     next: AtomicU64,
 }
 
@@ -221,9 +222,9 @@ impl Door {
 
     /// Serves a connection in a task of its own, if there is room for it. There is no room to say so.
     fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
-        let starting = Arc::clone(&self.starting).try_acquire_owned();
+        let starting = self.starting.take(peer.ip());
         let place = Arc::clone(&self.connections).try_acquire_owned();
-        let (Ok(starting), Ok(place)) = (starting, place) else {
+        let (Some(starting), Ok(place)) = (starting, place) else {
             tracing::warn!(%peer, "there are as many connections as are allowed");
             return;
         };

@@ -5,3 +5,4 @@ pub mod connection;
 mod server;
 pub mod settings;
 pub mod socket;
+pub mod starting;

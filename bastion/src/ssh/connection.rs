@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use russh::server::{self, Handle};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::server::AgentAdapter;
 use super::socket::Socket;
+use super::starting::Place;
 use crate::channel::SessionLink;
 use crate::drive::Message;
 use crate::session::{ConnectionId, Input};
@@ -25,7 +25,7 @@ pub async fn serve(
     connection: ConnectionId,
     sessions: Arc<Sessions>,
     config: Arc<server::Config>,
-    starting: OwnedSemaphorePermit,
+    starting: Place,
 ) {
     let Ok((socket, cutter)) = Socket::new(stream) else {
         return;
@@ -79,7 +79,7 @@ pub(super) struct Known {
     pub(super) handle: OnceLock<Handle>,
     pub(super) link: OnceLock<SessionLink>,
     /// Given back when access is proved.
-    pub(super) starting: Mutex<Option<OwnedSemaphorePermit>>,
+    pub(super) starting: Mutex<Option<Place>>,
     /// As whom somebody tried to log in, until a certificate was judged. russh turns away by itself whoever shows an
     /// expired one or one with a broken signature.
     tried: Mutex<Option<String>>,
