@@ -24,6 +24,9 @@ use crate::step::{Left, Step};
 use crate::sudolog::SudoEvent;
 use crate::tail::Tail;
 
+/// How often those are ended who come when everything else is gone.
+const LATECOMERS: u32 = 3;
+
 /// What a session's end came to.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -81,6 +84,13 @@ pub(crate) fn remove(host: &Host, plan: &Plan, between: impl FnOnce()) -> (Remov
     let stopped = apply::remove(&plan.stop(), &mut hands);
     between();
     let mut removed = stopped.and(apply::remove(&plan.clear(), &mut hands));
+    // A login that was past its account check when the lease went becomes a process of the session only now.
+    for _ in 0..LATECOMERS {
+        if process::verify(plan.account.uid, &plan.cgroup).is_empty() {
+            break;
+        }
+        process::kill_all(plan.account.uid, &plan.cgroup, &mut hands.killed);
+    }
     let verified = verify(host, plan);
     removed.steps.push("verify");
     removed.left.extend(verified);
