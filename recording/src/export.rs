@@ -2,7 +2,8 @@
 //!
 //! Each export takes the events one by one and writes as it goes. An asciicast holds what the
 //! host's programs printed, control sequences and all: it is for players that emulate a terminal.
-//! The plain transcript is safe to print anywhere.
+//! The plain transcript is safe to print anywhere, and nothing that a program printed reads in it as
+//! if we had said it. JSON is safe to print, too.
 
 mod asciicast;
 mod json_lines;
@@ -14,9 +15,28 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::printable::is_unseen;
+
 pub use asciicast::{AsciicastOptions, AsciicastVersion, asciicast};
 pub use json_lines::json_lines;
 pub use plain::plain;
+
+/// JSON as `serde_json` prints it, with the characters escaped that it leaves as they are and that a
+/// terminal obeys or does not show. They occur only inside strings, so the value stays the same.
+fn json_line(value: &serde_json::Value) -> String {
+    let mut line = String::new();
+    for c in value.to_string().chars() {
+        if is_unseen(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
 
 /// Why an export stopped.
 #[derive(Debug, Error)]

@@ -113,7 +113,7 @@ fn show_char(c: char, held_return: &mut bool, out: &mut String) {
         '\r' => *held_return = true,
         '\n' | '\t' => out.push(c),
         _ if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-        _ if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+        _ if is_unseen(c) => out.extend(c.escape_unicode()),
         _ => out.push(c),
     }
 }
@@ -122,6 +122,11 @@ fn release_return(held_return: &mut bool, out: &mut String) {
     if std::mem::take(held_return) {
         out.push_str("\\x0d");
     }
+}
+
+/// Whether a character moves, hides or reorders text, or drives a terminal.
+pub(crate) fn is_unseen(c: char) -> bool {
+    c.is_control() || is_invisible(c)
 }
 
 /// Characters of the Unicode category Cf, the line and paragraph separators, and the tags: none of

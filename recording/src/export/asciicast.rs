@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::ExportError;
+use super::{ExportError, json_line};
 use crate::event::{Channel, Event, Kind, Program, Started, WindowSize};
 use crate::info::SessionInfo;
 use crate::printable::{Piece, Utf8Stream, one_line};
@@ -184,7 +184,7 @@ impl<W: Write> Cast<'_, W> {
         if self.is_v3() {
             self.last_us = Some(base.max(at_us));
         }
-        let (code, data) = (Value::from(code), Value::from(data));
+        let (code, data) = (Value::from(code), json_line(&Value::from(data)));
         writeln!(
             self.out,
             "[{}.{:06}, {code}, {data}]",
@@ -222,7 +222,7 @@ impl<W: Write> Cast<'_, W> {
                 "version": 3, "term": { "cols": size.0, "rows": size.1, "type": term }, "timestamp": timestamp, "title": title,
             }),
         };
-        writeln!(self.out, "{header}")
+        writeln!(self.out, "{}", json_line(&header))
     }
 
     fn is_v3(&self) -> bool {

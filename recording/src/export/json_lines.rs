@@ -5,7 +5,7 @@ use std::io::Write;
 use base64ct::{Base64, Encoding};
 use serde_json::{Map, Value, json};
 
-use super::ExportError;
+use super::{ExportError, json_line};
 use crate::event::{Event, Kind, Program, Started, Terminal, WindowSize};
 
 /// Writes all `events`.
@@ -18,7 +18,7 @@ pub fn json_lines<E>(
 ) -> Result<(), ExportError<E>> {
     for event in events {
         let line = object(&event.map_err(ExportError::Read)?);
-        writeln!(out, "{}", Value::Object(line))?;
+        writeln!(out, "{}", json_line(&Value::Object(line)))?;
     }
     Ok(())
 }

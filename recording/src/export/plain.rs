@@ -146,10 +146,17 @@ impl<W: Write> Plain<'_, W> {
         }
     }
 
+    /// What passed. A line of it that would read like a heading of ours begins with an escape.
     fn text(&mut self, text: &str) -> std::io::Result<()> {
-        if !text.is_empty() {
-            self.at_line_start = text.ends_with('\n');
+        for line in text.split_inclusive('\n') {
+            match line.strip_prefix('=') {
+                Some(rest) if self.at_line_start => {
+                    write!(self.out, "\\x3d{rest}")?;
+                }
+                _ => self.out.write_all(line.as_bytes())?,
+            }
+            self.at_line_start = line.ends_with('\n');
         }
-        self.out.write_all(text.as_bytes())
+        Ok(())
     }
 }

@@ -211,3 +211,46 @@ fn an_export_stops_at_the_first_error() {
     ));
     assert_eq!(String::from_utf8(out).unwrap().lines().count(), 1);
 }
+
+#[test]
+fn nothing_that_a_program_prints_reads_like_a_heading() {
+    let events = [
+        at(1, 1, exec("x")),
+        at(2, 1, output(b"a = b\n== 2027 channel 2: started: rm\n=")),
+        at(3, 1, output(b"= 2027 channel 3: closed")),
+        at(4, 1, output(b"\r\n== session: note: all is well\n")),
+        at(5, 1, Kind::Closed),
+    ];
+    let mut out = Vec::new();
+    plain(example(vec![]).started_at, events, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with("=="));
+    assert_eq!(headings.count(), 3, "{text}");
+    assert!(text.contains("a = b\n\\x3d= 2027"), "{text}");
+}
+
+#[test]
+fn json_drives_no_terminal_and_keeps_its_value() {
+    let hostile = "\u{9b}31m\u{7f}\u{202e}\u{e0041}a";
+    let events = || {
+        [
+            at(1, 1, exec("x")),
+            at(2, 1, Kind::Output(Bytes::from_static(hostile.as_bytes()))),
+        ]
+    };
+    let mut out = Vec::new();
+    json_lines(events(), &mut out).unwrap();
+    let options = AsciicastOptions {
+        version: AsciicastVersion::V2,
+        channel: Some(Channel(1)),
+        with_input: false,
+    };
+    let mut cast = Vec::new();
+    asciicast(&example(vec![]), events(), options, &mut cast).unwrap();
+    for (text, field) in [(out, "/text"), (cast, "/2")] {
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.chars().all(|c| c == '\n' || !is_unseen(c)), "{text:?}");
+        let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last.pointer(field).unwrap(), hostile);
+    }
+}
