@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod connection;
+mod opened;
 mod server;
 pub mod settings;
 pub mod socket;

@@ -2,7 +2,7 @@
 //! to [`Sessions::enter`], channels to [`crate::channel`]. It decides nothing.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use russh::client::GexParams;
@@ -13,17 +13,16 @@ use russh::server::{
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Pty, Sig};
 
 use super::connection::Known;
+use super::opened::{MAX_CHANNELS, Opened};
 use super::settings::WINDOW;
 use super::socket::Cutter;
 use crate::accept::Shown;
-use crate::channel::{self, AgentSide, Gauge, is_passed_on, queue};
+use crate::channel::{self, AgentSide, is_passed_on, queue};
 use crate::drive::{AgentConnection, Message};
 use crate::request::{Asked, Forwarding, Wanted};
 use crate::session::ConnectionId;
 use crate::sessions::Sessions;
 
-/// The most channels of one connection at a time.
-const MAX_CHANNELS: usize = 64;
 /// The longest user name that is kept of somebody who proves nothing.
 const MAX_USER: usize = 64;
 /// What a held agent may send before it hears that it was received. The least that russh can give back: it gives nothing
@@ -40,18 +39,11 @@ pub(super) struct AgentAdapter {
     connection: ConnectionId,
     cutter: Cutter,
     known: Arc<Known>,
-    channels: Vec<OpenChannel>,
-}
-
-/// A channel as far as the adapter has to know it.
-struct OpenChannel {
-    id: ChannelId,
-    gauge: Weak<Gauge>,
-    is_started: bool,
+    channels: Opened,
 }
 
 impl AgentAdapter {
-    pub(super) const fn new(
+    pub(super) fn new(
         sessions: Arc<Sessions>,
         peer: SocketAddr,
         connection: ConnectionId,
@@ -64,7 +56,7 @@ impl AgentAdapter {
             connection,
             cutter,
             known,
-            channels: Vec::new(),
+            channels: Opened::default(),
         }
     }
 
@@ -114,20 +106,11 @@ impl AgentAdapter {
     /// Answers a request for a program at once: russh keeps one flag per channel for whether an answer is owed, and a
     /// later request would overwrite it. What becomes of the program the channel itself says.
     fn start(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
-        let known = self.channels.iter_mut().find(|open| open.id == channel);
-        match known {
-            Some(open) if !open.is_started => {
-                open.is_started = true;
-                session.channel_success(channel)
-            }
-            Some(_) | None => session.channel_failure(channel),
+        if self.channels.may_start(channel) {
+            session.channel_success(channel)
+        } else {
+            session.channel_failure(channel)
         }
-    }
-
-    fn is_any_high(&self) -> bool {
-        self.channels
-            .iter()
-            .any(|open| open.gauge.upgrade().is_some_and(|gauge| gauge.is_high()))
     }
 }
 
@@ -227,7 +210,7 @@ impl server::Handler for AgentAdapter {
         channel: ChannelId,
         _: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.channels.retain(|open| open.id != channel);
+        self.channels.remove(channel);
         Ok(())
     }
 
@@ -241,11 +224,10 @@ impl server::Handler for AgentAdapter {
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.channels.retain(|open| open.gauge.strong_count() > 0);
         let Some(link) = self.known.link.get() else {
             return Ok(());
         };
-        if self.channels.len() >= MAX_CHANNELS {
+        if self.channels.is_full() {
             let reason = format!("portreeve: a connection has {MAX_CHANNELS} channels at most");
             let code = ChannelOpenFailure::ResourceShortage.code();
             reply
@@ -256,11 +238,7 @@ impl server::Handler for AgentAdapter {
         let id = channel.id();
         let (read, write) = channel.split();
         let (sender, receiver, gauge) = queue::new(link.queued.clone());
-        self.channels.push(OpenChannel {
-            id,
-            gauge: Arc::downgrade(&gauge),
-            is_started: false,
-        });
+        self.channels.add(id, &gauge);
         drop(gauge);
         reply.accept().await;
         tokio::spawn(sender.fill_from(read));
@@ -339,7 +317,7 @@ impl server::Handler for AgentAdapter {
         data: &[u8],
         _: &mut Session,
     ) -> Result<(), Self::Error> {
-        if data.len() <= HELD_PACKET && self.is_any_high() {
+        if data.len() <= HELD_PACKET && self.channels.is_any_high() {
             tokio::time::sleep(HELD_DELAY).await;
         }
         Ok(())
@@ -367,7 +345,7 @@ impl server::Handler for AgentAdapter {
     /// Holds the agent while one of its channels has more input than its host takes. russh has one such size for the
     /// connection, so uploads that share a connection share this.
     fn adjust_window(&mut self, _: ChannelId, _: u32) -> u32 {
-        if self.is_any_high() {
+        if self.channels.is_any_high() {
             HELD_WINDOW
         } else {
             WINDOW
