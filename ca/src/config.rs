@@ -82,6 +82,9 @@ pub struct IssuerConfig {
     pub url: String,
     /// Our client id there: the audience of its ID tokens.
     pub client_id: String,
+    /// Another client id of ours there: the audience of ID tokens that people hand to agents, which
+    /// are good for an exchange and for nothing else.
+    pub agent_client_id: Option<String>,
     /// Where its keys come from.
     pub keys: IssuerKeys,
     /// The signature algorithms that are accepted, by their names in JOSE.

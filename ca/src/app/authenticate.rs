@@ -45,7 +45,29 @@ impl App {
         token: &SecretText,
         origin: Origin,
     ) -> Result<Person, Failure> {
-        match self.issuers.authenticate(token, origin.at).await {
+        let outcome = self.issuers.authenticate(token, origin.at).await;
+        self.provisioned(outcome, origin).await
+    }
+
+    /// A person for whom an agent is to act, by an ID token that the agent was handed.
+    ///
+    /// # Errors
+    /// As for a person.
+    pub(super) async fn authenticate_subject(
+        &self,
+        token: &SecretText,
+        origin: Origin,
+    ) -> Result<Person, Failure> {
+        let outcome = self.issuers.subject(token, origin.at).await;
+        self.provisioned(outcome, origin).await
+    }
+
+    async fn provisioned(
+        &self,
+        outcome: Result<Person, Refused>,
+        origin: Origin,
+    ) -> Result<Person, Failure> {
+        match outcome {
             Err(refused) => Err(self.refuse(refused, origin).await),
             Ok(person) => {
                 self.demand_provisioned(&person.human().id(), origin)

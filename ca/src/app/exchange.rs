@@ -47,7 +47,7 @@ impl App {
             return Err(self.no_exchange(&name.to_string(), failure, origin).await);
         }
         let person = self
-            .authenticate_person(&request.subject_token, origin)
+            .authenticate_subject(&request.subject_token, origin)
             .await
             .map_err(ExchangeFailure::of_token)?;
         let actor = self

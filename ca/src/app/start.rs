@@ -110,6 +110,7 @@ fn issuers(configs: &[IssuerConfig]) -> Result<Issuers, StartError> {
         issuers.push(Issuer::new(IssuerSettings {
             url: config.url.clone(),
             client_id: config.client_id.clone(),
+            agent_client_id: config.agent_client_id.clone(),
             algorithms: config.algorithms.clone(),
             name_claim: config.name_claim.clone(),
             groups_claim: config.groups_claim.clone(),

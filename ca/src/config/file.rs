@@ -91,6 +91,8 @@ pub(super) struct Issuer {
     pub(super) url: Spanned<String>,
     pub(super) client_id: String,
     #[serde(default)]
+    pub(super) agent_client_id: Option<Spanned<String>>,
+    #[serde(default)]
     pub(super) discovery: bool,
     #[serde(default)]
     pub(super) jwks_file: Option<PathBuf>,

@@ -22,6 +22,9 @@ pub enum Fault {
         /// Why.
         detail: String,
     },
+    /// What agents are handed could do all that its human can.
+    #[error("`issuer.agent_client_id` must be another client id than `client_id`")]
+    AgentClient,
     /// A URL is not one that can be an issuer.
     #[error(
         "`{0}`: a URL begins with `https://`, names a host, and has no query and no fragment; `http://` is for loopback only"
@@ -281,9 +284,15 @@ fn issuers(files: &[Issuer], directory: &Path) -> Result<Vec<IssuerConfig>, At> 
             (None, true) => IssuerKeys::Discovery,
             _ => return Err((at, Fault::IssuerKeys)),
         };
+        if let Some(agents) = &file.agent_client_id
+            && (agents.get_ref().is_empty() || *agents.get_ref() == file.client_id)
+        {
+            return Err((agents.span().start, Fault::AgentClient));
+        }
         issuers.push(IssuerConfig {
             url,
             client_id: file.client_id.clone(),
+            agent_client_id: file.agent_client_id.as_ref().map(|id| id.get_ref().clone()),
             keys,
             algorithms: algorithms(&file.algorithms, at)?,
             name_claim: file.name_claim.clone(),

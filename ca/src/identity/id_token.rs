@@ -89,7 +89,8 @@ pub(super) struct Claims {
 #[derive(Debug)]
 pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
-    pub(super) client_id: &'a str,
+    /// The clients that it may be for.
+    pub(super) client_ids: Vec<&'a str>,
     pub(super) name_claim: &'a str,
     pub(super) groups_claim: &'a str,
 }
@@ -103,7 +104,7 @@ pub(super) fn verify(
     if claims.iss != expected.issuer {
         return Err(TokenFault::Issuer);
     }
-    check_audience(&claims, expected.client_id)?;
+    check_audiences(&claims, &expected.client_ids)?;
     check_times(&claims, now)?;
     if !(1..=255).contains(&claims.sub.len()) || !claims.sub.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(TokenFault::Subject);
@@ -183,6 +184,19 @@ impl Claims {
         }
         Ok(groups)
     }
+}
+
+/// For one of our clients, by all the rules; the fault is that of the first.
+fn check_audiences(claims: &Claims, client_ids: &[&str]) -> Result<(), TokenFault> {
+    let mut outcomes = client_ids.iter().map(|id| check_audience(claims, id));
+    let first = outcomes.next().unwrap_or(Err(TokenFault::Audience));
+    first.or_else(|fault| {
+        if outcomes.any(|outcome| outcome.is_ok()) {
+            Ok(())
+        } else {
+            Err(fault)
+        }
+    })
 }
 
 fn check_audience(claims: &Claims, client_id: &str) -> Result<(), TokenFault> {

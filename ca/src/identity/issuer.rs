@@ -18,6 +18,8 @@ pub struct IssuerSettings {
     pub url: String,
     /// Our client id there.
     pub client_id: String,
+    /// Our client id there for tokens that people hand to agents.
+    pub agent_client_id: Option<String>,
     /// The algorithms it may sign with, by their JOSE names.
     pub algorithms: Vec<String>,
     /// The claim that holds the human's readable name.
@@ -71,11 +73,21 @@ pub enum NotAnIssuer {
     Twice(String),
 }
 
+/// What an ID token is shown for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To act as its human.
+    Person,
+    /// To let an agent act for its human.
+    Subject,
+}
+
 /// One trusted identity provider.
 #[derive(Debug)]
 pub struct Issuer {
     url: String,
     client_id: String,
+    agent_client_id: Option<String>,
     algorithms: Vec<Algorithm>,
     name_claim: String,
     groups_claim: String,
@@ -97,6 +109,7 @@ impl Issuer {
         let IssuerSettings {
             url,
             client_id,
+            agent_client_id,
             algorithms,
             name_claim,
             groups_claim,
@@ -130,6 +143,7 @@ impl Issuer {
         Ok(Self {
             url,
             client_id,
+            agent_client_id,
             algorithms,
             name_claim,
             groups_claim,
@@ -137,7 +151,12 @@ impl Issuer {
         })
     }
 
-    async fn verify(&self, text: &str, now: Timestamp) -> Result<Person, TokenFault> {
+    async fn verify(
+        &self,
+        text: &str,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Person, TokenFault> {
         let token = Unverified::read(text)?;
         token.demand_plain_type()?;
         let algorithm = token.algorithm(&self.algorithms)?;
@@ -148,9 +167,15 @@ impl Issuer {
                 token.verify(keys.find(token.kid(), algorithm)?, algorithm)?
             }
         };
+        let for_agents = match purpose {
+            Purpose::Subject => self.agent_client_id.as_deref(),
+            Purpose::Person => None,
+        };
         let expected = Expected {
             issuer: &self.url,
-            client_id: &self.client_id,
+            client_ids: std::iter::once(self.client_id.as_str())
+                .chain(for_agents)
+                .collect(),
             name_claim: &self.name_claim,
             groups_claim: &self.groups_claim,
         };
@@ -193,7 +218,7 @@ impl Issuers {
         self.0.iter().any(|known| known.url == issuer)
     }
 
-    /// Verifies an ID token.
+    /// Verifies the ID token of a person who acts.
     ///
     /// # Errors
     /// When its issuer is not trusted, its keys cannot be had, or it breaks a rule.
@@ -202,9 +227,27 @@ impl Issuers {
         token: &SecretText,
         now: Timestamp,
     ) -> Result<Person, Refused> {
+        self.verify(token, Purpose::Person, now).await
+    }
+
+    /// Verifies the ID token of a person for whom an agent is to act: also one that was made for
+    /// agents and lets nobody act as the person.
+    ///
+    /// # Errors
+    /// As for [`Issuers::authenticate`].
+    pub async fn subject(&self, token: &SecretText, now: Timestamp) -> Result<Person, Refused> {
+        self.verify(token, Purpose::Subject, now).await
+    }
+
+    async fn verify(
+        &self,
+        token: &SecretText,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Person, Refused> {
         let text = token.expose();
         let outcome = match self.claimed_by(text) {
-            Ok(issuer) => issuer.verify(text, now).await,
+            Ok(issuer) => issuer.verify(text, purpose, now).await,
             Err(fault) => Err(fault),
         };
         outcome.map_err(|fault| fault.of(TokenKind::IdToken, claimed(text)))

@@ -123,6 +123,7 @@ pub(crate) fn issuer_settings() -> IssuerSettings {
     IssuerSettings {
         url: IDP.into(),
         client_id: CLIENT_ID.into(),
+        agent_client_id: Some("portreeve-agents".into()),
         algorithms: vec!["EdDSA".into(), "ES256".into()],
         name_claim: "email".into(),
         groups_claim: "groups".into(),

@@ -34,6 +34,42 @@ async fn an_id_token_makes_a_person() {
 }
 
 #[tokio::test]
+async fn a_token_for_agents_makes_a_subject_and_no_person() {
+    let both = ["portreeve", "portreeve-agents"];
+    for (draft, as_person, as_subject) in [
+        (id_token(), None, None),
+        (
+            id_token().claim("aud", "portreeve-agents"),
+            Some("Audience"),
+            None,
+        ),
+        (
+            id_token().claim("aud", "other"),
+            Some("Audience"),
+            Some("Audience"),
+        ),
+        (
+            id_token()
+                .claim("aud", json!(both))
+                .claim("azp", "portreeve-agents"),
+            Some("AuthorizedParty"),
+            None,
+        ),
+        (
+            id_token().claim("aud", json!(both)).claim("azp", "other"),
+            Some("AuthorizedParty"),
+            Some("AuthorizedParty"),
+        ),
+    ] {
+        let token = draft.sign(&idp_key());
+        let person = issuers().authenticate(&token, now()).await.err();
+        let subject = issuers().subject(&token, now()).await.err();
+        assert_eq!(person.as_ref().map(name).as_deref(), as_person);
+        assert_eq!(subject.as_ref().map(name).as_deref(), as_subject);
+    }
+}
+
+#[tokio::test]
 async fn each_forged_id_token_is_refused_for_what_is_wrong_with_it() {
     let at = now().as_seconds();
     let good = id_token;

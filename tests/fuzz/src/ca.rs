@@ -161,6 +161,7 @@ fn issuer(key_set: Vec<u8>) -> Result<Issuer, portreeve_ca::identity::NotAnIssue
     Issuer::new(IssuerSettings {
         url: IDP.into(),
         client_id: "portreeve".into(),
+        agent_client_id: None,
         algorithms: ["EdDSA", "ES256", "RS256", "PS384"]
             .map(Into::into)
             .to_vec(),

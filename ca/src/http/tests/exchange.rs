@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::lab::Lab;
+use super::lab::{Lab, bearer};
 use crate::identity::testing as tokens;
 use crate::store::Change;
 
@@ -32,6 +32,23 @@ async fn a_human_and_an_agent_together_get_a_token() {
     let answer = answer.is(200);
     assert_eq!(answer["token_type"], "DPoP");
     assert_eq!(answer["expires_in"], 900);
+}
+
+#[tokio::test]
+async fn what_an_agent_is_handed_lets_it_act_for_its_human_and_not_as_its_human() {
+    let lab = Lab::ready().await;
+    let handed = tokens::id_token()
+        .claim("aud", "portreeve-agents")
+        .claim("groups", json!(["soc", "infra-admins"]))
+        .claim("iat", lab.now().as_seconds())
+        .claim("auth_time", lab.now().as_seconds())
+        .claim("exp", lab.now().as_seconds() + 600)
+        .sign(&tokens::idp_key());
+    lab.exchange(&lab.exchange_form(&handed)).await.is(200);
+    for path in ["/v1/sessions", "/v1/policy", "/v1/agents"] {
+        let answer = lab.get(path, &bearer(&handed)).await;
+        assert_eq!(answer.code(), "unauthenticated", "{path}");
+    }
 }
 
 #[tokio::test]

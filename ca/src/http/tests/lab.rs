@@ -431,6 +431,7 @@ fn config(home: &Path) -> Config {
         issuers: vec![IssuerConfig {
             url: IDP.into(),
             client_id: CLIENT_ID.into(),
+            agent_client_id: Some("portreeve-agents".into()),
             keys: IssuerKeys::File(key_set),
             algorithms: vec!["EdDSA".into()],
             name_claim: "email".into(),
