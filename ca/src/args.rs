@@ -53,7 +53,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     /// The directory to make it in; it must be empty or not there.
-    #[arg(long, value_name = "DIR", default_value = "/etc/portreeve-ca")]
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/portreeve-ca")]
     pub(crate) dir: PathBuf,
 
     /// The CA's URL as everybody will write it; http is for loopback only.
@@ -97,7 +97,7 @@ pub(crate) struct WithConfig {
     #[arg(
         long,
         value_name = "FILE",
-        default_value = "/etc/portreeve-ca/config.toml",
+        default_value = "/var/lib/portreeve-ca/config.toml",
         env = "PORTREEVE_CA_CONFIG"
     )]
     pub(crate) config: PathBuf,
