@@ -320,15 +320,16 @@ fn a_host_obeys_good_orders_only_and_once() {
     drop(once_more);
     let log = site.installation.daemon.log().unwrap();
     for refusal in [
-        "Signature",
-        "OtherHost",
-        "NotFresh",
-        "Replayed",
-        "TooLong",
-        "Bundle",
-        "Malformed",
+        Signature,
+        OtherHost,
+        NotFresh,
+        Replayed,
+        TooLong,
+        Bundle,
+        BundleUnusable,
+        Malformed,
     ] {
-        let line = format!("an order is refused ({refusal})");
+        let line = format!("an order is refused: {refusal}");
         table.demand(
             "the daemon's log",
             log.contains(&line),

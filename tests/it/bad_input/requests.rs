@@ -278,6 +278,10 @@ fn an_error_in_a_list_is_placed() {
             "`events[0].colour`",
         ),
     ];
+    let granted = site
+        .https
+        .send(&site.pair(&site.delegated(), "POST", SESSIONS).json(&ask()));
+    let session = granted.text("session");
     let mut table = Table::new(&site, "batches of events");
     for (name, body, says) in rows {
         let answer = post(&body);
@@ -348,6 +352,42 @@ fn an_error_in_a_list_is_placed() {
             "it names no session that is known",
         ),
     ];
+    let of_session = |fact: Value| {
+        event(json!({
+            "kind": "access", "session": session,
+            "pair": { "agent": "soc/forensics",
+                "human": { "issuer": "https://idp.example.com", "subject": "alice", "name": "alice@example.com" } },
+            "fact": fact,
+        }))
+    };
+    let forged = json!({ "payload": "{}", "signature": "-----BEGIN SSH SIGNATURE-----" });
+    let refusals = refusals.into_iter().chain([
+        (
+            "of a session that it did not claim",
+            of_session(json!({ "fact": "session_closed", "cause": "asked", "confirmed": true })),
+            "the session was not claimed by this bastion",
+        ),
+        (
+            "a receipt that no host signed",
+            of_session(json!({ "fact": "host_gone", "receipt": forged })),
+            "the host's statement is not believed",
+        ),
+        (
+            "an event that no host signed",
+            of_session(json!({ "fact": "host", "event": forged })),
+            "the host's statement is not believed",
+        ),
+        (
+            "an attestation of a session that it did not claim",
+            of_session(json!({ "fact": "host_ready", "attestation": forged })),
+            "the session was not claimed by this bastion",
+        ),
+        (
+            "a kill in somebody's name",
+            of_session(json!({ "fact": "session_killed", "reason": "x" })),
+            "a bastion does not report this",
+        ),
+    ]);
     for (name, event, why) in refusals {
         let answer = post(&json!({ "events": [event] }));
         let refused = answer.json()["refused"][0][1]

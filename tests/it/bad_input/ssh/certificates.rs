@@ -1,8 +1,11 @@
 //! Certificates that let nobody in.
 
+use std::thread;
+
 use portreeve_protocol::certificate::{
     EXTENSION_GRANT, EXTENSION_SESSION, OPTION_BASTION, OPTION_SOURCE_ADDRESS,
 };
+use portreeve_tests::Host;
 use ssh_key::Certificate;
 use ssh_key::certificate::CertType;
 
@@ -10,7 +13,7 @@ use super::super::now;
 use super::super::site::turn;
 use super::super::table::{Logged, Table, refused};
 use super::client::{Shown, Told, attempt};
-use super::forge::{Draft, Granted, SEED, private};
+use super::forge::{Draft, Granted, SEED, nested, private};
 
 const UNAUTHENTICATED: &str = "portreeve: unauthenticated: the caller is not authenticated";
 const UNAVAILABLE: &str = "portreeve: session_unavailable: the session is not available";
@@ -288,6 +291,12 @@ fn a_bad_certificate_lets_nobody_in() {
         table.row(name, &told, &out(""), logged);
     }
 
+    for levels in [2, 9, 600, 1000] {
+        let name = format!("of {levels} certificates in each other");
+        let told = show_nested(agent, levels);
+        table.row(&name, &told, &out(""), refused(by_transport));
+    }
+
     // What is right is let in, and a session is begun by one certificate only.
     let right = Granted::new(&site);
     let told = show(right.user(), right.certificate.clone(), SEED);
@@ -313,4 +322,16 @@ fn a_bad_certificate_lets_nobody_in() {
         logged,
     );
     table.done();
+}
+
+/// Shows a nested certificate. Merely to make one of it takes a stack that no thread has by itself.
+fn show_nested(agent: &Host, levels: usize) -> Told {
+    let agent = agent.clone();
+    let show = move || {
+        let certificate = Certificate::from_bytes(&nested(levels)).unwrap();
+        let shown = Shown::Certificate(Box::new(certificate), private(SEED));
+        attempt(&agent, "pr-0123456789abcdef", &shown)
+    };
+    let large = thread::Builder::new().stack_size(1 << 30);
+    large.spawn(show).unwrap().join().unwrap()
 }

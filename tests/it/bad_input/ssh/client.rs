@@ -16,7 +16,7 @@ const BASTION: &str = "192.0.2.20:2222";
 /// A first connection waits for an account on the host.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the bastion may take for its last words.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_millis(700);
 
 /// What a client shows.
 #[derive(Debug, Clone)]

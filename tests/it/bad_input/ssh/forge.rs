@@ -210,3 +210,35 @@ pub(super) fn seal(plain: &[u8], recipient: &age::Recipient) -> Vec<u8> {
     })
     .unwrap()
 }
+
+/// A certificate certified by a certificate certified by a certificate, and so on: a parser that follows
+/// them uses up its stack.
+pub(super) fn nested(levels: usize) -> Vec<u8> {
+    let text = |bytes: &[u8]| {
+        let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+        [&length[..], bytes].concat()
+    };
+    let key = [7; 32];
+    let signature = [text(b"ssh-ed25519"), text(&[7; 64])].concat();
+    let mut blob = [text(b"ssh-ed25519"), text(&key)].concat();
+    for _ in 0..levels {
+        blob = [
+            text(b"ssh-ed25519-cert-v01@openssh.com"),
+            text(&[7; 16]),
+            text(&key),
+            1_u64.to_be_bytes().to_vec(),
+            1_u32.to_be_bytes().to_vec(),
+            text(b""),
+            text(b""),
+            0_u64.to_be_bytes().to_vec(),
+            u64::MAX.to_be_bytes().to_vec(),
+            text(b""),
+            text(b""),
+            text(b""),
+            text(&blob),
+            text(&signature),
+        ]
+        .concat();
+    }
+    blob
+}
