@@ -260,10 +260,9 @@ fn the_command_line_finds_the_same_errors_without_the_ca() {
             listed
         };
         for place in places {
-            let (line, column) = place.split_once(':').unwrap();
-            let found = listed.as_array().into_iter().flatten().any(|problem| {
-                problem["line"].to_string() == line && problem["column"].to_string() == column
-            });
+            let placed = |problem: &Value| format!("{}:{}", problem["line"], problem["column"]);
+            let mut problems = listed.as_array().into_iter().flatten();
+            let found = problems.any(|problem| placed(problem) == place);
             table.demand(
                 "the same in JSON",
                 found,
@@ -274,18 +273,12 @@ fn the_command_line_finds_the_same_errors_without_the_ca() {
     table.done();
 }
 
+/// The exit code and everything that was said; with `--json`, the JSON.
 fn checked(account: &Account, args: &[&str]) -> (Option<i32>, String) {
     let output = account.portreeve(args.iter().copied()).run().unwrap();
-    (
-        output.code(),
-        format!(
-            "{}{}",
-            output.text(),
-            if args[0] == "--json" {
-                String::new()
-            } else {
-                output.complaint()
-            }
-        ),
-    )
+    let mut said = output.text();
+    if args[0] != "--json" {
+        said.push_str(&output.complaint());
+    }
+    (output.code(), said)
 }

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use portreeve_protocol::event::{AccessFact, AdminFact, Body, Event, MachineFact};
+use portreeve_protocol::event::{AccessFact, AdminFact, Body, Event};
 use portreeve_tests::until;
+use serde::Serialize;
 
 use super::site::Site;
 
@@ -139,8 +140,10 @@ impl<'a> Table<'a> {
 
 /// The name of an event, and what it says in words.
 fn told(event: &Event) -> (String, String) {
-    let (name, said) = match &event.body {
-        Body::Refused { code, detail, .. } => ("refused", format!("{}: {detail}", code.as_str())),
+    match &event.body {
+        Body::Refused { code, detail, .. } => {
+            ("refused".to_owned(), format!("{}: {detail}", code.as_str()))
+        }
         Body::Administration { fact, .. } => {
             let AdminFact::Act {
                 action,
@@ -148,34 +151,30 @@ fn told(event: &Event) -> (String, String) {
                 outcome,
                 ..
             } = fact;
-            ("act", format!("{action} {target}: {outcome}"))
+            ("act".to_owned(), format!("{action} {target}: {outcome}"))
         }
-        Body::Machine { fact } => match fact {
-            MachineFact::Alarm { detail } => ("alarm", detail.clone()),
-            other => ("machine", format!("{other:?}")),
-        },
-        Body::Access { fact, .. } => return told_of_access(fact),
-    };
-    (name.to_owned(), said)
+        Body::Machine { fact } => (name_of(fact), format!("{fact:?}")),
+        Body::Access { fact, .. } => (name_of(fact), said_of_access(fact)),
+    }
 }
 
-fn told_of_access(fact: &AccessFact) -> (String, String) {
-    let name = serde_json::to_value(fact).unwrap()["fact"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let said = match fact {
-        AccessFact::SessionRefused { code, detail }
-        | AccessFact::ConnectionRefused { code, detail } => {
-            format!("{}: {detail}", code.as_str())
-        }
-        AccessFact::HostRefused { detail } => detail.clone(),
-        AccessFact::ChannelDecided {
-            decision, request, ..
-        } => {
-            format!("permitted {}: {request:?}", decision.permitted)
-        }
-        other => format!("{other:?}"),
-    };
-    (name, said)
+/// The name of a fact as it stands in the log.
+fn name_of(fact: &impl Serialize) -> String {
+    let fact = serde_json::to_value(fact).unwrap();
+    fact["fact"].as_str().unwrap().to_owned()
+}
+
+fn said_of_access(fact: &AccessFact) -> String {
+    if let AccessFact::SessionRefused { code, detail }
+    | AccessFact::ConnectionRefused { code, detail } = fact
+    {
+        format!("{}: {detail}", code.as_str())
+    } else if let AccessFact::ChannelDecided {
+        decision, request, ..
+    } = fact
+    {
+        format!("permitted {}: {request:?}", decision.permitted)
+    } else {
+        format!("{fact:?}")
+    }
 }

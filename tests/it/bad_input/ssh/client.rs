@@ -167,13 +167,12 @@ pub(super) fn attempt(from: &Host, user: &str, shown: &Shown) -> Told {
 pub(super) async fn outcome(mut channel: Channel<client::Msg>) -> Came {
     let (mut status, mut said) = (None, Vec::new());
     while let Some(message) = channel.wait().await {
-        match message {
-            ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } => {
-                said.extend_from_slice(&data);
-            }
-            ChannelMsg::ExitStatus { exit_status } => status = Some(exit_status),
-            ChannelMsg::Failure => said.extend_from_slice(b"(failure)"),
-            _ => {}
+        if let ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } = message {
+            said.extend_from_slice(&data);
+        } else if let ChannelMsg::ExitStatus { exit_status } = message {
+            status = Some(exit_status);
+        } else if matches!(message, ChannelMsg::Failure) {
+            said.extend_from_slice(b"(failure)");
         }
     }
     Came {

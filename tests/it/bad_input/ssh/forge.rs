@@ -205,7 +205,7 @@ impl Granted {
 
 pub(super) fn seal(plain: &[u8], recipient: &age::Recipient) -> Vec<u8> {
     let mut random = File::open("/dev/urandom").unwrap();
-    age::seal(&[recipient.clone()], plain, &mut |bytes| {
+    age::seal(std::slice::from_ref(recipient), plain, &mut |bytes| {
         random.read_exact(bytes).unwrap();
     })
     .unwrap()
