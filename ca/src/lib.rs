@@ -11,6 +11,7 @@ pub mod config;
 mod disk;
 pub mod entropy;
 pub mod init;
+mod network;
 
 // What the server knows and what it may ask to be signed.
 pub mod sign;

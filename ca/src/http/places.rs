@@ -4,15 +4,16 @@
 //! every session: bastions that lose the feed end theirs.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::network::network;
+
 /// The most connections at a time; more wait in the kernel's queue.
 const IN_ALL: usize = 8192;
-/// The most of them from one address, or from one IPv6 network of 64 bits, which is what one
-/// customer of a network has. A site behind one address shares it.
+/// The most of them from one network. A site behind one address shares it.
 const OF_ONE: usize = 1024;
 
 /// All places.
@@ -84,13 +85,6 @@ impl Drop for Share {
                 taken.remove(&self.network);
             }
         }
-    }
-}
-
-fn network(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V4(_) => peer,
-        IpAddr::V6(peer) => IpAddr::V6(Ipv6Addr::from_bits(peer.to_bits() >> 64 << 64)),
     }
 }
 
