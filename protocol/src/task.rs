@@ -94,11 +94,20 @@ text!(
     NotATask::Purpose
 );
 
-/// Control characters, and the marks that reorder or hide text around them, which would let a
-/// purpose read differently in a terminal than it is stored.
+/// Control characters, and what reorders text around it or is not seen at all, which would let a
+/// purpose read differently in a terminal than it is stored, or say to a program that reads it
+/// what no person sees.
+///
+/// The last part is Unicode's `Default_Ignorable_Code_Point`, but for U+FE0F: emoji have it.
 fn is_unprintable(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+        || matches!(c, '\u{2028}'..='\u{202E}' | '\u{FFF9}'..='\u{FFFB}')
+        || matches!(c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{206F}'
+            | '\u{3164}' | '\u{FE00}'..='\u{FE0E}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]
@@ -108,11 +117,26 @@ mod tests {
     #[test]
     fn tickets_and_purposes_stay_on_one_line() {
         assert!(Ticket::new("INC-4711").is_ok());
-        assert!(Purpose::new("Find the reverse shell on prod-1").is_ok());
+        for good in [
+            "Find the reverse shell on prod-1",
+            "Grüße, \u{26A0}\u{FE0F} 日本語",
+        ] {
+            assert!(Purpose::new(good).is_ok(), "{good}");
+        }
         for bad in ["", "a b", "a\n", &"x".repeat(65)] {
             assert_eq!(Ticket::new(bad), Err(NotATask::Ticket), "{bad}");
         }
-        for bad in ["", " ", "a\nb", "a\x1b[0m", "a\u{202E}b", &"x".repeat(501)] {
+        for bad in [
+            "",
+            " ",
+            "a\nb",
+            "a\x1b[0m",
+            "a\u{202E}b",
+            "a\u{61C}b",
+            "a\u{AD}b",
+            "a\u{E0041}",
+            &"x".repeat(501),
+        ] {
             assert_eq!(Purpose::new(bad), Err(NotATask::Purpose), "{bad}");
         }
     }
