@@ -38,6 +38,11 @@ pub enum Command {
         #[arg(long, default_value = "/etc/portreeve-bastion/config.toml")]
         config: PathBuf,
     },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// How to enrol.

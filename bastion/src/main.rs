@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use portreeve_bastion::args::{Args, Command};
@@ -55,6 +55,16 @@ async fn act(args: &Args) -> Result<()> {
             Ok(())
         }
         Command::Serve { config } => serve::run(config).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(
+                *shell,
+                &mut Args::command(),
+                "portreeve-bastion",
+                &mut script,
+            );
+            Ok(std::io::stdout().write_all(&script)?)
+        }
     }
 }
 

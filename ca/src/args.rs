@@ -48,6 +48,11 @@ pub(crate) enum Command {
     Serve(WithConfig),
     /// Run the signer: it holds the keys and answers on a unix socket only.
     Signer(Signer),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use portreeve_ca::clock::Clock;
 use portreeve_ca::config::{self, Config};
 use portreeve_ca::init::Init;
@@ -50,7 +50,21 @@ fn run(command: Command) -> Result<(), Failed> {
         Command::Init(args) => init(args),
         Command::Serve(args) => serve(&args.config),
         Command::Signer(args) => sign(&args),
+        Command::Completions { shell } => completions(shell),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failed> {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        shell,
+        &mut CommandLine::command(),
+        "portreeve-ca",
+        &mut script,
+    );
+    std::io::stdout()
+        .write_all(&script)
+        .map_err(failed(Exit::Failure))
 }
 
 fn init(args: args::Init) -> Result<(), Failed> {

@@ -54,6 +54,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Take on a session's user and kill every other process of it (started by the daemon).
     #[command(hide = true, name = crate::process::KILL_OWN)]
     KillOwn {

@@ -4,6 +4,8 @@
 use std::fmt::Display;
 use std::io::{self, Read, Write};
 
+use clap::CommandFactory as _;
+
 use crate::args::{Args, Command};
 use crate::clock;
 use crate::config::Config;
@@ -34,6 +36,13 @@ pub fn run(args: Args) -> Exit {
         Command::Unenroll { force } => enroll::unenroll(&paths, force)
             .map_or_else(|error| fail(&error, error.exit()), |()| Exit::Well),
         Command::Status { json } => tell_status(&paths, json),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            let name = "portreeve-host";
+            clap_complete::generate(shell, &mut Args::command(), name, &mut script);
+            print(&String::from_utf8_lossy(&script));
+            Exit::Well
+        }
         Command::KillOwn { uid } => {
             let first_uid = Config::load(&paths.settings())
                 .unwrap_or_default()
