@@ -54,7 +54,7 @@ pub enum SignerFailure {
 #[error(transparent)]
 pub struct SignatoryFailure(SignatoryError);
 
-/// Answers on the socket until `until`. Call [`harden`] first.
+/// Answers on the socket until `until`. Call [`harden()`] first.
 ///
 /// # Errors
 /// When keys or socket cannot be used.

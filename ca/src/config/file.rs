@@ -1,5 +1,5 @@
 //! The file's fields as they are written, with their defaults. What they mean together is
-//! [`super::understand`]'s.
+//! [`super::understand()`]'s.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
