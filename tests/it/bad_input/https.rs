@@ -11,7 +11,10 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
-const CA_ADDRESS: &str = "192.0.2.20:8443";
+/// The CA as agents reach it.
+pub(super) const FROM_AFAR: &str = "192.0.2.20:8443";
+/// The CA as its own machine reaches it.
+pub(super) const FROM_BESIDE: &str = "127.0.0.1:8443";
 const CA_NAME: &str = "ca.example.com";
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -19,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Https {
     from: Host,
+    address: SocketAddr,
     config: Arc<ClientConfig>,
 }
 
@@ -40,7 +44,7 @@ pub(super) struct Answer {
 }
 
 impl Https {
-    pub(super) fn new(from: &Host) -> Self {
+    pub(super) fn new(from: &Host, address: &str) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
         let root = from.read("/etc/portreeve/ca.pem").unwrap();
@@ -54,14 +58,14 @@ impl Https {
             .with_no_client_auth();
         Self {
             from: from.clone(),
+            address: address.parse().unwrap(),
             config: Arc::new(config),
         }
     }
 
     /// Sends a request on a connection of its own.
     pub(super) fn send(&self, request: &Request) -> Answer {
-        let address: SocketAddr = CA_ADDRESS.parse().unwrap();
-        let stream = self.from.dial(address).unwrap();
+        let stream = self.from.dial(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         let name = ServerName::try_from(CA_NAME).unwrap();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use ssh_key::PrivateKey;
 
 use super::draft::{self, CLIENT_ID, IDP, id_token, jwk, key};
-use super::https::{Answer, Https, Request};
+use super::https::{Answer, FROM_AFAR, FROM_BESIDE, Https, Request};
 
 const CA_DIRECTORY: &str = "/var/lib/portreeve-ca";
 const BASTION_DIRECTORY: &str = "/etc/portreeve-bastion";
@@ -32,6 +32,9 @@ pub(super) struct Site {
     pub(super) installation: Installation,
     /// HTTPS from where the agent is.
     pub(super) https: Https,
+    /// HTTPS from beside the CA. How much one stranger can write into the log is bounded, and nobody is a
+    /// stranger here: this is for tables with many rows.
+    pub(super) beside: Https,
     /// The key of the installation's agent.
     pub(super) agent: SigningKey,
 }
@@ -87,7 +90,8 @@ impl Site {
         let agent = installation.agent();
         let text = agent.account.host().read_text(&agent.key).unwrap();
         let site = Self {
-            https: Https::new(agent.account.host()),
+            https: Https::new(agent.account.host(), FROM_AFAR),
+            beside: Https::new(installation.lab().host("bastion"), FROM_BESIDE),
             agent: signing_key(&PrivateKey::from_openssh(text).unwrap()),
             installation,
         };

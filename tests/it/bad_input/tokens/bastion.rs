@@ -83,11 +83,11 @@ fn only_a_bastion_reports_and_claims() {
         let request = Request::new("POST", "/v1/events")
             .bearer(&token)
             .json(&events);
-        let answer = site.https.send(&request);
+        let answer = site.beside.send(&request);
         let told = (answer.status, answer.text("code"), answer.text("detail"));
         table.row(name, &told, &expected, refused(why));
         let feed = site
-            .https
+            .beside
             .send(&Request::new("GET", "/v1/feed").bearer(&token));
         let told = (feed.status, feed.text("code"), feed.text("detail"));
         table.row(name, &told, &expected, refused(why));
@@ -95,7 +95,7 @@ fn only_a_bastion_reports_and_claims() {
     let good = Request::new("POST", "/v1/events")
         .bearer(&wrong(own()))
         .json(&events);
-    let good = site.https.send(&good);
+    let good = site.beside.send(&good);
     table.demand("a bastion's own", good.status == 200, &good);
     table.done();
 }

@@ -1,12 +1,16 @@
 //! Delegated tokens, and who may not use one.
 
+use std::time::Duration;
+
+use portreeve_protocol::event::Body;
+use portreeve_tests::until;
 use serde_json::json;
 
 use super::super::draft::{Draft, assertion, delegated, id_token, jwk, key, proof};
 use super::super::https::Request;
 use super::super::now;
 use super::super::site::{OTHER_AGENT, RETIRED_AGENT, idp_key, other_key, retired_key, turn};
-use super::super::table::{Table, refused};
+use super::super::table::{Logged, Table, refused};
 
 const PATH: &str = "/v1/sessions";
 
@@ -162,7 +166,7 @@ fn a_bad_delegated_token_is_no_pair() {
     let detail = "the delegated token is not accepted; exchange the human's ID token again";
     let expected = (401, "unauthenticated".to_owned(), detail.to_owned());
     for (name, token, why) in rows {
-        let answer = site.https.send(&site.pair(&token, "GET", PATH));
+        let answer = site.beside.send(&site.pair(&token, "GET", PATH));
         let told = (answer.status, answer.text("code"), answer.text("detail"));
         table.row(name, &told, &expected, refused(why));
         table.demand(name, !answer.text("event").is_empty(), "no event is named");
@@ -177,7 +181,7 @@ fn a_bad_delegated_token_is_no_pair() {
     let request = Request::new("GET", PATH)
         .header("authorization", format!("DPoP {retired}"))
         .header("dpop", shown);
-    let answer = site.https.send(&request);
+    let answer = site.beside.send(&request);
     let told = (answer.status, answer.text("code"), answer.text("detail"));
     table.row(
         "of an agent that was disabled",
@@ -258,7 +262,7 @@ fn half_a_pair_is_nobody() {
     ];
     let mut table = Table::new(&site, "half pairs");
     for (name, request, advice) in rows {
-        let answer = site.https.send(&request);
+        let answer = site.beside.send(&request);
         let told = (answer.status, answer.text("code"));
         let expected = (401, "unauthenticated".to_owned());
         table.row(name, &told, &expected, refused("unauthenticated: "));
@@ -269,5 +273,43 @@ fn half_a_pair_is_nobody() {
         );
         table.demand(name, !answer.text("event").is_empty(), "no event is named");
     }
+    table.done();
+}
+
+#[test]
+fn a_stranger_who_shouts_is_counted() {
+    const SHOUTS: usize = 80;
+    let site = turn();
+    let shout = Request::new("GET", PATH).bearer("x");
+    let mut table = Table::patient(&site, "shouting");
+    let mut told: Vec<_> = (0..SHOUTS)
+        .map(|_| site.https.send(&shout).status)
+        .collect();
+    told.dedup();
+    table.row(
+        "all of it",
+        &told,
+        &vec![401],
+        refused("it is not a JWT in compact form"),
+    );
+    // The next one that has room says how many had none.
+    let counted = until("room", Duration::from_secs(10), || {
+        site.https.send(&shout);
+        let log = site.log_from(0);
+        let said = log.iter().any(|(_, event)| {
+            matches!(&event.body, Body::Refused { detail, .. } if detail.contains("refusals before this one were not recorded"))
+        });
+        Ok(said.then_some(()))
+    });
+    table.row("what had no room", &counted.is_ok(), &true, Logged::Any);
+    // Meanwhile what others are refused is recorded as ever.
+    let other = site.beside.send(&Request::new("GET", PATH).bearer("y"));
+    table.row(
+        "another stranger",
+        &other.status,
+        &401,
+        refused("it is not a JWT in compact form"),
+    );
+    table.demand("another stranger", !other.text("event").is_empty(), &other);
     table.done();
 }

@@ -220,7 +220,7 @@ fn who_shows_a_bad_id_token_is_nobody() {
     let mut table = Table::new(&site, "ID tokens");
     for (name, token, why) in rows {
         let answer = site
-            .https
+            .beside
             .send(&Request::new("GET", "/v1/sessions").bearer(&token));
         let told = (answer.status, answer.text("code"), answer.text("detail"));
         let expected = (
@@ -234,7 +234,7 @@ fn who_shows_a_bad_id_token_is_nobody() {
         let mut form = site.exchange();
         form[3].1 = token;
         let exchange = Request::new("POST", "/oauth2/token").form(&form);
-        let answer = site.https.send(&exchange);
+        let answer = site.beside.send(&exchange);
         let told = (answer.status, answer.text("error"));
         let expected = (400, "invalid_request".to_owned());
         table.row(name, &told, &expected, refused(why));

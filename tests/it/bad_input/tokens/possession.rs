@@ -139,14 +139,14 @@ fn a_delegated_token_is_worth_nothing_without_its_own_fresh_proof() {
     );
     let mut table = Table::new(&site, "proofs of possession");
     for (name, proof, why) in rows {
-        let answer = site.https.send(&shown(&proof));
+        let answer = site.beside.send(&shown(&proof));
         let told = (answer.status, answer.text("code"), answer.text("detail"));
         table.row(name, &told, &expected, refused(why));
     }
 
     let once = wrong(good().claim("jti", fresh()));
-    assert_eq!(site.https.send(&shown(&once)).status, 200);
-    let answer = site.https.send(&shown(&once));
+    assert_eq!(site.beside.send(&shown(&once)).status, 200);
+    let answer = site.beside.send(&shown(&once));
     let told = (answer.status, answer.text("code"), answer.text("detail"));
     let logged = refused("the proof of possession is refused: it was used before");
     table.row("used before", &told, &expected, logged);
@@ -161,7 +161,7 @@ fn a_delegated_token_is_worth_nothing_without_its_own_fresh_proof() {
             shown(&wrong(good())).header("authorization", format!("DPoP {other_token}")),
         ),
     ] {
-        let answer = site.https.send(&request);
+        let answer = site.beside.send(&request);
         let told = (answer.status, answer.text("code"));
         let expected = (400, "malformed".to_owned());
         table.row(name, &told, &expected, refused("is sent twice"));

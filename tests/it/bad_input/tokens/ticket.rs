@@ -149,7 +149,7 @@ fn a_ticket_enrols_what_it_is_for_and_once() {
     ];
     let mut table = Table::new(&site, "one-time tokens");
     for (name, path, body, code, logged) in rows {
-        let answer = site.https.send(&Request::new("POST", path).json(&body));
+        let answer = site.beside.send(&Request::new("POST", path).json(&body));
         table.row(
             name,
             &(answer.status, answer.text("code")),
@@ -160,11 +160,11 @@ fn a_ticket_enrols_what_it_is_for_and_once() {
     }
 
     let good = site
-        .https
+        .beside
         .send(&Request::new("POST", HOSTS).json(&host(&ticket, |_| {})));
     table.demand("a ticket's own host", good.status == 201, &good);
     let again = site
-        .https
+        .beside
         .send(&Request::new("POST", HOSTS).json(&host(&ticket, |_| {})));
     table.row(
         "a second time",
