@@ -52,6 +52,9 @@ pub struct AddHost {
     /// Labels that policies can ask for.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// Also when it is enrolled: it goes on under its keys until it enrols with the new ticket.
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// A host as the registry knows it.
@@ -81,6 +84,9 @@ pub struct AddBastion {
     pub address: String,
     /// The addresses from which it reaches hosts; its certificates work from nowhere else.
     pub egress: Vec<std::net::IpAddr>,
+    /// Also when it is enrolled: it goes on under its keys until it enrols with the new token.
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// The one-time token for a bastion's enrolment.

@@ -43,7 +43,7 @@ impl App {
     /// Registers a bastion and gives the one-time token with which it enrols.
     ///
     /// # Errors
-    /// When the person may not, the bastion is enrolled, its addresses are none, or the store fails.
+    /// When the person may not, the bastion is enrolled and is not to enrol again, its addresses are none, or the store fails.
     pub async fn add_bastion(
         &self,
         person: &Person,
@@ -54,6 +54,7 @@ impl App {
             bastion,
             address,
             egress,
+            again,
         } = request;
         let permitted = self
             .permit(
@@ -75,6 +76,7 @@ impl App {
             bastion: bastion.clone(),
             address,
             egress,
+            again,
             token: Digest::of(token.expose().as_bytes()),
             token_expires_at: expires_at,
             at: origin.at,
@@ -95,7 +97,7 @@ impl App {
                     .await?;
                 Err(Failure::advise(
                     Code::Conflict,
-                    "the bastion is enrolled already",
+                    "the bastion is enrolled already; to enrol it again, say so (`--again`)",
                 ))
             }
             Err(error) => Err(error.into()),

@@ -39,7 +39,7 @@ impl App {
     /// Registers a host and gives the ticket with which it enrols.
     ///
     /// # Errors
-    /// When the person may not, the host is enrolled, its address or labels are no such things, or
+    /// When the person may not, the host is enrolled and is not to enrol again, its address or labels are no such things, or
     /// the store fails.
     pub async fn add_host(
         &self,
@@ -51,7 +51,18 @@ impl App {
             host,
             address,
             labels,
+            again,
         } = request;
+        if again && let Some(known) = self.store.host(&host).await? {
+            // What it is called from now on decides nothing about what it is.
+            let asked = HumanAct::ManageHosts {
+                host: Some(facts::Host {
+                    name: host.clone(),
+                    labels: known.record.labels,
+                }),
+            };
+            self.permit(person, asked, host.to_string(), origin).await?;
+        }
         let asked = HumanAct::ManageHosts {
             host: Some(facts::Host {
                 name: host.clone(),
@@ -67,6 +78,7 @@ impl App {
             host: host.clone(),
             address,
             labels,
+            again,
             token: Digest::of(token.expose().as_bytes()),
             token_expires_at: expires_at,
             at: origin.at,
@@ -89,7 +101,7 @@ impl App {
                     .await?;
                 Err(Failure::advise(
                     Code::Conflict,
-                    "the host is enrolled already",
+                    "the host is enrolled already; to enrol it again, say so (`--again`)",
                 ))
             }
             Err(error) => Err(error.into()),

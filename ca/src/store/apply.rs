@@ -45,11 +45,13 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             host,
             address,
             labels,
+            again,
             token,
             token_expires_at,
             at,
         } => {
             let ticket = Ticket {
+                again: *again,
                 token: *token,
                 expires_at: *token_expires_at,
             };
@@ -65,11 +67,13 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             bastion,
             address,
             egress,
+            again,
             token,
             token_expires_at,
             at,
         } => {
             let ticket = Ticket {
+                again: *again,
                 token: *token,
                 expires_at: *token_expires_at,
             };
@@ -114,6 +118,8 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
 /// A one-time token that goes out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ticket {
+    /// Whether it is also for one that is enrolled.
+    pub(super) again: bool,
     /// The digest of the token.
     pub(super) token: Digest,
     /// When it is void.

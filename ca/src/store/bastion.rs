@@ -54,7 +54,7 @@ pub(super) async fn add(
          ON CONFLICT (bastion) DO UPDATE SET
              address = excluded.address, egress = excluded.egress,
              token = excluded.token, token_expires_at = excluded.token_expires_at
-         WHERE bastion.enrolled_at IS NULL",
+         WHERE bastion.enrolled_at IS NULL OR $7",
     )
     .bind(bastion.as_str())
     .bind(address)
@@ -62,6 +62,7 @@ pub(super) async fn add(
     .bind(at.as_micros())
     .bind(ticket.token.to_string())
     .bind(ticket.expires_at.as_micros())
+    .bind(ticket.again)
     .execute(db)
     .await?;
     if changed(&done) {

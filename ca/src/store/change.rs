@@ -20,7 +20,7 @@ pub enum Change {
     DisableAgent(Agent),
 
     /// Registers a host and its one-time token. A host that is registered and not enrolled gets
-    /// the new token; one that is enrolled is refused.
+    /// the new token; one that is enrolled is refused unless it is to enrol again.
     AddHost {
         /// The host.
         host: HostName,
@@ -28,6 +28,8 @@ pub enum Change {
         address: String,
         /// Labels that policies can ask for.
         labels: Vec<String>,
+        /// Whether one that is enrolled may enrol again.
+        again: bool,
         /// The digest of the one-time token.
         token: Digest,
         /// When the token is void.
@@ -56,6 +58,8 @@ pub enum Change {
         address: String,
         /// The addresses from which it reaches hosts.
         egress: Vec<std::net::IpAddr>,
+        /// Whether one that is enrolled may enrol again.
+        again: bool,
         /// The digest of the one-time token.
         token: Digest,
         /// When the token is void.

@@ -46,7 +46,7 @@ pub(super) async fn add(
          ON CONFLICT (host) DO UPDATE SET
              address = excluded.address, labels = excluded.labels,
              token = excluded.token, token_expires_at = excluded.token_expires_at
-         WHERE host.enrolled_at IS NULL",
+         WHERE host.enrolled_at IS NULL OR $7",
     )
     .bind(host.as_str())
     .bind(address)
@@ -54,6 +54,7 @@ pub(super) async fn add(
     .bind(at.as_micros())
     .bind(ticket.token.to_string())
     .bind(ticket.expires_at.as_micros())
+    .bind(ticket.again)
     .execute(db)
     .await?;
     if changed(&done) {

@@ -118,6 +118,9 @@ pub enum Hosts {
         /// A label that policies can ask for
         #[arg(long = "label", value_name = "LABEL")]
         labels: Vec<String>,
+        /// Also when it is enrolled: after a new installation, or with other keys of sshd
+        #[arg(long)]
+        again: bool,
     },
     /// List the hosts
     List,
@@ -138,6 +141,9 @@ pub enum Bastions {
         /// The addresses from which it reaches hosts
         #[arg(long = "egress", value_name = "ADDRESS", required = true)]
         egress: Vec<IpAddr>,
+        /// Also when it is enrolled: for a new host certificate, or new keys
+        #[arg(long)]
+        again: bool,
     },
     /// List the bastions
     List,

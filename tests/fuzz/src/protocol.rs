@@ -403,11 +403,13 @@ fn request_seeds() -> Vec<Vec<u8>> {
             host: host(),
             address: "192.0.2.10:22".into(),
             labels: vec!["prod".into()],
+            again: true,
         }),
         to_json(&AddBastion {
             bastion: "bastion-1".parse().unwrap(),
             address: "192.0.2.20:2222".into(),
             egress: vec![[198, 51, 100, 20].into()],
+            again: false,
         }),
         to_json(&Publish {
             text: "permit".into(),

@@ -6,7 +6,7 @@ use portreeve_protocol::enrol::HostTicket;
 use portreeve_protocol::id::SessionId;
 use serde_json::json;
 
-use super::lab::{Lab, Proof, bastion_enrolment, host_proof};
+use super::lab::{Lab, Proof, bastion_enrolment, bearer, host_proof};
 use crate::store::{Change, NewSession};
 
 #[tokio::test]
@@ -76,6 +76,30 @@ async fn what_exists_is_not_made_again() {
         lab.post("/v1/hosts", &lab.admin(), &host).await.code(),
         "conflict"
     );
+    let again = json!({ "host": "prod-1", "address": "h:22", "again": true });
+    lab.post("/v1/hosts", &lab.admin(), &again).await.is(201);
+}
+
+/// Who may manage some hosts does not get at others by calling them so.
+#[tokio::test]
+async fn a_host_is_added_again_only_by_who_may_manage_what_it_is() {
+    let lab = Lab::ready().await;
+    let text = format!(
+        "{}\n@id(\"test-hosts\") permit (principal in Portreeve::Group::\"testers\", \
+         action == Portreeve::Action::\"manageHosts\", resource is Portreeve::Host) \
+         when {{ resource.labels.contains(\"test\") }};",
+        STARTER_POLICY
+    );
+    lab.json("PUT", "/v1/policy", &lab.admin(), &json!({ "text": text }))
+        .await
+        .is(200);
+    let tester = bearer(&lab.person("tess", &["testers"]));
+    let add = async |host: &str| {
+        let body = json!({ "host": host, "address": "h:22", "labels": ["test"], "again": true });
+        lab.post("/v1/hosts", &tester, &body).await
+    };
+    add("test-1").await.is(201);
+    assert_eq!(add("prod-1").await.code(), "not_permitted");
 }
 
 #[tokio::test]

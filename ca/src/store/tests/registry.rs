@@ -51,6 +51,7 @@ fn add_host(token: &[u8]) -> Change {
         host: "prod-1".parse().unwrap(),
         address: "192.0.2.10:22".into(),
         labels: vec!["production".into()],
+        again: false,
         token: Digest::of(token),
         token_expires_at: after(600),
         at: NOW,
@@ -99,6 +100,29 @@ async fn a_host_enrols_once_with_the_last_token_it_was_given() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_to_enrol_again_goes_on_until_it_does() {
+    let home = Home::new().await;
+    let host = "prod-1".parse().unwrap();
+    home.change(add_host(b"first")).await.unwrap();
+    home.change(enrol_host("prod-1", b"first", after(1)))
+        .await
+        .unwrap();
+    let mut again = add_host(b"second");
+    if let Change::AddHost { again, .. } = &mut again {
+        *again = true;
+    }
+    home.change(again).await.unwrap();
+    let waiting = home.store.host(&host).await.unwrap().unwrap();
+    assert_eq!(waiting.record.enrolled_at, Some(after(1)));
+    assert_eq!(waiting.host_keys.len(), 2);
+    home.change(enrol_host("prod-1", b"second", after(2)))
+        .await
+        .unwrap();
+    let enrolled = home.store.host(&host).await.unwrap().unwrap();
+    assert_eq!(enrolled.record.enrolled_at, Some(after(2)));
+}
+
+#[tokio::test]
 async fn a_bastion_enrols_once() {
     let home = Home::new().await;
     let name: BastionName = "east".parse().unwrap();
@@ -106,6 +130,7 @@ async fn a_bastion_enrols_once() {
         bastion: name.clone(),
         address: "bastion.example.com:22".into(),
         egress: vec!["192.0.2.20".parse().unwrap()],
+        again: token == b"renewal",
         token: Digest::of(token),
         token_expires_at: after(600),
         at: NOW,
@@ -135,6 +160,8 @@ async fn a_bastion_enrols_once() {
     home.change(enrol(b"token")).await.unwrap();
     assert_eq!(home.refusal(enrol(b"token")).await, Refusal::Token);
     assert_eq!(home.refusal(add(b"again")).await, Refusal::Exists);
+    home.change(add(b"renewal")).await.unwrap();
+    home.change(enrol(b"renewal")).await.unwrap();
     let bastion = home.store.bastions().await.unwrap().remove(0);
     let (at, enrolled) = bastion.enrolled.unwrap();
     assert_eq!((at, enrolled.recipient), (after(1), recipient));

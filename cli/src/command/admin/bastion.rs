@@ -29,6 +29,7 @@ pub async fn run(
             bastion,
             address,
             egress,
+            again,
         } => {
             let _: Address = address.parse().map_err(|error| {
                 Failure::usage(format!("`{address}` is no address")).because(&error)
@@ -37,6 +38,7 @@ pub async fn run(
                 bastion,
                 address,
                 egress,
+                again,
             };
             let ticket: BastionTicket = ca.post(&caller, "/v1/bastions", &request).await?;
             printer.data(&ticket, || ticket.token.expose().to_owned())?;

@@ -30,6 +30,7 @@ pub async fn run(act: Hosts, settings: &Settings, printer: &mut Printer) -> Resu
             host,
             address,
             labels,
+            again,
         } => {
             let _: Address = address.parse().map_err(|error| {
                 Failure::usage(format!("`{address}` is no address")).because(&error)
@@ -38,6 +39,7 @@ pub async fn run(act: Hosts, settings: &Settings, printer: &mut Printer) -> Resu
                 host,
                 address,
                 labels,
+                again,
             };
             let caller = exchange::person(settings)?;
             let ticket: HostTicket = ca.post(&caller, "/v1/hosts", &request).await?;
