@@ -157,9 +157,7 @@ fn every_fault_is_reported_with_its_line_and_field() {
         ),
         (issuer(idp), "8: `issuer`: say either"),
         (
-            issuer(&format!(
-                "{idp}discovery = true\nagent_client_id = \"p\""
-            )),
+            issuer(&format!("{idp}discovery = true\nagent_client_id = \"p\"")),
             "11: `issuer.agent_client_id` must be another",
         ),
         (
