@@ -63,10 +63,11 @@ pub struct Enroll {
     /// Where keys and configuration go.
     #[arg(long, default_value = "/etc/portreeve-bastion")]
     pub dir: PathBuf,
-    /// Where recordings and waiting events go.
-    #[arg(long, default_value = "/var/lib/portreeve-bastion")]
-    pub state: PathBuf,
-    /// Where agents connect.
-    #[arg(long, default_value = "0.0.0.0:2222")]
-    pub listen: SocketAddr,
+    /// Where recordings and waiting events go; by default where the configuration that is there says, or
+    /// `/var/lib/portreeve-bastion`.
+    #[arg(long)]
+    pub state: Option<PathBuf>,
+    /// Where agents connect; by default where the configuration that is there says, or 0.0.0.0:2222.
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
 }

@@ -61,19 +61,19 @@ pub struct File {
     pub stale_after: Ttl,
 }
 
-const fn default_sessions() -> usize {
+pub(crate) const fn default_sessions() -> usize {
     2000
 }
 
-const fn default_connections() -> usize {
+pub(crate) const fn default_connections() -> usize {
     8000
 }
 
-const fn default_starting() -> usize {
+pub(crate) const fn default_starting() -> usize {
     256
 }
 
-fn default_stale() -> Ttl {
+pub(crate) fn default_stale() -> Ttl {
     u32::try_from(STALE_AFTER)
         .ok()
         .and_then(|seconds| Ttl::from_seconds(seconds).ok())
@@ -131,14 +131,23 @@ pub enum ConfigError {
     },
 }
 
+impl File {
+    /// Reads a configuration as it is written.
+    ///
+    /// # Errors
+    /// When it cannot be read or does not follow the form.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        parse(path, &files::read(path)?)
+    }
+}
+
 impl Config {
     /// Reads a configuration and every file that it names.
     ///
     /// # Errors
     /// When one of them cannot be used.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = files::read(path)?;
-        let mut file = parse(path, &text)?;
+        let mut file = File::read(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         for named in [
             Some(&mut file.ca_root),

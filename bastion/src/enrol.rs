@@ -1,5 +1,6 @@
 //! `enroll`: makes this bastion's keys, makes it known to the CA, and writes the configuration.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::args::Enroll;
 use crate::ca::Ca;
-use crate::config::File;
+use crate::config::{self, File};
 use crate::entropy;
 use crate::files::{self, FileError};
 
@@ -23,6 +24,9 @@ const IDENTITY: &str = "identity";
 const UNSEALING: &str = "unsealing.key";
 const CA_ROOT: &str = "ca.pem";
 const CONFIG: &str = "config.toml";
+/// Where things go, and where agents connect, unless something else is said.
+const STATE: &str = "/var/lib/portreeve-bastion";
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 2222);
 
 /// Enrols. What comes back is the path of the configuration.
 ///
@@ -32,7 +36,10 @@ pub async fn enrol(args: &Enroll) -> Result<PathBuf> {
     let root = files::read(&args.ca_cert)?;
     let token = files::read_secret(&args.token_file)?;
     files::make_folder(&args.dir)?;
-    files::make_folder(&args.state)?;
+    let config = args.dir.join(CONFIG);
+    let before = settings_before(&config)?;
+    let state = state(args, before.as_ref())?;
+    files::make_folder(&state)?;
     let host_key = key(&args.dir.join(HOST_KEY))?;
     let identity = key(&args.dir.join(IDENTITY))?;
     let unsealing = unsealing(&args.dir.join(UNSEALING))?;
@@ -50,24 +57,51 @@ pub async fn enrol(args: &Enroll) -> Result<PathBuf> {
     files::write(&args.dir.join(CA_ROOT), &root, 0o644)?;
     let certificate = format!("{}\n", enrolled.host_certificate.trim());
     files::write(&args.dir.join(HOST_CERTIFICATE), &certificate, 0o644)?;
-    let config = args.dir.join(CONFIG);
-    let text =
-        toml::to_string(&file(args, enrolled)?).context("the configuration has no TOML form")?;
+    let file = file(args, enrolled, state, before)?;
+    let text = toml::to_string(&file).context("the configuration has no TOML form")?;
     files::write(&config, &text, 0o600)?;
     Ok(config)
 }
 
-fn file(args: &Enroll, enrolled: BastionEnrolled) -> Result<File> {
+/// The configuration of an earlier enrolment, whose settings stay.
+fn settings_before(config: &Path) -> Result<Option<File>> {
+    if config.exists() {
+        let file = File::read(config).context("put it right, or move it away")?;
+        Ok(Some(file))
+    } else {
+        Ok(None)
+    }
+}
+
+fn state(args: &Enroll, before: Option<&File>) -> Result<PathBuf> {
+    let state = match (&args.state, before) {
+        (Some(state), _) => state,
+        (None, Some(before)) => &args.dir.join(&before.state),
+        (None, None) => Path::new(STATE),
+    };
+    std::path::absolute(state).context("the state folder has no absolute path")
+}
+
+fn file(
+    args: &Enroll,
+    enrolled: BastionEnrolled,
+    state: PathBuf,
+    before: Option<File>,
+) -> Result<File> {
     let recipients: Result<Vec<age::Recipient>, _> = enrolled
         .review_recipients
         .iter()
         .map(|text| text.parse())
         .collect();
-    let state =
-        std::path::absolute(&args.state).context("the state folder has no absolute path")?;
+    let before = before.as_ref();
+    let listen = match (args.listen, before) {
+        (Some(address), _) => vec![address],
+        (None, Some(before)) => before.listen.clone(),
+        (None, None) => vec![LISTEN],
+    };
     Ok(File {
         name: args.name.clone(),
-        listen: vec![args.listen],
+        listen,
         ca: args.ca.clone(),
         ca_root: CA_ROOT.into(),
         issuer: enrolled.issuer,
@@ -78,10 +112,11 @@ fn file(args: &Enroll, enrolled: BastionEnrolled) -> Result<File> {
         identity: IDENTITY.into(),
         unsealing: UNSEALING.into(),
         state,
-        max_sessions: 2000,
-        max_connections: 8000,
-        max_starting: 256,
-        stale_after: portreeve_protocol::time::Ttl::from_seconds(10)?,
+        max_sessions: before.map_or_else(config::default_sessions, |before| before.max_sessions),
+        max_connections: before
+            .map_or_else(config::default_connections, |before| before.max_connections),
+        max_starting: before.map_or_else(config::default_starting, |before| before.max_starting),
+        stale_after: before.map_or_else(config::default_stale, |before| before.stale_after),
     })
 }
 
@@ -124,4 +159,58 @@ fn existing(path: &Path) -> Result<Option<Zeroizing<String>>, FileError> {
 
 fn public(key: &PrivateKey) -> Result<PublicKey> {
     Ok(PublicKey::new(key.public_key().key_data().clone())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILJ6sIWpNsyc3huWokDoN1ULnI5eGlx0EduXmVPUrEi6";
+
+    fn settled(folder: &Path, options: &[&str]) -> File {
+        let words = [
+            "portreeve-bastion enroll --ca https://ca.example.com --ca-cert ca.pem --name b1",
+            "--token-file token --dir",
+        ];
+        let words = words.iter().flat_map(|line| line.split(' '));
+        let words = words.chain(folder.to_str()).chain(options.iter().copied());
+        let Command::Enroll(args) = Args::try_parse_from(words).unwrap().command else {
+            panic!("it is `enroll`");
+        };
+        let before = settings_before(&folder.join(CONFIG)).unwrap();
+        let state = state(&args, before.as_ref()).unwrap();
+        let enrolled = BastionEnrolled {
+            host_certificate: String::new(),
+            access_ca: KEY.parse().unwrap(),
+            issuer: "https://ca.example.com".into(),
+            review_recipients: Vec::new(),
+        };
+        file(&args, enrolled, state, before).unwrap()
+    }
+
+    #[test]
+    fn enrolling_again_keeps_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = settled(folder.path(), &[]);
+        assert_eq!((first.listen[0], first.max_sessions), (LISTEN, 2000));
+        assert_eq!(first.state, Path::new(STATE));
+
+        let changed = File {
+            listen: vec!["192.0.2.20:22".parse().unwrap()],
+            state: "recorded".into(),
+            max_sessions: 7,
+            ..first
+        };
+        let text = toml::to_string(&changed).unwrap();
+        files::write(&folder.path().join(CONFIG), &text, 0o600).unwrap();
+        let again = settled(folder.path(), &[]);
+        assert_eq!((&again.listen, again.max_sessions), (&changed.listen, 7));
+        assert_eq!(again.state, folder.path().join("recorded"));
+        let moved = settled(folder.path(), &["--listen", "192.0.2.21:22"]);
+        assert_eq!(moved.listen, ["192.0.2.21:22".parse().unwrap()]);
+    }
 }
