@@ -23,9 +23,14 @@ pub use plain::plain;
 
 /// JSON as `serde_json` prints it, with the characters escaped that it leaves as they are and that a
 /// terminal obeys or does not show. They occur only inside strings, so the value stays the same.
+///
+/// Members are sorted here, because their order in a `Value` depends on a feature of `serde_json`
+/// that any dependency may switch on.
 fn json_line(value: &serde_json::Value) -> String {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
     let mut line = String::new();
-    for c in value.to_string().chars() {
+    for c in sorted.to_string().chars() {
         if is_unseen(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
