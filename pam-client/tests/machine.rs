@@ -405,6 +405,7 @@ fn a_killed_daemon_finishes_when_it_runs_again() {
             known.push(event);
         }
         control.acknowledge(vec![known[0].digest()]);
+        until("both programs", || runs("sleep 4711") && runs("sleep 4713"));
         host.kill_daemon();
         assert!(runs("sleep 4711") && runs("sleep 4713"));
         assert!(
