@@ -28,6 +28,11 @@ cd "$disk/root"
 for directory in root home srv mnt var/log var/tmp; do
     mount --bind "$disk/fresh/$directory" "$directory"
 done
+mount -t tmpfs -o nosuid,nodev,mode=755 run run
+mkdir -m 755 run/lock run/sshd run/user
+touch run/utmp
+mount -t tmpfs -o nosuid,nodev,mode=1777 tmp tmp
+# Last, because a tree may lie in a directory that was just made anew.
 for tree; do
     mkdir -p ".$tree"
     mount --bind "$tree" ".$tree"
@@ -42,11 +47,6 @@ mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
 mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
 find sys/fs/cgroup -mindepth 1 -depth -type d -exec rmdir {} \;
-
-mount -t tmpfs -o nosuid,nodev,mode=755 run run
-mkdir -m 755 run/lock run/sshd run/user
-touch run/utmp
-mount -t tmpfs -o nosuid,nodev,mode=1777 tmp tmp
 
 mount -t tmpfs -o nosuid,mode=755 dev dev
 for node in 'null 1 3' 'zero 1 5' 'full 1 7' 'random 1 8' 'urandom 1 9' 'tty 5 0'; do
