@@ -10,11 +10,14 @@ use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Sig};
 use ssh_key::{Certificate, PrivateKey};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::socket::{Cutter, Socket};
 
 /// How long TCP and the key exchange may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long to wait before asking again for the way to a host.
+const REACH_AGAIN: Duration = Duration::from_millis(500);
 /// How long a login may take; the host asks its daemon meanwhile.
 const LOGIN_TIME: Duration = Duration::from_secs(10);
 
@@ -73,6 +76,24 @@ pub struct Connection {
     cutter: Cutter,
 }
 
+/// Connects by TCP, and asks again while there is no way; `None` when nothing was answered in time.
+///
+/// The kernel says "no route to host" at once, and to everybody, when its last look-up of the neighbour failed: a host whose
+/// cable is back, or that has just booted, is reachable a moment later.
+async fn reach(address: &str) -> Option<io::Result<TcpStream>> {
+    use io::ErrorKind::{HostUnreachable, NetworkUnreachable};
+    let deadline = Instant::now() + CONNECT_TIME;
+    loop {
+        let connecting = TcpStream::connect(address);
+        let answer = timeout_at(deadline, connecting).await.ok()?;
+        let no_way = matches!(&answer, Err(error) if matches!(error.kind(), HostUnreachable | NetworkUnreachable));
+        if !no_way || Instant::now() + REACH_AGAIN > deadline {
+            return Some(answer);
+        }
+        sleep(REACH_AGAIN).await;
+    }
+}
+
 impl Transport {
     /// Connects and exchanges keys.
     ///
@@ -91,13 +112,13 @@ impl Transport {
             address: address.into(),
             source,
         };
-        let stream = tokio::time::timeout(CONNECT_TIME, TcpStream::connect(address))
+        let stream = reach(address)
             .await
-            .map_err(|_| silent("no connection"))?
+            .ok_or_else(|| silent("no connection"))?
             .map_err(failed)?;
         let (socket, cutter) = Socket::new(stream).map_err(failed)?;
         let exchange = client::connect_stream(config, socket, HostAdapter { pinned });
-        let handle = tokio::time::timeout(CONNECT_TIME, exchange)
+        let handle = timeout(CONNECT_TIME, exchange)
             .await
             .map_err(|_| silent("no end of the key exchange"))?
             .map_err(|error| {
@@ -127,7 +148,7 @@ impl Transport {
         let login = self
             .handle
             .authenticate_openssh_cert(user, key, certificate);
-        let result = tokio::time::timeout(LOGIN_TIME, login)
+        let result = timeout(LOGIN_TIME, login)
             .await
             .map_err(|_| HostError::Silent {
                 address: self.address.clone(),
@@ -153,7 +174,7 @@ impl Connection {
     /// # Errors
     /// When the connection broke or the host refuses.
     pub async fn open(&self) -> Result<Channel<Msg>, HostError> {
-        tokio::time::timeout(LOGIN_TIME, self.handle.channel_open_session())
+        timeout(LOGIN_TIME, self.handle.channel_open_session())
             .await
             .map_err(|_| HostError::Refused("a channel in time"))?
             .map_err(HostError::Ssh)
@@ -168,13 +189,13 @@ impl Connection {
     /// Says goodbye, and ends the connection even if the host does not listen.
     pub async fn close(&self) {
         let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "");
-        let _ = tokio::time::timeout(Duration::from_millis(200), goodbye).await;
+        let _ = timeout(Duration::from_millis(200), goodbye).await;
         let closed = async {
             while self.cutter.is_open() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                sleep(Duration::from_millis(20)).await;
             }
         };
-        let _ = tokio::time::timeout(Duration::from_secs(1), closed).await;
+        let _ = timeout(Duration::from_secs(1), closed).await;
         self.cutter.cut();
     }
 
