@@ -90,6 +90,11 @@ pub(crate) struct Init {
     #[arg(long, value_name = "ID", default_value = "portreeve", requires = "idp")]
     pub(crate) idp_client_id: String,
 
+    /// The client id there of the tokens that people hand to agents; without one such a token is as good as the
+    /// human's own.
+    #[arg(long, value_name = "ID", requires = "idp")]
+    pub(crate) idp_agent_client_id: Option<String>,
+
     /// An age recipient that recordings are sealed to; without one a key pair is made.
     /// May be repeated.
     #[arg(long = "review-recipient", value_name = "RECIPIENT")]

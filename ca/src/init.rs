@@ -39,8 +39,19 @@ pub struct Init {
     pub administrators: Vec<Administrator>,
     /// Who opens recordings; a key pair is made when there is nobody.
     pub review_recipients: Vec<Recipient>,
-    /// An identity provider's issuer URL and our client id there.
-    pub identity_provider: Option<(String, String)>,
+    /// Who signs people in, when that is known already.
+    pub identity_provider: Option<IdentityProvider>,
+}
+
+/// An identity provider as `init` is told of it.
+#[derive(Debug, Clone)]
+pub struct IdentityProvider {
+    /// Its issuer URL.
+    pub url: String,
+    /// Our client id there.
+    pub client_id: String,
+    /// The client id there of the tokens that people hand to agents.
+    pub agent_client_id: Option<String>,
 }
 
 /// Why no CA was made. Nothing is left behind.
@@ -154,6 +165,8 @@ async fn database(
         Change::PublishBundle {
             name: bundle.name().clone(),
             text: STARTER_BUNDLE.to_owned(),
+            by: None,
+            message: None,
             at,
         },
     ];

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use portreeve_ca::clock::Clock;
 use portreeve_ca::config::{self, Config};
-use portreeve_ca::init::Init;
+use portreeve_ca::init::{IdentityProvider, Init};
 use portreeve_ca::{init, service, signer_main};
 use tracing_subscriber::EnvFilter;
 
@@ -68,7 +68,11 @@ fn completions(shell: clap_complete::Shell) -> Result<(), Failed> {
 }
 
 fn init(args: args::Init) -> Result<(), Failed> {
-    let identity_provider = args.idp.map(|url| (url, args.idp_client_id));
+    let identity_provider = args.idp.map(|url| IdentityProvider {
+        url,
+        client_id: args.idp_client_id,
+        agent_client_id: args.idp_agent_client_id,
+    });
     let wanted = Init {
         directory: args.dir,
         url: args.issuer,

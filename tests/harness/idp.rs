@@ -49,6 +49,8 @@ pub struct SignIn {
 impl Idp {
     /// The client id that the provider knows: a public native client with a loopback redirect address.
     pub const CLIENT_ID: &'static str = "portreeve";
+    /// The client id of the tokens that people hand to agents; a client of the same kind.
+    pub const AGENT_CLIENT_ID: &'static str = "portreeve-agents";
 
     /// Starts the provider on the host's loopback address, with these people, and waits until it answers.
     ///
@@ -70,7 +72,9 @@ impl Idp {
             "listen": { "address": Ipv4Addr::LOCALHOST, "port": port },
             "people": format!("{DIRECTORY}/people.json"),
             "keys": format!("{DIRECTORY}/keys.json"),
-            "client": { "id": Self::CLIENT_ID, "redirectUris": ["http://127.0.0.1/callback"], "alg": alg },
+            "clients": [Self::CLIENT_ID, Self::AGENT_CLIENT_ID],
+            "redirectUris": ["http://127.0.0.1/callback"],
+            "alg": alg,
             "idTokenLifetime": 300,
         });
         host.write(

@@ -134,12 +134,14 @@ impl Installation {
         found.with_context(|| format!("there is no `{user_name}`"))
     }
 
-    /// Lets a person sign in and hands the agent their sign-in, which it exchanges.
+    /// Lets a person sign in, for themselves and for the agent, which exchanges what it is handed.
     ///
     /// # Errors
     /// When the provider or the CA refuses.
     pub fn sign_in(&self, user_name: &str) -> Result<()> {
-        self.agent.receive(&self.person(user_name)?.login()?)?;
+        let person = self.person(user_name)?;
+        person.login()?;
+        self.agent.receive(&person.login_for_agent()?)?;
         self.agent.exchange()?;
         Ok(())
     }

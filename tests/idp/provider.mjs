@@ -1,4 +1,4 @@
-// The configuration of the provider: one public native client, and ID tokens that say how and when the
+// The configuration of the provider: public native clients, and ID tokens that say how and when the
 // person signed in and which groups they are in.
 
 import { randomBytes } from 'node:crypto';
@@ -23,15 +23,15 @@ export function makeProvider(config, people, jwks) {
       profile: ['name', 'preferred_username'],
       groups: ['groups'],
     },
-    clients: [{
-      client_id: config.client.id,
+    clients: config.clients.map((id) => ({
+      client_id: id,
       application_type: 'native',
-      redirect_uris: config.client.redirectUris,
+      redirect_uris: config.redirectUris,
       grant_types: ['authorization_code'],
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
-      id_token_signed_response_alg: config.client.alg,
-    }],
+      id_token_signed_response_alg: config.alg,
+    })),
     clientBasedCORS: () => false,
     // Claims of a scope go into the ID token and not only to the user information endpoint.
     conformIdTokenClaims: false,

@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A refusal that took longer than this was a password prompt that gave up.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
+/// The exit code of `portreeve` for credentials that are not believed.
+const NOT_AUTHENTICATED: i32 = 4;
+
 #[test]
 fn an_agent_finds_a_reverse_shell_and_leaves_nothing_behind() {
     let site = Installation::new().unwrap();
@@ -73,7 +76,9 @@ fn the_agent_has_no_way_to_production(site: &Installation) {
 }
 
 fn the_analyst_signs_in_and_the_agent_exchanges(site: &Installation) {
-    let id_token = site.person("alice").unwrap().login().unwrap();
+    let alice = site.person("alice").unwrap();
+    alice.login().unwrap();
+    let id_token = alice.login_for_agent().unwrap();
     let human = id_token.claims().unwrap();
     let methods = human["amr"].as_array().unwrap();
     assert!(methods.iter().any(|method| method == "otp"), "{human}");
@@ -88,6 +93,13 @@ fn the_analyst_signs_in_and_the_agent_exchanges(site: &Installation) {
     assert_eq!(delegated["sub"], human);
     assert_eq!(delegated["act"]["sub"], AGENT);
     assert_eq!(delegated["client_id"], AGENT);
+    what_the_agent_was_handed_is_not_the_analyst(site);
+}
+
+fn what_the_agent_was_handed_is_not_the_analyst(site: &Installation) {
+    let as_alice = site.agent().posing_as_human(["agent", "list"]).run();
+    let as_alice = as_alice.unwrap();
+    assert_eq!(as_alice.code(), Some(NOT_AUTHENTICATED), "{as_alice:?}");
 }
 
 fn what_the_agent_holds_opens_only_the_bastion(granted: &SessionGranted) {

@@ -98,6 +98,13 @@ async fn policy_of(store: &Store) -> Result<PolicyInForce, StartError> {
 fn issuers(configs: &[IssuerConfig]) -> Result<Issuers, StartError> {
     let mut issuers = Vec::with_capacity(configs.len());
     for config in configs {
+        if config.agent_client_id.is_none() {
+            tracing::warn!(
+                issuer = config.url,
+                "no `agent_client_id`: an agent that is handed somebody's ID token can do all that they can; register a client \
+                 of its own for such tokens and name it in `[[issuer]]`"
+            );
+        }
         let keys = match &config.keys {
             IssuerKeys::Discovery => KeyOrigin::Discovery,
             IssuerKeys::File(path) => {

@@ -16,7 +16,15 @@ fn request(directory: &Path) -> Init {
         listen: None,
         administrators: vec!["infra-admins".parse().unwrap()],
         review_recipients: Vec::new(),
-        identity_provider: Some(("https://idp.example.com".into(), "portreeve".into())),
+        identity_provider: Some(provider("https://idp.example.com")),
+    }
+}
+
+fn provider(url: &str) -> IdentityProvider {
+    IdentityProvider {
+        url: url.into(),
+        client_id: "portreeve".into(),
+        agent_client_id: None,
     }
 }
 
@@ -115,19 +123,47 @@ async fn what_cannot_be_leaves_nothing_behind() {
         make(&nobody).await,
         Err(InitError::Settings(NotInit::NoAdministrator))
     ));
-    let idp = Some(("http://idp.example.com".into(), "portreeve".into()));
+    let idp = Some(provider("http://idp.example.com"));
     let bad_idp = Init {
         identity_provider: idp,
         ..good.clone()
     };
     assert!(matches!(make(&bad_idp).await, Err(InitError::Config(_))));
-    let idp = Some(("https://idp.example.com\"\nlisten = \"".into(), "p".into()));
+    let idp = Some(provider("https://idp.example.com\"\nlisten = \""));
     let hostile = Init {
         identity_provider: idp,
         ..good
     };
     assert!(matches!(make(&hostile).await, Err(InitError::Config(_))));
     assert_eq!(entries(home.path()), [] as [PathBuf; 0]);
+}
+
+#[tokio::test]
+async fn what_agents_are_handed_has_a_client_of_its_own() {
+    let home = tempfile::tempdir().unwrap();
+    let named = |id: &str| IdentityProvider {
+        agent_client_id: Some(id.into()),
+        ..provider("https://idp.example.com")
+    };
+    for (name, idp, expected, advised) in [
+        ("none", provider("https://idp.example.com"), None, true),
+        ("one", named("agents"), Some("agents"), false),
+    ] {
+        let directory = home.path().join(name);
+        let request = Init {
+            identity_provider: Some(idp),
+            ..request(&directory)
+        };
+        let steps = make(&request).await.unwrap();
+        assert_eq!(steps.contains("agent_client_id"), advised, "{steps}");
+        let config = config::read(&directory.join("config.toml")).unwrap();
+        assert_eq!(config.issuers[0].agent_client_id.as_deref(), expected);
+    }
+    let same = Init {
+        identity_provider: Some(named("portreeve")),
+        ..request(&home.path().join("same"))
+    };
+    assert!(matches!(make(&same).await, Err(InitError::Config(_))));
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 use super::Init;
 use super::settings::Settings;
 
+/// What stands above `agent_client_id`.
+const AGENT_CLIENT: &str = "# The client of the tokens that people hand to agents. Without one, such a token is the human.\n";
+
 /// The configuration file. Every value went through a parser that leaves no quote in it.
 pub(super) fn config(settings: &Settings, init: &Init, recipients: &[Recipient]) -> String {
     let quoted: Vec<_> = recipients.iter().map(|one| format!("\"{one}\"")).collect();
@@ -37,18 +40,26 @@ pub(super) fn config(settings: &Settings, init: &Init, recipients: &[Recipient])
          spawn = true\n\n[sessions]\ndefault_ttl = \"15m\"\nmax_ttl = \"1h\"\n",
     );
     match &init.identity_provider {
-        Some((url, client_id)) => {
-            let (url, client_id) = (toml_string(url), toml_string(client_id));
+        Some(provider) => {
+            let (url, client_id) = (toml_string(&provider.url), toml_string(&provider.client_id));
             let _ = write!(
                 text,
-                "\n[[issuer]]\nurl = {url}\nclient_id = {client_id}\ndiscovery = true\n"
+                "\n[[issuer]]\nurl = {url}\nclient_id = {client_id}\n{AGENT_CLIENT}"
+            );
+            let _ = match &provider.agent_client_id {
+                Some(id) => writeln!(text, "agent_client_id = {}", toml_string(id)),
+                None => writeln!(text, "# agent_client_id = \"portreeve-agents\""),
+            };
+            text.push_str("discovery = true\n");
+        }
+        None => {
+            let _ = write!(
+                text,
+                "\n# Who signs people in. Without one nobody can.\n\
+                 # [[issuer]]\n# url = \"https://idp.example.com\"\n# client_id = \"portreeve\"\n\
+                 {AGENT_CLIENT}# agent_client_id = \"portreeve-agents\"\n# discovery = true\n"
             );
         }
-        None => text.push_str(
-            "\n# Who signs people in. Without one nobody can.\n\
-             # [[issuer]]\n# url = \"https://idp.example.com\"\n# client_id = \"portreeve\"\n\
-             # discovery = true\n",
-        ),
     }
     text
 }
@@ -75,6 +86,16 @@ pub(super) fn next_steps(settings: &Settings, init: &Init) -> String {
     if init.identity_provider.is_none() {
         steps.push(format!(
             "name your identity provider: add an `[[issuer]]` to {directory}/config.toml"
+        ));
+    }
+    let agents_have_a_client = init
+        .identity_provider
+        .as_ref()
+        .is_some_and(|provider| provider.agent_client_id.is_some());
+    if !agents_have_a_client {
+        steps.push(format!(
+            "register a second client at the identity provider for the tokens that people hand to agents, and name it \
+             as `agent_client_id` in {directory}/config.toml: without it an agent with such a token can do what its human can"
         ));
     }
     if init.review_recipients.is_empty() {

@@ -20,9 +20,10 @@ pub struct Login {
     /// A PEM file with the root of the identity provider's TLS certificate
     #[arg(long, value_name = "FILE", env = variables::ISSUER_CERT, hide_env_values = true)]
     pub issuer_cert: Option<PathBuf>,
-    /// The client id under which this program is registered there
-    #[arg(long, value_name = "ID", default_value = "portreeve")]
-    pub client_id: String,
+    /// The client id under which this program is registered there; by default `portreeve`, and
+    /// `portreeve-agents` with --for-agent
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
     /// The scopes to ask for; by default `openid` and those of `email`, `profile` and `groups` that
     /// the provider knows
     #[arg(long, value_name = "SCOPES")]
@@ -42,9 +43,25 @@ pub struct Login {
     /// How long to wait for the browser
     #[arg(long, value_name = "TIME", default_value = "5m")]
     pub timeout: Ttl,
-    /// Also print the ID token to standard output, to hand it to an agent
+    /// Sign in for an agent: print an ID token that is good for an exchange and for nothing else, and store nothing
     #[arg(long)]
+    pub for_agent: bool,
+    /// Also print the ID token that is you to standard output; to an agent hand one of --for-agent
+    #[arg(long, conflicts_with = "for_agent")]
     pub print_token: bool,
+}
+
+impl Login {
+    /// Our client id at the provider; the CA takes tokens for the agents' one in an exchange only.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        let usual = if self.for_agent {
+            "portreeve-agents"
+        } else {
+            "portreeve"
+        };
+        self.client_id.as_deref().unwrap_or(usual)
+    }
 }
 
 /// `exchange`.

@@ -18,7 +18,7 @@ use crate::sign_in::flow::{Callback, Flow, Wishes};
 use crate::sign_in::loopback::Loopback;
 use crate::sign_in::token;
 
-/// Signs a person in and stores the ID token.
+/// Signs a person in, and stores the ID token or prints one for an agent.
 ///
 /// # Errors
 /// When the provider cannot be used or refuses, or nobody comes back from it.
@@ -40,7 +40,7 @@ pub async fn run(
     let loopback = Loopback::bind(args.port).await?;
     let entropy = [clock::random()?, clock::random()?, clock::random()?];
     let flow = Arc::new(Flow::begin(
-        &args.client_id,
+        args.client_id(),
         loopback.redirect(),
         &provider,
         &entropy,
@@ -67,15 +67,21 @@ pub async fn run(
         Callback::Foreign => return Err(Failure::failed("the browser brought back nothing")),
     };
     let id_token = token::exchange(&client, &provider, &flow, &code).await?;
-    let path = &settings.places().id_token;
-    id_token.store(path)?;
-    printer.say(&format!(
-        "signed in as {} until {}; the ID token is in {}",
-        safe::line(id_token.claims().who()),
-        moment(id_token.claims().expires_at()),
-        path.display()
-    ));
-    if args.print_token {
+    let who = safe::line(id_token.claims().who());
+    let until = moment(id_token.claims().expires_at());
+    if args.for_agent {
+        printer.say(&format!(
+            "signed in as {who}; until {until} the agent may exchange this ID token"
+        ));
+    } else {
+        let path = &settings.places().id_token;
+        id_token.store(path)?;
+        printer.say(&format!(
+            "signed in as {who} until {until}; the ID token is in {}",
+            path.display()
+        ));
+    }
+    if args.for_agent || args.print_token {
         printer.text(id_token.text().expose())?;
     }
     Ok(Exit::Done)

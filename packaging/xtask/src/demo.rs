@@ -59,10 +59,10 @@ fn suggestions(site: &Installation) -> String {
     let (review, recordings) = (&site.evidence.review_key, &site.evidence.recordings);
     format!(
         r#"
-Let alice sign in again, and hand her sign-in to the agent; it is good for five minutes:
+Let alice sign in again for the agent, and hand it the token; it is good for five minutes:
 
   on_bastion su - alice -c "portreeve login --issuer {issuer} --scope 'openid email profile groups' \
-    --browser /usr/local/bin/browser-alice --print-token" |
+    --browser /usr/local/bin/browser-alice --for-agent" |
     on_agent su - {user} -c 'cat >subject_token && portreeve exchange'
 
 Be the agent:

@@ -98,7 +98,10 @@ impl Site {
     /// Lets the human sign in and hand it to the agent. A sign-in is good for minutes, so every
     /// figure begins with one.
     pub(crate) fn sign_in(&self) -> Result<()> {
-        let token = self.installation.person("alice")?.login()?;
+        let alice = self.installation.person("alice")?;
+        // Some figures act as the human, too.
+        alice.login()?;
+        let token = alice.login_for_agent()?;
         let agent = self.installation.agent();
         agent.receive(&token)?;
         agent.exchange().map(drop)

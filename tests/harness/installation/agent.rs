@@ -109,6 +109,15 @@ impl AgentAccount {
         Ok(text.trim().to_owned())
     }
 
+    /// A command that takes what the agent was handed for the human's own sign-in.
+    #[must_use]
+    pub fn posing_as_human(&self, command: [&str; 2]) -> HostCommand {
+        self.account
+            .portreeve(["--as", "person"])
+            .args(command)
+            .env("PORTREEVE_ID_TOKEN_FILE", &self.subject_token)
+    }
+
     /// Hands it a human's ID token.
     ///
     /// # Errors

@@ -177,6 +177,7 @@ fn init_ca(host: &Host, issuer: &str, review_recipient: &str) -> Result<()> {
         .args(["init", "--dir", CA_DIRECTORY, "--issuer", CA_URL])
         .args(["--admin-group", "infra-admins"])
         .args(["--idp", issuer, "--idp-client-id", Idp::CLIENT_ID])
+        .args(["--idp-agent-client-id", Idp::AGENT_CLIENT_ID])
         .args(["--review-recipient", review_recipient])
         .run()?
         .ok()?;

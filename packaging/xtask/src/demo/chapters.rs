@@ -87,7 +87,7 @@ fn no_way(notes: &mut Notes, site: &Installation) -> Result<()> {
 
 fn without_second_factor(notes: &mut Notes, site: &Installation) -> Result<()> {
     let agent = site.agent();
-    agent.receive(&site.person("dave")?.login()?)?;
+    agent.receive(&site.person("dave")?.login_for_agent()?)?;
     agent.exchange()?;
     let wish = Wish::default();
     notes.typed(
@@ -122,13 +122,16 @@ fn without_second_factor(notes: &mut Notes, site: &Installation) -> Result<()> {
 fn sign_in(notes: &mut Notes, site: &Installation) -> Result<()> {
     let alice = site.person("alice")?;
     notes.typed("alice@bastion", "portreeve login");
-    let token = notes.time(|| alice.login())?;
+    notes.time(|| alice.login())?;
+    notes.typed("alice@bastion", "portreeve login --for-agent");
+    let token = notes.time(|| alice.login_for_agent())?;
     notes.proved(&format!(
         "{} says: this is {}, signed in with {}",
         token.claim("/iss")?,
         token.claim("/email")?,
         token.claim("/amr")?
     ));
+    notes.fact("the second token is what she hands to the agent: good for an exchange, and refused as herself");
     site.agent().receive(&token)
 }
 
