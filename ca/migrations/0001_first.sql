@@ -53,16 +53,34 @@ CREATE TABLE policy (
     text TEXT NOT NULL
 );
 
--- Of each name, the row with the highest number is in force.
+-- A row for each version. It never changes, but that it may be withdrawn, once.
 CREATE TABLE bundle (
     name TEXT NOT NULL,
     digest TEXT NOT NULL,
-    number BIGINT NOT NULL UNIQUE,
-    published_at BIGINT NOT NULL,
     text TEXT NOT NULL,
+    published_at BIGINT NOT NULL,
+    published_by TEXT,
+    message TEXT,
+    withdrawn_at BIGINT,
+    withdrawn_by TEXT,
+    withdrawn_reason TEXT,
     PRIMARY KEY (name, digest)
 );
 CREATE INDEX bundle_digest ON bundle (digest);
+
+-- What was done to the versions of a name. The row with the name's highest number says which
+-- version is in force, if any.
+CREATE TABLE bundle_change (
+    number BIGINT PRIMARY KEY,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    act TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    by_human TEXT,
+    message TEXT,
+    in_force TEXT
+);
+CREATE INDEX bundle_change_name ON bundle_change (name, number);
 
 CREATE TABLE session (
     session TEXT PRIMARY KEY,
@@ -93,7 +111,9 @@ CREATE INDEX session_created ON session (created_at);
 CREATE INDEX session_human ON session (human, created_at);
 CREATE INDEX session_agent ON session (agent, created_at);
 CREATE INDEX session_host ON session (host, created_at);
+CREATE INDEX session_live ON session (agent, state, connect_by, expires_at);
 CREATE INDEX session_state ON session (state, expires_at);
+CREATE INDEX session_bundle ON session (bundle_digest, state);
 
 CREATE TABLE used (
     nonce TEXT PRIMARY KEY,

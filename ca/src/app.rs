@@ -28,6 +28,7 @@ mod trail;
 
 mod agents;
 mod bastions;
+mod bundle_withdraw;
 mod bundles;
 mod enrol;
 mod hosts;

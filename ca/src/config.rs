@@ -119,6 +119,8 @@ pub struct SessionConfig {
     pub linger: Ttl,
     /// Whether access certificates work from the agent's address only.
     pub bind_source_address: bool,
+    /// How many sessions of one agent may be live at the same time.
+    pub max_live_per_agent: u32,
 }
 
 /// Why the configuration cannot be used.

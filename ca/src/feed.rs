@@ -2,7 +2,8 @@
 //! everything as it becomes durable.
 //!
 //! The store keeps the items; a reader asks it for those after the last one that it passed on, so
-//! nothing is lost on a slow reader and nothing piles up for it. Heartbeats fill the silence.
+//! nothing is lost on a slow reader and nothing piles up for it. Heartbeats fill the silence, for as long as the CA can
+//! write: one that can record nothing can kill nothing either, and bastions then do without it as if it were away.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -46,6 +47,9 @@ pub enum FeedError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store takes nothing more.
+    #[error("the database cannot be written")]
+    ReadOnly,
 }
 
 impl Reader {
@@ -54,6 +58,9 @@ impl Reader {
     /// # Errors
     /// When no policy is in force or the store fails.
     pub async fn open(store: Store, seen: Option<u64>) -> Result<Self, FeedError> {
+        if !store.takes_writes().await {
+            return Err(FeedError::ReadOnly);
+        }
         let mut head = store.watch_feed();
         // The head is read before the policy: what is published in between comes once more, later.
         let settled = *head.borrow_and_update();
@@ -78,7 +85,7 @@ impl Reader {
     /// The next message, after [`HEARTBEAT_EVERY`] seconds at the latest.
     ///
     /// # Errors
-    /// When the store fails; the feed is over then.
+    /// When the store fails or takes nothing more; the feed is over then.
     pub async fn next(&mut self) -> Result<Message, FeedError> {
         let silence = tokio::time::sleep(Duration::from_secs(HEARTBEAT_EVERY));
         tokio::pin!(silence);
@@ -91,7 +98,10 @@ impl Reader {
             }
             tokio::select! {
                 changed = self.head.changed() => changed.map_err(|_| StoreError::Closed)?,
-                () = &mut silence => return Ok(self.heartbeat()),
+                () = &mut silence => {
+                    let stands = self.store.takes_writes().await;
+                    return stands.then(|| self.heartbeat()).ok_or(FeedError::ReadOnly);
+                }
             }
         }
     }

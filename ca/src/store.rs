@@ -10,6 +10,7 @@
 mod agent;
 mod apply;
 mod bastion;
+mod bundle;
 mod change;
 mod feed;
 mod host;
@@ -30,7 +31,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use portreeve_protocol::admin::{AgentRecord, BundleRecord, PolicyRecord};
+use portreeve_protocol::admin::{AgentRecord, PolicyRecord};
+use portreeve_protocol::bundle::{BundleChange, BundleRecord};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::Event;
 use portreeve_protocol::id::{EventId, SessionId};
@@ -68,6 +70,7 @@ struct Shared {
     writer: mpsc::Sender<Job>,
     log: watch::Receiver<Frontier>,
     feed: watch::Receiver<u64>,
+    writable: watch::Receiver<bool>,
     /// Keeps other processes from the database until it is closed.
     lock: File,
 }
@@ -161,6 +164,7 @@ impl Store {
         let writer = Writer::new(opened.writer, clock.clone()).await?;
         let published = writer.published();
         let (log, feed) = (published.log.subscribe(), published.feed.subscribe());
+        let writable = published.writable.subscribe();
         let (outbox, inbox) = mpsc::channel(QUEUE);
         tokio::spawn(writer.run(inbox));
         Ok(Self {
@@ -170,6 +174,7 @@ impl Store {
                 writer: outbox,
                 log,
                 feed,
+                writable,
                 lock: opened.lock,
             }),
         })
@@ -290,12 +295,12 @@ impl Store {
         published::policy_version(&self.shared.readers, version).await
     }
 
-    /// The bundle published last under a name, with its text.
+    /// The version of a bundle that is in force, with its text.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn bundle(&self, name: &BundleName) -> Result<Option<BundleRecord>, StoreError> {
-        published::current_bundle(&self.shared.readers, name).await
+        bundle::in_force(&self.shared.readers, name).await
     }
 
     /// Any bundle ever published, by its digest, with its text.
@@ -306,15 +311,24 @@ impl Store {
         &self,
         digest: &Digest,
     ) -> Result<Option<BundleRecord>, StoreError> {
-        published::bundle_version(&self.shared.readers, digest).await
+        bundle::version(&self.shared.readers, digest).await
     }
 
-    /// The bundles published last under each name, without their texts.
+    /// The versions in force, without their texts; of a name without one, the version that was
+    /// changed last.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn bundles(&self) -> Result<Vec<BundleRecord>, StoreError> {
-        published::current_bundles(&self.shared.readers).await
+        bundle::all(&self.shared.readers).await
+    }
+
+    /// What was done to the versions of a bundle, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bundle_history(&self, name: &BundleName) -> Result<Vec<BundleChange>, StoreError> {
+        bundle::history(&self.shared.readers, name).await
     }
 
     /// A session.
@@ -333,6 +347,27 @@ impl Store {
         session::some(&self.shared.readers, filter).await
     }
 
+    /// Every session that is not over and has this version of a bundle.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn live_with_bundle(&self, digest: &Digest) -> Result<Vec<Session>, StoreError> {
+        session::live_with_bundle(&self.shared.readers, digest).await
+    }
+
+    /// How many sessions of an agent are live at `now`, counted up to `enough`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn live_sessions(
+        &self,
+        agent: &Agent,
+        now: Timestamp,
+        enough: u32,
+    ) -> Result<u64, StoreError> {
+        session::live(&self.shared.readers, agent, now, enough).await
+    }
+
     /// Items of the feed after the one numbered `after`, oldest first, `limit` at most.
     ///
     /// # Errors
@@ -345,6 +380,23 @@ impl Store {
     #[must_use]
     pub fn watch_feed(&self) -> watch::Receiver<u64> {
         self.shared.feed.clone()
+    }
+
+    /// Whether the database takes what it is given: by the last commit, or by a try when that failed.
+    pub(crate) async fn takes_writes(&self) -> bool {
+        if *self.shared.writable.borrow() {
+            return true;
+        }
+        let now = self.shared.clock.now();
+        let trial = Change::UseOnce {
+            nonce: format!("trial {}", now.as_micros()),
+            until: now,
+        };
+        match self.commit(vec![trial], Vec::new()).await {
+            // Somebody else tried at the same moment, and the answer took a look at the disk all the same.
+            Ok(_) | Err(CommitError::Refused(_)) => *self.shared.writable.borrow(),
+            Err(_) => false,
+        }
     }
 
     /// The clock that the store reads.

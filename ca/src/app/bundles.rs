@@ -1,10 +1,13 @@
-//! Publishing sudo bundles.
+//! Publishing versions of sudo bundles, and looking at them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use portreeve_access_policy::facts;
-use portreeve_protocol::admin::{BundleRecord, Listing, Publish};
+use portreeve_protocol::admin::Listing;
+use portreeve_protocol::bundle::{
+    BundleChange, BundlePublished, BundleRecord, BundleWarning, PublishBundle, PublishOutcome,
+};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::facts::Intent;
 use portreeve_protocol::name::BundleName;
@@ -13,10 +16,11 @@ use portreeve_protocol::session::BundleRef;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::check::check;
 
+use super::permit::Permitted;
 use super::{App, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::identity::Person;
-use crate::store::Change;
+use crate::store::{Change, StoreError};
 
 /// The longest bundle: it must fit a line of the control connection beside an order.
 pub(super) const MAX_BUNDLE: usize = 64 * 1024;
@@ -44,7 +48,8 @@ impl Intents {
 }
 
 impl App {
-    /// The bundles published last under each name, without their texts.
+    /// The versions in force, without their texts; of a name without one, the version that was
+    /// changed last.
     ///
     /// # Errors
     /// When the person may not see them or the store fails.
@@ -53,13 +58,13 @@ impl App {
         person: &Person,
         origin: Origin,
     ) -> Result<Listing<BundleRecord>, Failure> {
-        let asked = HumanAct::ManageBundles { bundle: None };
-        self.permit(person, asked, "bundles", origin).await?;
+        self.may_see_bundles(person, "bundles".into(), origin)
+            .await?;
         let items = self.store.bundles().await?;
         Ok(Listing { items })
     }
 
-    /// One bundle with its text.
+    /// The version of a bundle that is in force, with its text.
     ///
     /// # Errors
     /// When the person may not see it, there is none, or the store fails.
@@ -69,26 +74,63 @@ impl App {
         name: &BundleName,
         origin: Origin,
     ) -> Result<BundleRecord, Failure> {
-        let asked = HumanAct::ManageBundles { bundle: None };
-        self.permit(person, asked, name.to_string(), origin).await?;
+        self.may_see_bundles(person, name.to_string(), origin)
+            .await?;
         self.store
             .bundle(name)
             .await?
             .ok_or_else(|| Failure::told(Code::NotPermitted))
     }
 
-    /// Publishes a bundle that the linter finds no error in, under the name that stands in it.
+    /// Any version of a bundle with its text, also one that was withdrawn.
     ///
     /// # Errors
-    /// When it has errors, the person may not publish it, or the store fails.
+    /// When the person may not see it, there is none, or the store fails.
+    pub async fn bundle_version(
+        &self,
+        person: &Person,
+        version: &BundleRef,
+        origin: Origin,
+    ) -> Result<BundleRecord, Failure> {
+        self.may_see_bundles(person, target(version), origin)
+            .await?;
+        self.find_version(version)
+            .await?
+            .ok_or_else(|| Failure::told(Code::NotPermitted))
+    }
+
+    /// What was done to the versions of a bundle, the newest first.
+    ///
+    /// # Errors
+    /// When the person may not see it, there is no such bundle, or the store fails.
+    pub async fn bundle_history(
+        &self,
+        person: &Person,
+        name: &BundleName,
+        origin: Origin,
+    ) -> Result<Listing<BundleChange>, Failure> {
+        self.may_see_bundles(person, name.to_string(), origin)
+            .await?;
+        let items = self.store.bundle_history(name).await?;
+        if items.is_empty() {
+            return Err(Failure::told(Code::NotPermitted));
+        }
+        Ok(Listing { items })
+    }
+
+    /// Publishes a bundle that the linter finds no error in, under the name that stands in it.
+    /// Publishing what is in force changes nothing and says so.
+    ///
+    /// # Errors
+    /// When it has errors, was withdrawn, the person may not publish it, or the store fails.
     pub async fn publish_bundle(
         &self,
         person: &Person,
-        request: Publish,
+        request: PublishBundle,
         origin: Origin,
-    ) -> Result<BundleRecord, Failure> {
-        let bundle = match read(&request.text) {
-            Ok(bundle) => bundle,
+    ) -> Result<BundlePublished, Failure> {
+        let Linted { bundle, warnings } = match read(&request.text) {
+            Ok(linted) => linted,
             // What is wrong with it is told to those who may publish, and stands beside their names.
             Err(failure) => {
                 let asked = HumanAct::ManageBundles { bundle: None };
@@ -102,28 +144,91 @@ impl App {
             name: bundle.name().clone(),
             digest: bundle.digest(),
         };
-        let asked = HumanAct::ManageBundles {
-            bundle: Some(facts::Bundle {
-                version: version.clone(),
-                intent: bundle.intent(),
-            }),
-        };
         let permitted = self
-            .permit(person, asked, version.name.to_string(), origin)
+            .may_manage(person, &version, bundle.intent(), origin)
             .await?;
+        // What an act changes is told from what was there before it.
+        let _turn = self.publishing.lock().await;
+        let outcome = match self.find_version(&version).await? {
+            Some(known) if known.withdrawn.is_some() => {
+                let refused = permitted.event("not published: this version was withdrawn");
+                self.log.append(vec![refused]).await?;
+                return Err(Failure::advise(
+                    Code::Conflict,
+                    "this version was withdrawn and stays so; `bundle history` says why: publish a changed one",
+                ));
+            }
+            Some(known) if known.in_force => PublishOutcome::Unchanged,
+            Some(_) => PublishOutcome::Restored,
+            None => PublishOutcome::Published,
+        };
         let change = Change::PublishBundle {
             name: version.name.clone(),
             text: request.text,
+            by: Some(person.human().name.clone()),
+            message: request.message,
             at: origin.at,
         };
-        let published = permitted.event(format!("published as {}", version.digest));
+        let published = permitted.event(match outcome {
+            PublishOutcome::Published => format!("published as {}", version.digest),
+            PublishOutcome::Restored => format!("{} is in force again", version.digest),
+            PublishOutcome::Unchanged => format!("{} is in force already", version.digest),
+        });
         self.store.commit(vec![change], vec![published]).await?;
         self.intents.keep(version.digest, bundle.intent());
-        Ok(BundleRecord {
-            name: version.name,
-            digest: version.digest,
-            published_at: origin.at,
-            text: None,
+        Ok(BundlePublished {
+            bundle: BundleRecord {
+                text: None,
+                ..self.known_version(&version).await?
+            },
+            outcome,
+            warnings,
+        })
+    }
+
+    /// Whether `person` may see bundles at all.
+    async fn may_see_bundles(
+        &self,
+        person: &Person,
+        target: String,
+        origin: Origin,
+    ) -> Result<(), Failure> {
+        let asked = HumanAct::ManageBundles { bundle: None };
+        self.permit(person, asked, target, origin).await?;
+        Ok(())
+    }
+
+    /// Whether `person` may put a version into force or withdraw it.
+    pub(super) async fn may_manage(
+        &self,
+        person: &Person,
+        version: &BundleRef,
+        intent: Intent,
+        origin: Origin,
+    ) -> Result<Permitted, Failure> {
+        let asked = HumanAct::ManageBundles {
+            bundle: Some(facts::Bundle {
+                version: version.clone(),
+                intent,
+            }),
+        };
+        self.permit(person, asked, target(version), origin).await
+    }
+
+    /// A version of this name, if it was published.
+    pub(super) async fn find_version(
+        &self,
+        version: &BundleRef,
+    ) -> Result<Option<BundleRecord>, StoreError> {
+        let found = self.store.bundle_version(&version.digest).await?;
+        Ok(found.filter(|found| found.name == version.name))
+    }
+
+    /// A version that was published.
+    pub(super) async fn known_version(&self, version: &BundleRef) -> Result<BundleRecord, Failure> {
+        let found = self.find_version(version).await?;
+        found.ok_or_else(|| {
+            Failure::Broken(format!("{} is published and cannot be found", version.digest))
         })
     }
 
@@ -144,8 +249,18 @@ impl App {
     }
 }
 
-/// A bundle without errors.
-fn read(text: &str) -> Result<Bundle, Failure> {
+/// A version as events name it.
+fn target(version: &BundleRef) -> String {
+    format!("{}@{}", version.name, version.digest)
+}
+
+/// A bundle without errors, and what else the linter has to say.
+struct Linted {
+    bundle: Bundle,
+    warnings: Vec<BundleWarning>,
+}
+
+fn read(text: &str) -> Result<Linted, Failure> {
     if text.len() > MAX_BUNDLE {
         let detail = format!("a bundle has {MAX_BUNDLE} bytes at most");
         return Err(Failure::advise(Code::Invalid, detail));
@@ -156,5 +271,16 @@ fn read(text: &str) -> Result<Bundle, Failure> {
     if report.has_errors() {
         return Err(Failure::advise(Code::Invalid, report.render()));
     }
-    Ok(bundle)
+    let place = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let warnings = report.findings().map(|finding| BundleWarning {
+        line: place(finding.line),
+        column: place(finding.column),
+        code: finding.code.to_string(),
+        message: finding.message.to_owned(),
+        help: finding.help.to_owned(),
+    });
+    Ok(Linted {
+        warnings: warnings.collect(),
+        bundle,
+    })
 }

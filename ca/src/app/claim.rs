@@ -131,6 +131,10 @@ fn told_of(refusal: &Refusal, bastion: &BastionName) -> Failure {
             Code::SessionUnavailable,
             format!("the session belongs to bastion `{owner}`; connect there"),
         ),
+        Refusal::Withdrawn => Failure::advise(
+            Code::SessionUnavailable,
+            "the session's bundle was withdrawn after it was granted; ask for another session",
+        ),
         Refusal::Exists | Refusal::Missing | Refusal::Token | Refusal::Over | Refusal::Replayed => {
             Failure::told(Code::SessionUnavailable)
         }

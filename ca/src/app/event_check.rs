@@ -173,6 +173,7 @@ fn check_access(
         | AccessFact::SessionIssued { .. }
         | AccessFact::SessionRefused { .. }
         | AccessFact::SessionClaimed { .. }
+        | AccessFact::BundleWithdrawn { .. }
         | AccessFact::SessionKilled { .. } => Err(NotTaken::Kind),
     }
 }

@@ -95,7 +95,9 @@ fn told_of(refusal: &Refusal) -> Problem {
         Refusal::Missing => Problem::new(Code::NotPermitted),
         Refusal::Token => Problem::new(Code::Unauthenticated)
             .detail("the one-time token is not accepted; ask an administrator for a new one"),
-        Refusal::Claimed(_) | Refusal::Over => Problem::new(Code::SessionUnavailable),
+        Refusal::Claimed(_) | Refusal::Over | Refusal::Withdrawn => {
+            Problem::new(Code::SessionUnavailable)
+        }
         Refusal::Replayed => Problem::new(Code::Unauthenticated),
     }
 }

@@ -89,14 +89,24 @@ impl App {
                 if some.is_empty() {
                     break;
                 }
-                stream::iter(some)
-                    .map(|session| self.kill_one(&kill, session.summary))
-                    .buffer_unordered(AT_ONCE)
-                    .try_collect::<()>()
-                    .await?;
+                let these = some.into_iter().map(|session| session.summary);
+                self.kill_these(&kill, these.collect()).await?;
             }
         }
         Ok(())
+    }
+
+    /// Kills sessions, several at a time.
+    pub(super) async fn kill_these(
+        &self,
+        kill: &Kill<'_>,
+        these: Vec<SessionSummary>,
+    ) -> Result<(), Failure> {
+        stream::iter(these)
+            .map(|session| self.kill_one(kill, session))
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await
     }
 
     async fn kill_one(&self, kill: &Kill<'_>, live: SessionSummary) -> Result<(), Failure> {
@@ -109,10 +119,10 @@ impl App {
 }
 
 /// One killing.
-struct Kill<'a> {
-    by: Option<&'a Human>,
-    reason: &'a str,
-    at: Timestamp,
+pub(super) struct Kill<'a> {
+    pub(super) by: Option<&'a Human>,
+    pub(super) reason: &'a str,
+    pub(super) at: Timestamp,
 }
 
 impl Kill<'_> {

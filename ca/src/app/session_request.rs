@@ -86,6 +86,9 @@ impl App {
             },
         );
         let refusal = match (decision, target) {
+            (StartDecision::Permit(_), Ok(_)) if self.is_crowded(delegation, origin).await? => {
+                Refusal::of_crowd(self.settings.sessions.max_live_per_agent)
+            }
             (StartDecision::Permit(permit), Ok(target)) => {
                 return Ok(Cleared {
                     permit,
@@ -126,6 +129,17 @@ impl App {
         Err(Failure::Told(Box::new(problem)))
     }
 
+    /// Whether the agent has as many live sessions as one may have.
+    ///
+    /// Requests that are answered at the same moment do not see each other's sessions; how many those are is bounded by
+    /// the connections that the service takes.
+    async fn is_crowded(&self, delegation: &Delegation, origin: Origin) -> Result<bool, Failure> {
+        let most = self.settings.sessions.max_live_per_agent;
+        let agent = &delegation.pair().agent;
+        let live = self.store.live_sessions(agent, origin.at, most).await?;
+        Ok(live >= u64::from(most))
+    }
+
     async fn record_intent(
         &self,
         plan: &Plan,
@@ -154,6 +168,17 @@ struct Refusal {
 }
 
 impl Refusal {
+    fn of_crowd(most: u32) -> Self {
+        Self {
+            code: Code::Busy,
+            detail: format!("the agent has {most} live sessions, as many as one may have"),
+            advice: Some(format!(
+                "the agent has {most} live sessions, as many as one may have: end some with `portreeve session kill`, or \
+                 wait until they expire"
+            )),
+        }
+    }
+
     fn of_missing(missing: Missing) -> Self {
         let detail = missing.to_string();
         Self {

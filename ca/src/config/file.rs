@@ -83,6 +83,7 @@ pub(super) struct Sessions {
     pub(super) idle: Lifetime,
     pub(super) linger: Lifetime,
     pub(super) bind_source_address: Option<bool>,
+    pub(super) max_live_per_agent: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize)]

@@ -59,6 +59,7 @@ fn everything_can_be_said() {
         idle = "1h"
         linger = "5s"
         bind_source_address = false
+        max_live_per_agent = 20
         [[issuer]]
         url = "http://127.0.0.1:9000"
         client_id = "portreeve"
@@ -73,6 +74,7 @@ fn everything_can_be_said() {
     let config = understand(&text, Path::new("/srv/ca")).unwrap();
     assert_eq!(config.signer.limits.session.to_string(), "8h");
     assert_eq!(config.signer.server_uid, Some(990));
+    assert_eq!(config.sessions.max_live_per_agent, 20);
     assert_eq!(config.issuers[0].keys, IssuerKeys::Discovery);
     assert_eq!(
         config.issuers[1].keys,

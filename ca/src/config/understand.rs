@@ -77,6 +77,9 @@ pub enum Fault {
     /// A rate that signs nothing.
     #[error("`per_second`: at least 1")]
     Rate,
+    /// A limit that lets no session begin.
+    #[error("`sessions.max_live_per_agent`: at least 1")]
+    NoSessions,
     /// A log's name that cannot stand in a checkpoint.
     #[error("`log_origin`: a log's name has no white space and no `+`")]
     LogOrigin,
@@ -97,7 +100,7 @@ pub(super) fn understand(text: &str, directory: &Path) -> Result<Config, At> {
     if file.review_recipients.get_ref().is_empty() {
         return Err((file.review_recipients.span().start, Fault::NoReviewer));
     }
-    let sessions = sessions(&file.sessions);
+    let sessions = sessions(&file.sessions)?;
     let signer = signer(&file.signer, &issuer, directory)?;
     let token_ttl = or(&file.token_ttl, MINUTES_15);
     let limits = &signer.limits;
@@ -260,15 +263,23 @@ const HOUR: Ttl = seconds(3600);
 const HOURS_12: Ttl = seconds(12 * 3600);
 const DAYS_400: Ttl = seconds(400 * 24 * 3600);
 
-fn sessions(file: &Sessions) -> SessionConfig {
-    SessionConfig {
+/// More than any one agent works with, and few enough that one that runs wild does not fill the bastions.
+const MAX_LIVE_PER_AGENT: u32 = 500;
+
+fn sessions(file: &Sessions) -> Result<SessionConfig, At> {
+    let most = file.max_live_per_agent.as_ref();
+    if let Some(none) = most.filter(|most| *most.get_ref() == 0) {
+        return Err((none.span().start, Fault::NoSessions));
+    }
+    Ok(SessionConfig {
         default_ttl: or(&file.default_ttl, MINUTES_15),
         max_ttl: or(&file.max_ttl, HOUR),
         connect_within: or(&file.connect_within, MINUTE),
         idle: or(&file.idle, MINUTES_5),
         linger: or(&file.linger, SECONDS_30),
         bind_source_address: file.bind_source_address.unwrap_or(true),
-    }
+        max_live_per_agent: most.map_or(MAX_LIVE_PER_AGENT, |most| *most.get_ref()),
+    })
 }
 
 fn issuers(files: &[Issuer], directory: &Path) -> Result<Vec<IssuerConfig>, At> {

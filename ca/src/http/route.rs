@@ -3,7 +3,7 @@
 
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::{Server, feed, oauth, published, registry, sessions};
+use super::{Server, bundles, feed, oauth, published, registry, sessions};
 
 /// What a caller must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,8 +105,11 @@ pub(crate) fn table() -> Vec<Route> {
 
         Route::new(GET,  "/v1/policy", Person, |method| on(method, published::policy)),
         Route::new(PUT,  "/v1/policy", Person, |method| on(method, published::publish_policy)).large(),
-        Route::new(GET,  "/v1/bundles", Person, |method| on(method, published::bundles)),
-        Route::new(PUT,  "/v1/bundles", Person, |method| on(method, published::publish_bundle)),
-        Route::new(GET,  "/v1/bundles/{name}", Person, |method| on(method, published::bundle)),
+        Route::new(GET,  "/v1/bundles", Person, |method| on(method, bundles::list)),
+        Route::new(PUT,  "/v1/bundles", Person, |method| on(method, bundles::publish)),
+        Route::new(GET,  "/v1/bundles/{name}", Person, |method| on(method, bundles::show)),
+        Route::new(GET,  "/v1/bundles/{name}/history", Person, |method| on(method, bundles::history)),
+        Route::new(GET,  "/v1/bundles/{name}/versions/{digest}", Person, |method| on(method, bundles::version)),
+        Route::new(POST, "/v1/bundles/{name}/withdraw", Person, |method| on(method, bundles::withdraw)),
     ]
 }

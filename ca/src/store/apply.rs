@@ -5,7 +5,7 @@ use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{Change, Refusal, StoreError};
-use super::{agent, bastion, feed, host, human, log, published, session, sweep, used};
+use super::{agent, bastion, bundle, feed, host, human, log, published, session, sweep, used};
 
 /// Why a change was not applied.
 #[derive(Debug)]
@@ -88,7 +88,31 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
         Change::SeeHuman { human, at } => human::see(db, human, *at).await,
         Change::DeprovisionHuman { human, at } => human::deprovision(db, human, *at).await,
         Change::PublishPolicy { text, at } => published::policy(db, text, *at).await,
-        Change::PublishBundle { name, text, at } => published::bundle(db, name, text, *at).await,
+        Change::PublishBundle {
+            name,
+            text,
+            by,
+            message,
+            at,
+        } => bundle::publish(db, name, text, by.as_ref(), message.as_ref(), *at).await,
+        Change::WithdrawBundle {
+            name,
+            digest,
+            by,
+            reason,
+            fall_back_to,
+            at,
+        } => {
+            let withdrawal = bundle::Withdrawal {
+                name,
+                digest: *digest,
+                by,
+                reason,
+                fall_back_to: *fall_back_to,
+                at: *at,
+            };
+            bundle::withdraw(db, &withdrawal).await
+        }
         Change::AddSession(new) => session::add(db, new).await,
         Change::ClaimSession {
             session,

@@ -7,6 +7,7 @@ use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{BastionName, BundleName, HostName, HumanName};
 use portreeve_protocol::pair::{Agent, Human};
+use portreeve_protocol::task::Purpose;
 use portreeve_protocol::time::Timestamp;
 
 use super::{BastionEnrolled, HostEnrolled, NewSession};
@@ -101,12 +102,33 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
-    /// Publishes a bundle under its name. Publishing an earlier one again restores it.
+    /// Publishes a version of a bundle, which is then in force. Publishing an earlier one again
+    /// restores it; publishing the one in force changes nothing. Refused when it was withdrawn.
     PublishBundle {
         /// Its name.
         name: BundleName,
         /// Its text; the digest is that of these bytes.
         text: String,
+        /// Who publishes it; nobody when it comes with the installation.
+        by: Option<HumanName>,
+        /// What they say about it.
+        message: Option<Purpose>,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Withdraws a version of a bundle: no session gets it, and none that has it is claimed.
+    /// Refused when it, or the version to fall back to, is not there or was withdrawn.
+    WithdrawBundle {
+        /// Its name.
+        name: BundleName,
+        /// Its digest.
+        digest: Digest,
+        /// Who withdraws it.
+        by: HumanName,
+        /// Why.
+        reason: Purpose,
+        /// The version that takes its place, where it was the one in force.
+        fall_back_to: Option<Digest>,
         /// When this is done.
         at: Timestamp,
     },
@@ -200,6 +222,9 @@ pub enum Refusal {
     /// The session is over, or its time to connect is.
     #[error("the session is over")]
     Over,
+    /// The version of the bundle was withdrawn.
+    #[error("the bundle was withdrawn")]
+    Withdrawn,
     /// What may be used once was used.
     #[error("it was used before")]
     Replayed,

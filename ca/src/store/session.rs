@@ -11,7 +11,7 @@ use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary};
 use portreeve_protocol::task::Task;
 use portreeve_protocol::time::Timestamp;
 
-pub(super) use query::{one, some};
+pub(super) use query::{live, live_with_bundle, one, some};
 pub(super) use step::{add, claim, end, kill, open};
 
 /// A session whose certificates are signed.

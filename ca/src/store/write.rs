@@ -46,6 +46,8 @@ pub(super) struct Published {
     pub(super) log: watch::Sender<Frontier>,
     /// The number of the feed's last item.
     pub(super) feed: watch::Sender<u64>,
+    /// Whether the database took the last thing that it was given to write.
+    pub(super) writable: watch::Sender<bool>,
 }
 
 /// The writer's connection and what it remembers of the database.
@@ -76,6 +78,7 @@ impl Writer {
             published: Published {
                 log: watch::Sender::new(frontier.clone()),
                 feed: watch::Sender::new(feed),
+                writable: watch::Sender::new(true),
             },
             end: End { frontier, last_at },
             doubtful: false,
@@ -145,6 +148,27 @@ impl Writer {
         if commits.is_empty() {
             return Ok(Vec::new());
         }
+        let outcome = self.attempt(commits).await;
+        self.tell_whether_writable(outcome.as_ref().err());
+        outcome
+    }
+
+    fn tell_whether_writable(&self, error: Option<&StoreError>) {
+        let turned = self.published.writable.send_if_modified(|known| {
+            let before = std::mem::replace(known, error.is_none());
+            before != *known
+        });
+        match error {
+            Some(error) if turned => tracing::error!(
+                %error,
+                "the database takes nothing more: no session begins, and open ones end soon; is the disk full or read-only?"
+            ),
+            None if turned => tracing::info!("the database takes what it is given again"),
+            _ => {}
+        }
+    }
+
+    async fn attempt(&mut self, commits: &[Commit]) -> Result<Vec<Answer>, StoreError> {
         if self.doubtful {
             let (frontier, last_at) = log::restore(&mut self.db).await?;
             self.end = End { frontier, last_at };

@@ -38,6 +38,8 @@ use crate::signer_main::{self, Until};
 use crate::store::Change;
 
 pub(super) const AGENT_ADDRESS: &str = "192.0.2.10:50000";
+/// How many live sessions an agent of the lab may have.
+pub(super) const MAX_LIVE: u32 = 20;
 pub(super) const BUNDLE: &str = "forensic-read-only";
 
 pub(super) struct Lab {
@@ -444,6 +446,7 @@ fn config(home: &Path) -> Config {
             idle: ttl("5m"),
             linger: ttl("30s"),
             bind_source_address: true,
+            max_live_per_agent: MAX_LIVE,
         },
         token_ttl: ttl("15m"),
         enrolment_ttl: ttl("1h"),

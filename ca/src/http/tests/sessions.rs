@@ -11,7 +11,7 @@ use portreeve_protocol::session::SessionGranted;
 use serde_json::{Value, json};
 use ssh_key::Certificate;
 
-use super::lab::{AGENT_ADDRESS, BUNDLE, Lab, unsealing_key};
+use super::lab::{AGENT_ADDRESS, BUNDLE, Lab, MAX_LIVE, unsealing_key};
 use crate::identity::testing as tokens;
 
 pub(super) fn grant_of(granted: &SessionGranted) -> Grant {
@@ -95,6 +95,23 @@ async fn a_session_lasts_as_long_as_the_strictest_says() {
         let granted_until = lab.now().plus(Duration::from_secs(granted));
         assert_eq!(answer["expires_at"], granted_until.to_string(), "{asked:?}");
     }
+}
+
+#[tokio::test]
+async fn an_agent_has_so_many_live_sessions_and_no_more() {
+    let lab = Lab::ready().await;
+    let token = lab.delegated("alice", &["soc"]).await;
+    for _ in 0..MAX_LIVE {
+        lab.ask(&token, |_| {}).await.is(201);
+    }
+    let refused = lab.ask(&token, |_| {}).await.is(429);
+    assert_eq!(refused["code"], "busy");
+    let advice = refused["detail"].as_str().unwrap();
+    assert!(advice.contains("session kill"), "{advice}");
+    // What nobody claimed in time is live no more.
+    lab.clock.set(lab.now().plus(Duration::from_secs(61)));
+    let token = lab.delegated("alice", &["soc"]).await;
+    lab.ask(&token, |_| {}).await.is(201);
 }
 
 #[tokio::test]

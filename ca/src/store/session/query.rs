@@ -1,7 +1,10 @@
 //! Questions about sessions.
 
+use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
-use portreeve_protocol::session::{BundleRef, SessionSummary};
+use portreeve_protocol::pair::Agent;
+use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary};
+use portreeve_protocol::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
@@ -28,6 +31,51 @@ pub(in crate::store) async fn some(
     filter: &SessionFilter,
 ) -> Result<Vec<Session>, StoreError> {
     let rows = statement(filter)?.build().fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+/// How many sessions of an agent are live, counted up to `enough`.
+///
+/// A session that nobody claimed in time, or that is past its expiry, is not, also before the sweep says so.
+pub(in crate::store) async fn live(
+    db: &SqlitePool,
+    agent: &Agent,
+    now: Timestamp,
+    enough: u32,
+) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS live FROM (
+            SELECT 1 FROM session WHERE agent = $1 AND state = $2 AND connect_by > $5
+            UNION ALL
+            SELECT 1 FROM session WHERE agent = $1 AND state IN ($3, $4) AND expires_at > $5
+            LIMIT $6)",
+    )
+    .bind(agent.to_string())
+    .bind(to_word(&SessionState::Issued)?)
+    .bind(to_word(&SessionState::Claimed)?)
+    .bind(to_word(&SessionState::Open)?)
+    .bind(now.as_micros())
+    .bind(enough)
+    .fetch_one(db)
+    .await?;
+    row.count("live")
+}
+
+/// Every live session of a version of a bundle. How many there can be is bounded by what agents may have.
+pub(in crate::store) async fn live_with_bundle(
+    db: &SqlitePool,
+    digest: &Digest,
+) -> Result<Vec<Session>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM session WHERE bundle_digest = $1 AND state IN ($2, $3, $4)
+         ORDER BY created_at, session",
+    )
+    .bind(digest.to_string())
+    .bind(to_word(&SessionState::Issued)?)
+    .bind(to_word(&SessionState::Claimed)?)
+    .bind(to_word(&SessionState::Open)?)
+    .fetch_all(db)
+    .await?;
     rows.iter().map(read).collect()
 }
 

@@ -4,12 +4,13 @@
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{BastionName, HumanName};
-use portreeve_protocol::session::SessionState;
+use portreeve_protocol::session::{BundleRef, SessionState};
 use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::NewSession;
 use crate::store::apply::{Applied, NotApplied, changed};
+use crate::store::bundle;
 use crate::store::row::{Columns as _, signed, to_json, to_word};
 use crate::store::{Refusal, StoreError};
 
@@ -59,6 +60,10 @@ pub(in crate::store) async fn claim(
 ) -> Applied {
     let standing = Standing::read(db, session).await?;
     standing.may_claim(bastion, serial, at)?;
+    // A session that was granted just before its bundle was withdrawn never begins.
+    if bundle::is_withdrawn(db, &standing.bundle).await? {
+        return Err(Refusal::Withdrawn.into());
+    }
     sqlx::query("UPDATE session SET state = $1, bastion = $2 WHERE session = $3")
         .bind(to_word(&SessionState::Claimed)?)
         .bind(bastion.as_str())
@@ -128,6 +133,7 @@ struct Standing {
     state: SessionState,
     bastion: Option<BastionName>,
     bastions: Vec<BastionName>,
+    bundle: BundleRef,
     cause: Option<EndCause>,
     access_serial: u64,
     connect_by: Timestamp,
@@ -146,6 +152,10 @@ impl Standing {
                 state: row.word("state")?,
                 bastion: row.parsed_if_any("bastion")?,
                 bastions: row.json("bastions")?,
+                bundle: BundleRef {
+                    name: row.parsed("bundle_name")?,
+                    digest: row.parsed("bundle_digest")?,
+                },
                 cause: row.word_if_any("cause")?,
                 access_serial: row.count("access_serial")?,
                 connect_by: row.moment("connect_by")?,
@@ -204,6 +214,8 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
+    use portreeve_protocol::digest::Digest;
+
     use super::*;
     use SessionState::{Claimed, Ended, Issued, NotConfirmed, Open, Unused};
 
@@ -213,6 +225,10 @@ mod tests {
             state,
             bastion,
             bastions: vec!["east".parse().unwrap(), "west".parse().unwrap()],
+            bundle: BundleRef {
+                name: "look".parse().unwrap(),
+                digest: Digest::of(b"look"),
+            },
             cause: None,
             access_serial: 7,
             connect_by: Timestamp::from_seconds(100),

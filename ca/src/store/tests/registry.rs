@@ -218,6 +218,8 @@ async fn the_text_published_last_is_in_force_and_none_is_lost() {
     let bundle = |name: &str, text: &str| Change::PublishBundle {
         name: name.parse().unwrap(),
         text: text.into(),
+        by: None,
+        message: None,
         at: NOW,
     };
     for (name, text) in [
