@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod bundles;
 mod connection;
 mod feed;
 mod layer;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::key::PublicKey;
-use crate::name::{BastionName, BundleName, HostName, HumanName};
+use crate::name::{BastionName, HostName, HumanName};
 use crate::pair::Agent;
 use crate::secret::SecretText;
 use crate::time::Timestamp;
@@ -100,26 +100,12 @@ pub struct BastionTicket {
     pub expires_at: Timestamp,
 }
 
-/// `PUT /v1/policy` and `PUT /v1/bundles`: a text to publish.
+/// `PUT /v1/policy`: a text to publish.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
     /// The file's content.
     pub text: String,
-}
-
-/// A published bundle.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct BundleRecord {
-    /// Its name.
-    pub name: BundleName,
-    /// Its digest.
-    pub digest: Digest,
-    /// When it was published.
-    pub published_at: Timestamp,
-    /// The file's content; left out of listings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
 }
 
 /// The policy in force.

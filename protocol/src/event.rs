@@ -196,6 +196,17 @@ pub enum AccessFact {
         /// What.
         event: Signed<HostEvent>,
     },
+    /// The session's bundle was withdrawn.
+    BundleWithdrawn {
+        /// By whom.
+        by: Human,
+        /// The version that the session has.
+        bundle: BundleRef,
+        /// Why.
+        reason: String,
+        /// Whether the session goes on with it; else it is killed.
+        spared: bool,
+    },
     /// Somebody killed the session.
     SessionKilled {
         /// Who; the pair itself when there is nobody.

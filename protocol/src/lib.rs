@@ -26,6 +26,7 @@ pub mod token;
 // What is said between programs, in the order in which a session needs it.
 pub mod admin;
 pub mod attest;
+pub mod bundle;
 pub mod certificate;
 pub mod checkpoint;
 pub mod control;

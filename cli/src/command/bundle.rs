@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use portreeve_protocol::admin::{BundleRecord, Listing, Publish};
+use portreeve_protocol::admin::Listing;
+use portreeve_protocol::bundle::{BundleRecord, PublishBundle};
 use portreeve_protocol::name::{AccountName, BundleName};
 use portreeve_sudo_policy::bundle::{Bundle, Outcome};
 use portreeve_sudo_policy::check::check;
@@ -91,7 +92,11 @@ async fn publish(file: &Path, settings: &Settings, printer: &mut Printer) -> Res
     let ca = Ca::new(settings)?;
     let caller = exchange::person(settings)?;
     let text = files::read_text(file, MAX_FILE)?;
-    let record: BundleRecord = ca.put(&caller, "/v1/bundles", &Publish { text }).await?;
+    let request = PublishBundle {
+        text,
+        message: None,
+    };
+    let record: BundleRecord = ca.put(&caller, "/v1/bundles", &request).await?;
     printer.data(&record, || {
         format!("published `{}` as {}", record.name, record.digest)
     })?;

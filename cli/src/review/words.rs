@@ -129,6 +129,22 @@ fn access(fact: &AccessFact) -> String {
             format!("channel {channel} closed: {end}, {bytes_in} bytes in, {bytes_out} out")
         }
         AccessFact::Host { event } => said(event, host_event),
+        AccessFact::BundleWithdrawn {
+            by,
+            bundle,
+            reason,
+            spared,
+        } => format!(
+            "its bundle {} {} was withdrawn by {}: {reason}; {}",
+            bundle.name,
+            bundle.digest,
+            by.name,
+            if *spared {
+                "the session goes on with it"
+            } else {
+                "the session is ended"
+            }
+        ),
         AccessFact::SessionKilled { by, reason } => match by {
             Some(by) => format!("killed by {}: {reason}", by.name),
             None => format!("ended by the pair itself: {reason}"),
