@@ -36,7 +36,9 @@ impl App {
         origin: Origin,
     ) -> Result<BundleWithdrawn, Failure> {
         let _turn = self.publishing.lock().await;
-        let record = self.version_to_withdraw(person, name, request, origin).await?;
+        let record = self
+            .version_to_withdraw(person, name, request, origin)
+            .await?;
         let version = BundleRef {
             name: record.name.clone(),
             digest: record.digest,
@@ -161,11 +163,7 @@ impl App {
     }
 
     /// Records that nothing was withdrawn, and tells why.
-    async fn not_withdrawn(
-        &self,
-        permitted: &Permitted,
-        detail: &str,
-    ) -> Result<Failure, Failure> {
+    async fn not_withdrawn(&self, permitted: &Permitted, detail: &str) -> Result<Failure, Failure> {
         let refused = permitted.event(format!("not withdrawn: {detail}"));
         self.log.append(vec![refused]).await?;
         Ok(Failure::advise(Code::Invalid, detail))

@@ -228,7 +228,10 @@ impl App {
     pub(super) async fn known_version(&self, version: &BundleRef) -> Result<BundleRecord, Failure> {
         let found = self.find_version(version).await?;
         found.ok_or_else(|| {
-            Failure::Broken(format!("{} is published and cannot be found", version.digest))
+            Failure::Broken(format!(
+                "{} is published and cannot be found",
+                version.digest
+            ))
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod admin;
 mod bodies;
+mod bundles;
 mod events;
 mod exchange;
 mod feed;

@@ -214,13 +214,12 @@ pub(super) async fn history(
     db: &SqlitePool,
     name: &BundleName,
 ) -> Result<Vec<BundleChange>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM bundle_change WHERE name = $1 ORDER BY number DESC LIMIT $2",
-    )
-    .bind(name.as_str())
-    .bind(MAX_HISTORY)
-    .fetch_all(db)
-    .await?;
+    let rows =
+        sqlx::query("SELECT * FROM bundle_change WHERE name = $1 ORDER BY number DESC LIMIT $2")
+            .bind(name.as_str())
+            .bind(MAX_HISTORY)
+            .fetch_all(db)
+            .await?;
     rows.iter()
         .map(|row| {
             Ok(BundleChange {
