@@ -4,7 +4,7 @@ use portreeve_protocol::session::BundleRef;
 use portreeve_protocol::time::Ttl;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Agent, Bundle, Circumstances, Host, Human, Session};
+use crate::facts::{Agent, Bundle, Circumstances, Host, HostFacts, Human, Session};
 
 /// A pair asks for a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct UseRequest {
     pub act: SessionAct,
     /// How many seconds the session still lasts.
     pub remaining: u32,
+    /// What the host proved of itself; none when its client does not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_check: Option<HostFacts>,
     /// The circumstances.
     pub circumstances: Circumstances,
 }

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use portreeve_protocol::attest::{HostCheck, Reach};
 use portreeve_protocol::facts::{Facts, Intent, SignIn};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{HostName, HumanName};
@@ -147,6 +148,68 @@ impl Session {
     }
 }
 
+/// What a session's host proved of itself when the session opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostFacts {
+    /// Whether everything could be looked at in time.
+    pub complete: bool,
+    /// sudo's dialect and version.
+    pub sudo: String,
+    /// The known vulnerabilities by which any account becomes root, where they are certain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub local_root: Vec<String>,
+    /// All known vulnerabilities that are certain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vulnerabilities: Vec<String>,
+    /// Those of which the host cannot tell whether its sudo has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uncertain: Vec<String>,
+    /// The codes of what is not as it should be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+    /// The programs, and directories on the way to them, that somebody beside root may replace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaceable: Vec<String>,
+}
+
+/// What makes a path one that somebody beside root may replace.
+const REPLACEABLE: [&str; 3] = ["SP403", "SP404", "SP411"];
+
+impl HostFacts {
+    /// What an attestation says, as policies talk about it.
+    #[must_use]
+    pub fn of(sudo: &str, check: &HostCheck) -> Self {
+        let known = |wanted: &dyn Fn(Reach, bool) -> bool| {
+            let ids = check.vulnerabilities.iter();
+            each_once(
+                ids.filter(|known| wanted(known.reach, known.certain))
+                    .map(|known| known.id.clone()),
+            )
+        };
+        let replaceable = check
+            .findings
+            .iter()
+            .filter(|finding| REPLACEABLE.contains(&finding.code.as_str()));
+        Self {
+            complete: check.complete,
+            sudo: sudo.to_owned(),
+            local_root: known(&|reach, certain| certain && reach == Reach::AnyAccount),
+            vulnerabilities: known(&|_, certain| certain),
+            uncertain: known(&|_, certain| !certain),
+            findings: each_once(check.findings.iter().map(|finding| finding.code.clone())),
+            replaceable: each_once(replaceable.filter_map(|finding| finding.path.clone())),
+        }
+    }
+}
+
+fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort();
+    texts.dedup();
+    texts
+}
+
 /// When, from where, and how well the human is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,4 +220,46 @@ pub struct Circumstances {
     pub source: IpAddr,
     /// How and when the human signed in.
     pub sign_in: SignIn,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portreeve_protocol::attest::{HostFinding, SudoVulnerability};
+
+    #[test]
+    fn what_a_host_found_is_sorted_by_what_policies_ask() {
+        let vulnerability = |id: &str, reach, certain| SudoVulnerability {
+            id: id.into(),
+            reach,
+            certain,
+        };
+        let finding = |code: &str, path: &str| HostFinding {
+            code: code.into(),
+            path: Some(path.into()),
+            detail: "in words".into(),
+        };
+        let check = HostCheck {
+            complete: true,
+            package: None,
+            vulnerabilities: vec![
+                vulnerability("CVE-2025-32463", Reach::AnyAccount, true),
+                vulnerability("CVE-2021-3156", Reach::AnyAccount, false),
+                vulnerability("CVE-2025-32462", Reach::Configured, true),
+            ],
+            findings: vec![
+                finding("SP403", "/opt/tool"),
+                finding("SP403", "/opt"),
+                finding("SP406", "/srv/tool"),
+            ],
+            more: 0,
+            missing: 1,
+        };
+        let facts = HostFacts::of("sudo 1.9.16", &check);
+        assert_eq!(facts.local_root, ["CVE-2025-32463"]);
+        assert_eq!(facts.vulnerabilities, ["CVE-2025-32462", "CVE-2025-32463"]);
+        assert_eq!(facts.uncertain, ["CVE-2021-3156"]);
+        assert_eq!(facts.findings, ["SP403", "SP406"]);
+        assert_eq!(facts.replaceable, ["/opt", "/opt/tool"]);
+    }
 }

@@ -15,7 +15,7 @@ use cedar_policy::{
 };
 
 use crate::act::{HumanAct, SessionAct};
-use crate::facts::{Agent, Bundle, Circumstances, Host, Human, Session};
+use crate::facts::{Agent, Bundle, Circumstances, Host, HostFacts, Human, Session};
 use crate::question::Question;
 
 /// The schema that every policy is checked against.
@@ -115,6 +115,7 @@ impl Vocabulary {
             Question::Use(request) => {
                 let (human, agent, host) = facts.task(&request.session, request.remaining)?;
                 facts.circumstances(&request.circumstances);
+                facts.host_check(request.host_check.as_ref())?;
                 facts.act(&request.act)?;
                 (
                     facts.delegation(&request.session, &human, &agent)?,
@@ -314,6 +315,23 @@ impl FactsBuilder<'_> {
             attributes,
             HashSet::new(),
         )
+    }
+
+    fn host_check(&mut self, check: Option<&HostFacts>) -> Result<(), Inexpressible> {
+        let Some(check) = check else { return Ok(()) };
+        let fields = [
+            ("complete", RestrictedExpression::new_bool(check.complete)),
+            ("sudo", string(&check.sudo)),
+            ("localRoot", strings(&check.local_root)),
+            ("vulnerabilities", strings(&check.vulnerabilities)),
+            ("uncertain", strings(&check.uncertain)),
+            ("findings", strings(&check.findings)),
+            ("replaceable", strings(&check.replaceable)),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value));
+        let record = RestrictedExpression::new_record(fields).map_err(inexpressible)?;
+        self.say("hostCheck", record);
+        Ok(())
     }
 
     fn act(&mut self, act: &SessionAct) -> Result<(), Inexpressible> {

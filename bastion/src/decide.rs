@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use portreeve_access_policy::act::{Destination, SessionAct, UseRequest};
 use portreeve_access_policy::decide::{Decision, Policies};
 use portreeve_access_policy::explain::DecisionRecord;
-use portreeve_access_policy::facts::{Circumstances, Session};
+use portreeve_access_policy::facts::{Circumstances, HostFacts, Session};
 use portreeve_access_policy::permit::SessionPermit;
 use portreeve_protocol::event::DecisionNote;
 use portreeve_protocol::facts::SignIn;
@@ -20,12 +20,13 @@ use portreeve_recording::event::Program;
 use crate::request::{Asked, MAX_COMMAND, Wanted, is_too_long};
 
 /// Who asks, as policy knows them, for the length of a session.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Facts {
     session: Session,
     sign_in: SignIn,
     expires_at: Timestamp,
     source: IpAddr,
+    host_check: Option<HostFacts>,
 }
 
 impl Facts {
@@ -37,6 +38,16 @@ impl Facts {
             sign_in: grant.facts.sign_in.clone(),
             expires_at: grant.expires_at,
             source,
+            host_check: None,
+        }
+    }
+
+    /// The same, once the host has said what it found.
+    #[must_use]
+    pub fn on_host(&self, found: Option<&HostFacts>) -> Self {
+        Self {
+            host_check: found.cloned(),
+            ..self.clone()
         }
     }
 }
@@ -96,6 +107,11 @@ pub enum Refused {
     /// The policy says no.
     #[error("the policy does not permit this; the session goes on")]
     Policy,
+    /// The policy says no because of what the host found when it looked at itself.
+    #[error(
+        "the policy does not permit this on a host like this one; its administrators find in the trail what the host found"
+    )]
+    Host,
     /// It would pass a host's traffic unrecorded.
     #[error(
         "forwarding is not offered: nothing passes unrecorded; run the command on the host instead"
@@ -131,6 +147,7 @@ pub fn decide(
     let program = offered(&asked.program);
     for act in acts(&asked.program) {
         let id = new_id();
+        let act_asked = act.clone();
         let decision = policies.within(facts.request(act, now));
         let Ok(note) = record(&decision).note(id) else {
             return verdict.refused(Refused::Unavailable);
@@ -138,7 +155,7 @@ pub fn decide(
         verdict.notes.push(note);
         match decision {
             Decision::Permit(permit) => permits.push((id, permit)),
-            Decision::Denial(_) => return verdict.refused(Refused::Policy),
+            Decision::Denial(_) => return verdict.refused(facts.why(policies, act_asked, now)),
         }
     }
     match program {
@@ -148,11 +165,24 @@ pub fn decide(
 }
 
 impl Facts {
+    /// Whether the host is why something is refused: whether it would be permitted on a host of
+    /// which nothing is known. Only told, never acted upon.
+    fn why(&self, policies: &Policies, act: SessionAct, now: Timestamp) -> Refused {
+        if self.host_check.is_none() {
+            return Refused::Policy;
+        }
+        match policies.within(self.on_host(None).request(act, now)) {
+            Decision::Permit(_) => Refused::Host,
+            Decision::Denial(_) => Refused::Policy,
+        }
+    }
+
     fn request(&self, act: SessionAct, now: Timestamp) -> UseRequest {
         UseRequest {
             session: self.session.clone(),
             act,
             remaining: u32::try_from(self.expires_at.since(now).as_secs()).unwrap_or(u32::MAX),
+            host_check: self.host_check.clone(),
             circumstances: Circumstances {
                 now,
                 source: self.source,

@@ -222,5 +222,6 @@ fn attestation(host: &Host, plan: &Plan, now: Moment) -> Attestation {
         cgroup: crate::paths::text(&plan.cgroup),
         ready_at: now.wall,
         expires_at: plan.expires_at,
+        check: None,
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::host_check::{HostCheck, HostFinding, Reach, SudoVulnerability};
+
 use crate::digest::Digest;
 use crate::id::{OrderId, SessionId};
 use crate::name::{AccountName, HostName};
@@ -41,6 +43,10 @@ pub struct Attestation {
     pub ready_at: Timestamp,
     /// When it goes at the latest.
     pub expires_at: Timestamp,
+    /// What the host found when it looked at its sudo and at the bundle's programs; none from a
+    /// host client that does not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<HostCheck>,
 }
 
 impl Statement for Attestation {

@@ -34,6 +34,7 @@ pub mod enrol;
 pub mod event;
 pub mod feed;
 pub mod grant;
+pub mod host_check;
 pub mod order;
 pub mod problem;
 pub mod session;

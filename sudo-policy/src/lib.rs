@@ -29,6 +29,7 @@ pub mod simulate;
 // What a host's sudo is told.
 pub mod dialect;
 pub mod render;
+pub mod vulnerable;
 
 /// The bundle that a new installation starts with: looking at a host and touching nothing.
 pub const STARTER_BUNDLE: &str = include_str!("../bundles/forensic-read-only.toml");

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::explain::Outcome;
+use crate::facts::HostFacts;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +65,8 @@ fn yes() -> bool {
 pub(super) struct HostEntry {
     #[serde(default)]
     pub(super) labels: Vec<String>,
+    #[serde(default)]
+    pub(super) check: Option<HostFacts>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -79,6 +79,7 @@ pub(crate) fn within(act: SessionAct) -> UseRequest {
         session: session(),
         act,
         remaining: 600,
+        host_check: None,
         circumstances: circumstances(),
     }
 }

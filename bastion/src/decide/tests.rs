@@ -59,6 +59,64 @@ fn what_policy_permits_and_the_bastion_offers_is_permitted() {
     }
 }
 
+/// What the starter policy says on a host that found this.
+fn on_host(found: &HostFacts, program: Wanted) -> Outcome {
+    let policies = Policies::parse("test.cedar", STARTER_POLICY).unwrap();
+    let facts = Facts::of(&Mint::new(NOW).grant(), "192.0.2.7".parse().unwrap());
+    let mut count = 0;
+    let new_id = || {
+        count += 1;
+        DecisionId::new(NOW, [count; 10])
+    };
+    let asked = Asked {
+        program,
+        pty: false,
+    };
+    let verdict = decide(&policies, &facts.on_host(Some(found)), &asked, NOW, new_id);
+    // The trail has what the host found in the very decision.
+    for note in &verdict.notes {
+        assert_eq!(note.record["asked"]["host_check"]["sudo"], "sudo 1.9.16");
+    }
+    verdict.outcome
+}
+
+#[test]
+fn a_host_with_a_hole_in_its_sudo_is_refused_and_why_is_told() {
+    let well = HostFacts {
+        complete: true,
+        sudo: "sudo 1.9.16".into(),
+        local_root: vec![],
+        vulnerabilities: vec!["CVE-2023-42465".into()],
+        uncertain: vec![],
+        findings: vec![],
+        replaceable: vec![],
+    };
+    let holed = HostFacts {
+        local_root: vec!["CVE-2025-32463".into()],
+        ..well.clone()
+    };
+    let open = HostFacts {
+        replaceable: vec!["/opt/tool".into()],
+        ..well.clone()
+    };
+    let id = || Wanted::Exec(Bytes::from_static(b"id"));
+    assert!(matches!(on_host(&well, id()), Outcome::Permitted(_)));
+    for found in [&holed, &open] {
+        for program in [Wanted::Shell, id(), Wanted::Sftp] {
+            assert!(matches!(
+                on_host(found, program),
+                Outcome::Refused(Refused::Host)
+            ));
+        }
+    }
+    // What is refused everywhere is not the host's fault.
+    let forward = Wanted::Forward(Forwarding::new("direct-tcpip", Some(("192.0.2.1", 80))));
+    assert!(matches!(
+        on_host(&holed, forward),
+        Outcome::Refused(Refused::Policy)
+    ));
+}
+
 #[test]
 fn everything_else_is_refused() {
     let long = Bytes::from(vec![b'x'; MAX_COMMAND + 1]);

@@ -1,5 +1,7 @@
 //! What the host says on the control connection, turned into inputs and events.
 
+use std::sync::Arc;
+
 use portreeve_protocol::control::{FromBastion, FromHost, HostReport};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, MachineFact};
@@ -33,7 +35,10 @@ impl Driver {
             }),
             FromHost::Ready { attestation } => {
                 Some(match HostProven::check(&self.access, attestation) {
-                    Ok(proven) => Input::Attested(Box::new(proven)),
+                    Ok(proven) => {
+                        self.facts = Arc::new(self.facts.on_host(proven.found()));
+                        Input::Attested(Box::new(proven))
+                    }
                     Err(error) => Input::HostFailed {
                         detail: format!("the attestation proves nothing: {error}"),
                     },

@@ -1,6 +1,8 @@
 //! What a host must prove before anything of a session is opened on it, and when it is gone. Pure.
 
-use portreeve_protocol::attest::{Attestation, EndCause, Receipt};
+use portreeve_access_policy::facts::HostFacts;
+use portreeve_protocol::attest::{Attestation, EndCause, HostCheck, Receipt};
+use portreeve_protocol::host_check::MAX_TEXT;
 use portreeve_protocol::signed::{Signed, VerifyError};
 
 use crate::accept::AccessProven;
@@ -9,6 +11,7 @@ use crate::accept::AccessProven;
 #[derive(Debug)]
 pub struct HostProven {
     signed: Signed<Attestation>,
+    found: Option<HostFacts>,
 }
 
 /// Why an attestation or receipt proves nothing.
@@ -41,11 +44,25 @@ impl HostProven {
             ("order_digest", said.order_digest == grant.order.digest()),
             ("expires_at", said.expires_at <= order.expires_at),
             ("uid", said.uid != 0),
+            // Every decision of the session is made from these, and keeps them.
+            ("sudo", said.sudo.len() <= MAX_TEXT),
+            (
+                "check",
+                said.check.as_ref().is_none_or(HostCheck::is_within_limits),
+            ),
         ];
+        let found = said.check.as_ref();
+        let found = found.map(|check| HostFacts::of(&said.sudo, check));
         match fields.into_iter().find(|(_, holds)| !holds) {
             Some((field, _)) => Err(NotProven::Field(field)),
-            None => Ok(Self { signed }),
+            None => Ok(Self { signed, found }),
         }
+    }
+
+    /// What the host found when it looked at itself, for the policy.
+    #[must_use]
+    pub const fn found(&self) -> Option<&HostFacts> {
+        self.found.as_ref()
     }
 
     /// The attestation as it was signed, for the trail.
@@ -126,6 +143,7 @@ pub(crate) mod tests {
             cgroup: "/portreeve/pr".into(),
             ready_at: mint.now,
             expires_at: grant.expires_at,
+            check: None,
         }
     }
 
@@ -165,7 +183,7 @@ pub(crate) mod tests {
     fn an_attestation_must_be_of_exactly_what_was_ordered() {
         assert!(check(|_| {}).is_ok());
         type Spoil = fn(&mut Attestation);
-        let cases: [(&str, Spoil); 8] = [
+        let cases: [(&str, Spoil); 10] = [
             ("host", |said| {
                 said.host = "prod-2.example.com".parse().unwrap()
             }),
@@ -186,6 +204,17 @@ pub(crate) mod tests {
                 said.expires_at = said.expires_at.plus(std::time::Duration::from_secs(1))
             }),
             ("uid", |said| said.uid = 0),
+            ("sudo", |said| said.sudo = "x".repeat(MAX_TEXT + 1)),
+            ("check", |said| {
+                said.check = Some(HostCheck {
+                    complete: true,
+                    package: Some("x".repeat(MAX_TEXT + 1)),
+                    vulnerabilities: vec![],
+                    findings: vec![],
+                    more: 0,
+                    missing: 0,
+                });
+            }),
         ];
         for (field, spoil) in cases {
             assert_eq!(check(spoil).unwrap_err(), NotProven::Field(field));

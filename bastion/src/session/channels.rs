@@ -109,7 +109,8 @@ impl Channels {
                 Stage::Open
             }
             Outcome::Refused(refused) => {
-                if refused != Refused::Policy {
+                // The decision is in the trail already, with everything it was made from.
+                if !matches!(refused, Refused::Policy | Refused::Host) {
                     effects.push(emit(AccessFact::ConnectionRefused {
                         code: Code::NotPermitted,
                         detail: format!("channel {}: {request:?}: {refused}", channel.0),

@@ -175,6 +175,7 @@ fn attestation(order: &Order, order_digest: Digest) -> Attestation {
         cgroup: "/".into(),
         ready_at: order.issued_at,
         expires_at: order.expires_at,
+        check: None,
     }
 }
 

@@ -120,6 +120,7 @@ fn a_record() -> DecisionRecord {
             command: "sudo ss -tnp".into(),
         },
         remaining: 600,
+        host_check: None,
         circumstances: Circumstances {
             now: NOW,
             source: [192, 0, 2, 10].into(),

@@ -242,5 +242,6 @@ fn attestation() -> Attestation {
         cgroup: "/portreeve/pr".into(),
         ready_at: NOW,
         expires_at: grant.expires_at,
+        check: None,
     }
 }

@@ -1,7 +1,10 @@
 //! Values as the programs exchange them, for seeds.
 
 use portreeve_protocol::age::{self, Identity};
-use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt};
+use portreeve_protocol::attest::{
+    Attestation, EndCause, HostCheck, HostEvent, HostFact, HostFinding, Reach, Receipt,
+    SudoVulnerability,
+};
 use portreeve_protocol::canonical;
 use portreeve_protocol::checkpoint::{Checkpoint, LoggedEvent, Trail, VerifierKey, leaf_hash};
 use portreeve_protocol::digest::Digest;
@@ -159,6 +162,22 @@ pub(crate) fn attestation() -> Attestation {
         cgroup: "/portreeve/pr".into(),
         ready_at: now(),
         expires_at: now(),
+        check: Some(HostCheck {
+            complete: true,
+            package: Some("sudo 1.9.13p3-1+deb12u1".into()),
+            vulnerabilities: vec![SudoVulnerability {
+                id: "CVE-2025-32462".into(),
+                reach: Reach::Configured,
+                certain: true,
+            }],
+            findings: vec![HostFinding {
+                code: "SP403".into(),
+                path: Some("/opt/shop/bin".into()),
+                detail: "everybody may write it".into(),
+            }],
+            more: 1,
+            missing: 2,
+        }),
     }
 }
 

@@ -79,6 +79,7 @@ impl Live {
             cgroup: "/sys/fs/cgroup/portreeve".into(),
             ready_at: now,
             expires_at: self.grant.expires_at,
+            check: None,
         }
     }
 

@@ -106,6 +106,7 @@ fn request() -> Result<UseRequest> {
             command: "sudo ss -tnp".into(),
         },
         remaining: 600,
+        host_check: None,
         circumstances: Circumstances {
             now: NOW,
             source: [192, 0, 2, 10].into(),
