@@ -4,13 +4,20 @@
 //! [`Report::findings`] is the same for machines; and a [`Report`] is a [`miette::Diagnostic`] for
 //! whoever has a handler for those.
 
+mod excerpt;
+mod text;
+
+use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use miette::{LabeledSpan, SourceCode};
 use serde::Serialize;
 
 use crate::code::Code;
-use crate::source::{Source, Span};
+use crate::source::{Position, Source, Span};
+
+pub use text::Look;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -44,6 +51,21 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do.
     pub help: String,
+    /// The text that it is about; a [`Report`] knows it of each of its problems.
+    pub source: Option<Arc<Source>>,
+    /// Another place that it is about.
+    pub related: Option<Related>,
+}
+
+/// Another place that a problem is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// The text.
+    pub source: Arc<Source>,
+    /// Where in it.
+    pub span: Span,
+    /// What stands there, in a few words.
+    pub note: String,
 }
 
 impl Diagnostic {
@@ -59,6 +81,24 @@ impl Diagnostic {
             span,
             message: message.into(),
             help: help.into(),
+            source: None,
+            related: None,
+        }
+    }
+
+    /// The same problem, of this text.
+    pub(crate) fn of(self, source: &Arc<Source>) -> Self {
+        Self {
+            source: Some(Arc::clone(source)),
+            ..self
+        }
+    }
+
+    /// The same problem, which is about another place too.
+    pub(crate) fn with(self, related: Related) -> Self {
+        Self {
+            related: Some(related),
+            ..self
         }
     }
 
@@ -75,21 +115,35 @@ impl Diagnostic {
     }
 }
 
-/// All problems of one file, in the order of the file.
+/// All problems of a bundle, in the order of its file; those of files that it includes come last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    source: Source,
+    source: Arc<Source>,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl Report {
-    pub(crate) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
-        diagnostics.sort_by_key(|problem| (problem.span, problem.code));
+    /// Problems that are about `source` where they do not say otherwise.
+    pub(crate) fn new(source: impl Into<Arc<Source>>, mut diagnostics: Vec<Diagnostic>) -> Self {
+        let source = source.into();
+        for problem in &mut diagnostics {
+            problem.source.get_or_insert_with(|| Arc::clone(&source));
+        }
+        diagnostics.sort_by(|one, other| order(&source, one, other));
         diagnostics.dedup();
         Self {
             source,
             diagnostics,
         }
+    }
+
+    /// The problems, for who knows better where they stand.
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.diagnostics
+    }
+
+    fn source_of<'r>(&'r self, problem: &'r Diagnostic) -> &'r Source {
+        problem.source.as_deref().unwrap_or(&self.source)
     }
 
     /// The problems.
@@ -115,77 +169,74 @@ impl Report {
     /// The problems with file, line and column, for `--json` and for annotations.
     pub fn findings(&self) -> impl Iterator<Item = Finding<'_>> {
         self.diagnostics.iter().map(|problem| {
-            let position = self.source.position(problem.span.start);
+            let source = self.source_of(problem);
+            let (start, end) = ends(source, problem.span);
             Finding {
-                file: self.source.name(),
-                line: position.line,
-                column: position.column,
+                file: source.name(),
+                line: start.line,
+                column: start.column,
+                end_line: end.line,
+                end_column: end.column,
                 code: problem.code,
                 severity: problem.severity,
                 message: &problem.message,
                 help: &problem.help,
+                related: problem.related.as_ref().map(Elsewhere::of),
             }
         })
     }
 
-    /// The problems as plain text: each with its place, its line underlined, and the help.
+    /// The problems as plain text: each with its place, its lines underlined, and the help.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut out = String::new();
-        for problem in &self.diagnostics {
-            // Writing to a string cannot fail.
-            let _ = self.render_one(problem, &mut out);
-        }
-        out
+        self.render_as(Look::default())
     }
 
-    fn render_one(&self, problem: &Diagnostic, out: &mut impl fmt::Write) -> fmt::Result {
-        let position = self.source.position(problem.span.start);
-        let (line, width) = self.source.line_of(problem.span);
-        let gutter = " ".repeat(position.line.to_string().len());
-        // A tab and a control character would move the underline or drive the terminal.
-        let line: String = line
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        writeln!(
-            out,
-            "{}[{}]: {}",
-            problem.severity.as_str(),
-            problem.code,
-            problem.message
-        )?;
-        writeln!(
-            out,
-            "{gutter}--> {}:{}:{}",
-            self.source.name(),
-            position.line,
-            position.column
-        )?;
-        writeln!(out, "{gutter} |")?;
-        writeln!(out, "{} | {line}", position.line)?;
-        writeln!(
-            out,
-            "{gutter} | {}{}",
-            " ".repeat(position.column - 1),
-            "^".repeat(width)
-        )?;
-        writeln!(out, "{gutter} = help: {}\n", problem.help)
+    /// The problems as [`Report::render`] has them, in another look. Nothing in it drives a
+    /// terminal but the colours, whatever stands in the file or in its name.
+    #[must_use]
+    pub fn render_as(&self, look: Look) -> String {
+        text::render(self, look)
     }
+
+    fn count(&self, severity: Severity) -> usize {
+        let is_meant = |problem: &&Diagnostic| problem.severity == severity;
+        self.diagnostics.iter().filter(is_meant).count()
+    }
+}
+
+/// Where a span begins and where its last visible character ends.
+fn ends(source: &Source, span: Span) -> (Position, Position) {
+    let marked = source.marked(span).len();
+    (
+        source.position(span.start),
+        source.position(span.start + marked),
+    )
+}
+
+/// Problems of `main` first, then file by file; in each file from top to bottom.
+fn order(main: &Source, one: &Diagnostic, other: &Diagnostic) -> Ordering {
+    place(main, one).cmp(&place(main, other))
+}
+
+fn place<'d>(main: &Source, problem: &'d Diagnostic) -> (bool, &'d str, Span, Code) {
+    let name = problem.source.as_deref().map_or("", Source::name);
+    (name != main.name(), name, problem.span, problem.code)
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self
-            .diagnostics
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-            .count();
-        let warnings = self.diagnostics.len() - errors;
+        let counted = |severity: Severity| {
+            let count = self.count(severity);
+            let plural = if count == 1 { "" } else { "s" };
+            format!("{count} {}{plural}", severity.as_str())
+        };
         write!(
             f,
-            "bundle `{}` has {errors} errors and {warnings} warnings",
-            self.source.name()
+            "`{}` has {} and {}",
+            self.source.name(),
+            counted(Severity::Error),
+            counted(Severity::Warning)
         )
     }
 }
@@ -202,7 +253,7 @@ impl std::error::Error for Diagnostic {}
 
 impl miette::Diagnostic for Report {
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.source)
+        Some(&*self.source)
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
@@ -215,6 +266,12 @@ impl miette::Diagnostic for Report {
 }
 
 impl miette::Diagnostic for Diagnostic {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source
+            .as_deref()
+            .map(|source| source as &dyn SourceCode)
+    }
+
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(self.code))
     }
@@ -246,6 +303,10 @@ pub struct Finding<'r> {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
+    /// The line of the last marked character.
+    pub end_line: usize,
+    /// The column behind the last marked character.
+    pub end_column: usize,
     /// The rule that was broken.
     pub code: Code,
     /// How bad it is.
@@ -254,4 +315,38 @@ pub struct Finding<'r> {
     pub message: &'r str,
     /// What to do.
     pub help: &'r str,
+    /// Another place that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub related: Option<Elsewhere<'r>>,
+}
+
+/// Another place that a [`Finding`] is about.
+#[derive(Debug, Clone, Serialize)]
+pub struct Elsewhere<'r> {
+    /// The file's name.
+    pub file: &'r str,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The line of the last marked character.
+    pub end_line: usize,
+    /// The column behind the last marked character.
+    pub end_column: usize,
+    /// What stands there.
+    pub note: &'r str,
+}
+
+impl<'r> Elsewhere<'r> {
+    fn of(related: &'r Related) -> Self {
+        let (start, end) = ends(&related.source, related.span);
+        Self {
+            file: related.source.name(),
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            note: &related.note,
+        }
+    }
 }

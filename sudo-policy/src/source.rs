@@ -32,6 +32,17 @@ pub struct Position {
     pub column: usize,
 }
 
+/// A line of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line<'s> {
+    /// Its number, from 1.
+    pub(crate) number: usize,
+    /// The offset of its first byte.
+    pub(crate) start: usize,
+    /// What it says, without its end.
+    pub(crate) text: &'s str,
+}
+
 /// A text and the file name that messages about it show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -72,22 +83,35 @@ impl Source {
         }
     }
 
-    /// The line that holds `offset`, without its end, and how far into it a span reaches in characters.
-    pub(crate) fn line_of(&self, span: Span) -> (&str, usize) {
+    /// The text of a span, without the blanks and line ends at its end.
+    pub(crate) fn marked(&self, span: Span) -> &str {
         let start = self.floor(span.start);
-        let line_start = self
-            .text
-            .get(..start)
-            .and_then(|before| before.rfind('\n'))
-            .map_or(0, |newline| newline + 1);
-        let rest = self.text.get(line_start..).unwrap_or("");
-        let line = rest.split('\n').next().unwrap_or("");
-        let line_end = line_start + line.len();
-        let marked = self
-            .text
-            .get(start..self.floor(span.end.clamp(start, line_end)))
-            .unwrap_or("");
-        (line, marked.chars().count().max(1))
+        let end = self.floor(span.end.max(start));
+        self.text.get(start..end).unwrap_or("").trim_end()
+    }
+
+    /// The lines that a span touches; at least one.
+    pub(crate) fn lines_of(&self, span: Span) -> Vec<Line<'_>> {
+        let start = self.floor(span.start);
+        let end = start + self.marked(span).len();
+        let before = self.text.get(..start).unwrap_or("");
+        let first = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let mut at = first;
+        let mut lines = Vec::new();
+        for (number, line) in (self.position(start).line..)
+            .zip(self.text.get(first..).unwrap_or("").split('\n'))
+        {
+            lines.push(Line {
+                number,
+                start: at,
+                text: line.trim_end_matches('\r'),
+            });
+            at += line.len() + 1;
+            if at > end {
+                break;
+            }
+        }
+        lines
     }
 
     /// The nearest character border at or before `offset`.
@@ -146,9 +170,28 @@ mod tests {
     }
 
     #[test]
-    fn line_of_stops_at_the_end_of_the_line() {
-        let source = Source::new("a", "one\ntwo three\nfour");
-        assert_eq!(source.line_of(Span { start: 8, end: 99 }), ("two three", 5));
-        assert_eq!(source.line_of(Span { start: 99, end: 99 }), ("four", 1));
+    fn a_span_touches_the_lines_from_its_first_to_its_last_visible_character() {
+        let source = Source::new("a", "one\r\ntwo three\n\nfour");
+        let touched = |start, end| {
+            let lines = source.lines_of(Span { start, end });
+            lines
+                .iter()
+                .map(|line| (line.number, line.start, line.text))
+                .collect::<Vec<_>>()
+        };
+        let (one, two, four) = ((1, 0, "one"), (2, 5, "two three"), (4, 16, "four"));
+        for (start, end, wanted) in [
+            (0, 3, vec![one]),
+            (0, 5, vec![one]),
+            (9, 14, vec![two]),
+            (9, 16, vec![two]),
+            (1, 6, vec![one, two]),
+            (5, 99, vec![two, (3, 15, ""), four]),
+            (99, 99, vec![four]),
+            (7, 2, vec![two]),
+        ] {
+            assert_eq!(touched(start, end), wanted, "{start} {end}");
+        }
+        assert_eq!(Source::new("a", "").lines_of(Span::default()).len(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::check::check;
-use portreeve_sudo_policy::diagnostic::Report;
+use portreeve_sudo_policy::diagnostic::{Look, Report};
 
 /// The smallest bundle, without an `intent` of its own.
 const HEAD: &str = "name = \"x\"\ndescription = \"d\"\nintent = \"read-only\"\n";
@@ -120,17 +120,100 @@ fn bytes_that_are_not_text_are_refused() {
 
 #[test]
 fn a_report_reads_well_without_colour() {
-    let text = format!(
-        "{HEAD}\n[[command]]\npath = \"/usr/bin/find\"\nargs = [\"/etc\", \"-exec\", \"id\", \";\"]\n\n[[expect]]\nrefuse = [\"find\"]\n"
-    );
+    let text = format!("{HEAD}\n[[command]]\npaht = \"/usr/bin/ss\"\nargs = \"-tnp\"\n");
     insta::assert_snapshot!(report(&text).render(), @r#"
-    error[SP104]: `find -exec` runs a program
+    error[SP005]: `path` is missing
+     --> x.toml:5:1
+      |
+    5 | [[command]]
+      | ^^^^^^^^^^^
+      = help: add `path = "…"`
+
+    error[SP004]: unknown field `paht`
+     --> x.toml:6:1
+      |
+    6 | paht = "/usr/bin/ss"
+      | ^^^^
+      = help: did you mean `path`?
+
+    error[SP010]: `args` is neither a list nor `none` nor `any`
      --> x.toml:7:8
       |
-    7 | args = ["/etc", "-exec", "id", ";"]
-      |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-      = help: allow exactly the arguments that are needed, without this one
+    7 | args = "-tnp"
+      |        ^^^^^^
+      = help: write each argument as a string of a list, as in `["-n", "100"]`
     "#);
+}
+
+#[test]
+fn what_takes_several_lines_is_marked_from_the_first_to_the_last() {
+    let text = format!(
+        "{HEAD}\n[[command]]\npath = [\n\t\"/usr/bin/ss\",\n]\n[[command]]\npath = [\n  1,\n  2,\n  3,\n]\n"
+    );
+    insta::assert_snapshot!(report(&text).render(), @r#"
+    error[SP006]: `path` is not a string but array
+     --> x.toml:6:8
+      |
+    6 |   path = [
+      |  ________^
+    7 | |     "/usr/bin/ss",
+    8 | | ]
+      | |_^
+      = help: write a string
+
+    error[SP006]: `path` is not a string but array
+      --> x.toml:10:8
+       |
+    10 |   path = [
+       |  ________^
+    ...
+    14 | | ]
+       | |_^
+       = help: write a string
+    "#);
+}
+
+#[test]
+fn of_a_long_line_the_part_that_is_marked_is_shown() {
+    let many = "\"-a\", ".repeat(20);
+    let text =
+        format!("{HEAD}[[command]]\npath = \"/usr/bin/ss\"\nargs = [{many}\"b c\", {many}]\n");
+    let narrow = Look {
+        width: 60,
+        ..Look::default()
+    };
+    insta::assert_snapshot!(report(&text).render_as(narrow), @r#"
+    error[SP011]: ' ' may not stand in an exact argument
+     --> x.toml:6:129
+      |
+    6 | …"-a", "-a", "-a", "-a", "b c", "-a", "-a", "-a", "-a",…
+      |                          ^^^^^
+      = help: arguments are separate strings, as in `["-n", "100"]`, of printable ASCII without spaces and double quotes
+    "#);
+}
+
+#[test]
+fn colours_are_the_only_thing_that_drives_a_terminal() {
+    let text = format!("{HEAD}[[command]]\npath = \"/usr/bin/\u{202e}ss\"\n");
+    let Err(report) = Bundle::parse("\u{1b}[2Jx\n.toml", text.as_bytes()) else {
+        unreachable!("the path is none")
+    };
+    let plain = report.render();
+    assert!(!plain.contains(['\u{1b}', '\u{202e}']), "{plain}");
+    assert!(
+        plain.contains(" --> \\u{1b}[2Jx\\u{a}.toml:5:8\n"),
+        "{plain}"
+    );
+    let coloured = report.render_as(Look {
+        colour: true,
+        ..Look::default()
+    });
+    let codes = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[1;31m", "\u{1b}[1;34m"];
+    let bare = codes
+        .iter()
+        .fold(coloured.clone(), |text, code| text.replace(code, ""));
+    assert_eq!(bare, plain);
+    assert_ne!(coloured, plain);
 }
 
 #[test]
