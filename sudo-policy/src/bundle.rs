@@ -1,31 +1,47 @@
 //! A bundle: what a session may do with sudo, as a value that cannot be wrong.
 //!
 //! [`Bundle::parse`] is the only way to get one. It reads the text and nothing else; whether the
-//! bundle is wise is for [`check`](crate::check) to say.
+//! bundle is wise is for [`check`](crate::check) to say. A file that includes others becomes a
+//! bundle by [`link`](crate::link).
 
+mod arguments;
+pub(crate) mod fields;
 mod item;
+mod origin;
 mod read;
+
+use std::sync::Arc;
 
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::facts::Intent;
 use portreeve_protocol::name::BundleName;
 
-use crate::diagnostic::Report;
+pub use self::origin::{Ingredient, NotAnOrigin, Origin};
+pub(crate) use self::read::{Include, Parsed, read};
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::pattern::Pattern;
 use crate::source::{Source, Span};
-use crate::word::{Argument, CommandPath, UserName};
+use crate::word::{Argument, CommandPath, DirectoryPath, RunAs};
 
 /// Most commands, and most expectations, of one bundle.
 pub const MAX_ITEMS: usize = 1000;
+/// Most digests of one command.
+pub const MAX_DIGESTS: usize = 16;
+/// Most bundles that one bundle includes by itself.
+pub const MAX_INCLUDES: usize = 16;
+/// Most bundles that a linked bundle is made of, itself counted.
+pub const MAX_INGREDIENTS: usize = 32;
 
 /// A bundle that was read from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
-    source: Source,
+    source: Arc<Source>,
     digest: Digest,
     name: BundleName,
     description: String,
     intent: Intent,
+    ingredients: Vec<Ingredient>,
     commands: Vec<Command>,
     expectations: Vec<Expectation>,
 }
@@ -35,14 +51,31 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// All problems of the file at once.
+    /// All problems of the file at once. A file that includes others is no bundle yet.
     pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Self, Report> {
-        read::read(file_name, bytes)
+        let Parsed {
+            bundle, includes, ..
+        } = read(file_name, bytes)?;
+        let Some(first) = includes.first() else {
+            return Ok(bundle);
+        };
+        let message = format!("the bundle includes `{}` and is not linked", first.name);
+        let problem = Diagnostic::error(
+            Code::NotLinked,
+            first.span,
+            message,
+            "join them with `portreeve bundle link`, and use what it writes",
+        );
+        Err(Report::new(bundle.source, vec![problem]))
     }
 
     /// The text that the bundle was read from.
     #[must_use]
     pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(crate) fn shared_source(&self) -> &Arc<Source> {
         &self.source
     }
 
@@ -70,6 +103,12 @@ impl Bundle {
         self.intent
     }
 
+    /// The bundles that this one was linked from; empty when it was not linked.
+    #[must_use]
+    pub fn ingredients(&self) -> &[Ingredient] {
+        &self.ingredients
+    }
+
     /// The commands, in the order of the file.
     #[must_use]
     pub fn commands(&self) -> &[Command] {
@@ -82,10 +121,20 @@ impl Bundle {
         &self.expectations
     }
 
-    /// The line on which a command or an expectation begins.
+    /// The line of this text on which a command or an expectation begins.
     #[must_use]
     pub fn line(&self, span: Span) -> usize {
         self.source.position(span.start).line
+    }
+
+    /// Where people find a command: the bundle and line that it was written in, as `web-triage:12`,
+    /// or file and line when it was not linked.
+    #[must_use]
+    pub fn place(&self, command: &Command) -> String {
+        match command.origin() {
+            Some(origin) => origin.to_string(),
+            None => format!("{}:{}", self.source.name(), self.line(command.span())),
+        }
     }
 }
 
@@ -97,11 +146,13 @@ pub struct Command {
     path_span: Span,
     arguments: Arguments,
     arguments_span: Span,
-    run_as: UserName,
+    run_as: RunAs,
     noexec: bool,
-    digest: Option<Digest>,
+    cwd: Option<DirectoryPath>,
+    digests: Vec<Digest>,
     comment: Option<String>,
     reason: Option<String>,
+    origin: Option<Origin>,
 }
 
 impl Command {
@@ -135,9 +186,9 @@ impl Command {
         &self.arguments
     }
 
-    /// The user that it runs as.
+    /// As whom it runs.
     #[must_use]
-    pub fn run_as(&self) -> &UserName {
+    pub fn run_as(&self) -> &RunAs {
         &self.run_as
     }
 
@@ -147,13 +198,19 @@ impl Command {
         self.noexec
     }
 
-    /// The digest that the program must have.
+    /// The directory in which it runs; that of the caller when there is none.
     #[must_use]
-    pub fn digest(&self) -> Option<Digest> {
-        self.digest
+    pub fn cwd(&self) -> Option<&DirectoryPath> {
+        self.cwd.as_ref()
     }
 
-    /// What it is for.
+    /// The digests of which the program must have one; any program will do when there are none.
+    #[must_use]
+    pub fn digests(&self) -> &[Digest] {
+        &self.digests
+    }
+
+    /// What it is for; the trail shows it beside the command.
     #[must_use]
     pub fn comment(&self) -> Option<&str> {
         self.comment.as_deref()
@@ -163,6 +220,12 @@ impl Command {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// Where it was written; `None` when its bundle was not linked.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 }
 
@@ -183,8 +246,9 @@ pub struct Expectation {
     span: Span,
     outcome: Outcome,
     argv: Vec<String>,
-    run_as: UserName,
+    run_as: RunAs,
     comment: Option<String>,
+    origin: Option<Origin>,
 }
 
 /// What an [`Expectation`] expects.
@@ -215,9 +279,9 @@ impl Expectation {
         &self.argv
     }
 
-    /// The user that it would run as.
+    /// As whom it would run.
     #[must_use]
-    pub fn run_as(&self) -> &UserName {
+    pub fn run_as(&self) -> &RunAs {
         &self.run_as
     }
 
@@ -225,5 +289,11 @@ impl Expectation {
     #[must_use]
     pub fn comment(&self) -> Option<&str> {
         self.comment.as_deref()
+    }
+
+    /// Where it was written; `None` when its bundle was not linked.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 }

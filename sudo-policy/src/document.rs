@@ -2,13 +2,17 @@
 //!
 //! A deserialiser would stop at the first wrong field; whoever writes a bundle wants all of them.
 
+use std::str::FromStr;
+
 use portreeve_protocol::digest::Digest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::nearest::nearest;
 use crate::source::Span;
+use crate::word::NotAWord;
 
 /// A value together with where it stands.
 pub(crate) struct Placed<T> {
@@ -36,7 +40,10 @@ impl Reader {
         for key in table.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
-                let help = format!("the fields here are {}", quoted_list(known));
+                let help = match nearest(name, known.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the fields here are {}", quoted_list(known)),
+                };
                 let message = format!("unknown field `{}`", name.escape_debug());
                 self.report(Diagnostic::error(
                     Code::UnknownField,
@@ -106,7 +113,11 @@ impl Reader {
 
     /// A digest that may be left out.
     pub(crate) fn digest(&mut self, table: &DeTable<'_>, key: &str) -> Option<Digest> {
-        let placed = self.string(table, key)?;
+        self.as_digest(table.get(key)?, key)
+    }
+
+    pub(crate) fn as_digest(&mut self, value: &Spanned<DeValue<'_>>, key: &str) -> Option<Digest> {
+        let placed = self.as_string(value, key)?;
         match placed.value.parse() {
             Ok(digest) => Some(digest),
             Err(_) => {
@@ -119,6 +130,37 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// A word, or `None` when the text is none, which is reported as `code`.
+    pub(crate) fn word<T: FromStr<Err = NotAWord>>(
+        &mut self,
+        code: Code,
+        placed: &Placed<&str>,
+    ) -> Option<T> {
+        match placed.value.parse() {
+            Ok(word) => Some(word),
+            Err(error) => {
+                let (message, help) = (error.to_string(), error.help());
+                self.report(Diagnostic::error(code, placed.span, message, help));
+                None
+            }
+        }
+    }
+
+    /// A word that may be left out; `None` when it is there and wrong.
+    #[expect(clippy::option_option, reason = "left out and wrong are two things")]
+    pub(crate) fn optional_word<T: FromStr<Err = NotAWord>>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        code: Code,
+    ) -> Option<Option<T>> {
+        let Some(value) = table.get(key) else {
+            return Some(None);
+        };
+        let placed = self.as_string(value, key)?;
+        self.word(code, &placed).map(Some)
     }
 
     /// A list of tables (`[[key]]`); empty when it is left out.

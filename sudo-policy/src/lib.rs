@@ -12,24 +12,33 @@
 // A text and what can be wrong with it.
 pub mod code;
 pub mod diagnostic;
+mod nearest;
+pub mod sarif;
 pub mod source;
 
 // A bundle and what it is made of.
 pub mod bundle;
 mod document;
+pub mod link;
 pub mod pattern;
 pub mod word;
 
 // What a bundle allows, and whether that is wise.
 pub mod check;
+pub mod diff;
 pub mod expect;
 pub mod explain;
+pub mod learn;
 pub mod simulate;
 
 // What a host's sudo is told.
 pub mod dialect;
 pub mod render;
+pub mod sudoers;
 pub mod vulnerable;
 
 /// The bundle that a new installation starts with: looking at a host and touching nothing.
 pub const STARTER_BUNDLE: &str = include_str!("../bundles/forensic-read-only.toml");
+
+/// The JSON Schema of bundle files, for editors.
+pub const SCHEMA: &str = include_str!("../schema/bundle.schema.json");

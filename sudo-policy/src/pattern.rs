@@ -8,14 +8,22 @@
 //!
 //! `parse` reads one, `language` matches and questions it, `posix` writes it for sudo.
 
+mod lack;
 mod language;
+mod meet;
 mod parse;
+mod placeholder;
 mod posix;
 mod question;
+mod walk;
 
 use self::language::Program;
-pub use self::parse::{PLACEHOLDERS, PatternError};
+pub(crate) use self::meet::{Budget, Exhausted};
+pub use self::parse::PatternError;
+pub use self::placeholder::{PLACEHOLDERS, Placeholder};
 pub(crate) use self::question::{Sought, holds};
+pub(crate) use self::walk::Places;
+use crate::word::DirectoryPath;
 
 /// Characters that a pattern can name, as a set of ASCII codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +42,10 @@ impl Characters {
 
     fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     fn len(self) -> u32 {
@@ -67,6 +79,7 @@ enum Node {
 pub struct Pattern {
     text: String,
     posix: String,
+    directories: Vec<DirectoryPath>,
     program: Program,
 }
 
@@ -81,6 +94,12 @@ impl Pattern {
     #[must_use]
     pub fn posix(&self) -> &str {
         &self.posix
+    }
+
+    /// The directories below which the pattern takes any path, as `<path:/var/log>` says.
+    #[must_use]
+    pub fn directories(&self) -> &[DirectoryPath] {
+        &self.directories
     }
 
     /// Whether the pattern takes this text, all of it.
@@ -99,7 +118,7 @@ impl std::str::FromStr for Pattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        let node = parse::parse(text)?;
+        let parse::Read { node, directories } = parse::parse(text)?;
         let program = Program::compile(&node).ok_or(PatternError::TooLarge)?;
         let posix = posix::render(&node);
         if posix.len() > posix::MAX_LENGTH {
@@ -108,6 +127,7 @@ impl std::str::FromStr for Pattern {
         Ok(Self {
             text: text.to_owned(),
             posix,
+            directories,
             program,
         })
     }
@@ -187,8 +207,8 @@ mod tests {
             ("^-(a|b) x$", Sought::FreeOption, false),
             ("^a[ b]*$", Sought::FreeSpace, true),
             ("^a b$", Sought::FreeSpace, false),
-            ("^(status|show) <unit>$", Sought::Verb("start"), false),
-            ("^[a-z]+ <unit>$", Sought::Verb("start"), true),
+            ("^(status|show) <unit>$", Sought::Operand(0, "start"), false),
+            ("^[a-z]+ <unit>$", Sought::Operand(0, "start"), true),
             ("^(status|show) <unit>$", Sought::Word("start"), false),
             ("^(status|start) <unit>$", Sought::Word("start"), true),
             ("^-[a-z]+$", Sought::Short('k'), true),
@@ -246,6 +266,28 @@ mod tests {
             ("^a{2,1}$", PatternError::Bounds),
             ("^a{999}$", PatternError::Bounds),
             ("^<path>$", PatternError::Placeholder("path".to_owned())),
+            ("^<pid:7>$", PatternError::Placeholder("pid:7".to_owned())),
+            ("^<path:/>$", PatternError::Directory("/".to_owned())),
+            (
+                "^<path:/a/../b>$",
+                PatternError::Directory("/a/../b".to_owned()),
+            ),
+            ("^<path:var>$", PatternError::Directory("var".to_owned())),
+            ("^<path:/a*>$", PatternError::Directory("/a*".to_owned())),
+            ("^<number:>$", PatternError::NumberRange(String::new())),
+            ("^<number:7>$", PatternError::NumberRange("7".to_owned())),
+            (
+                "^<number:2-1>$",
+                PatternError::NumberRange("2-1".to_owned()),
+            ),
+            (
+                "^<number:01-2>$",
+                PatternError::NumberRange("01-2".to_owned()),
+            ),
+            (
+                "^<number:0-4294967296>$",
+                PatternError::NumberRange("0-4294967296".to_owned()),
+            ),
             ("^(a|)$", PatternError::EmptyChoice),
             ("^(){9}$", PatternError::EmptyChoice),
             ("^a{0}$", PatternError::Bounds),

@@ -1,7 +1,11 @@
 //! The words that a rule is made of, each a type that sudo's own reader cannot misread.
 
+mod run_as;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use self::run_as::RunAs;
 
 /// Longest path, argument or user name, in bytes.
 const MAX_LENGTH: usize = 255;
@@ -78,6 +82,14 @@ word!(
     /// A local user that a command runs as; never a number and never `ALL`.
     UserName, check_user
 );
+word!(
+    /// A local group that a command runs with; never a number and never `ALL`.
+    GroupName, check_group
+);
+word!(
+    /// One directory, absolute and plain: no wildcards, no `..`, no `~`.
+    DirectoryPath, check_directory
+);
 
 impl CommandPath {
     /// The last part of the path.
@@ -116,6 +128,30 @@ fn check_path(text: &str) -> Result<(), NotAWord> {
             "name one program; sudo would allow every file in a directory",
         ));
     }
+    check_components(rest)
+}
+
+fn check_directory(text: &str) -> Result<(), NotAWord> {
+    let Some(rest) = text.strip_prefix('/') else {
+        return Err(NotAWord::new(
+            format!("`{}` is not an absolute directory", text.escape_debug()),
+            "write the whole path, as in `/var/log`; `~` and `*` would leave the choice to others",
+        ));
+    };
+    if rest.is_empty() {
+        return Ok(());
+    }
+    if rest.ends_with('/') {
+        return Err(NotAWord::new(
+            "the directory ends with `/`",
+            "leave the last `/` out",
+        ));
+    }
+    check_components(rest)
+}
+
+/// What stands behind the first `/` of a path.
+fn check_components(rest: &str) -> Result<(), NotAWord> {
     if rest.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(NotAWord::new(
             "the path has `.`, `..` or `//` in it",
@@ -151,6 +187,27 @@ fn check_argument(text: &str) -> Result<(), NotAWord> {
 }
 
 fn check_user(text: &str) -> Result<(), NotAWord> {
+    if is_account(text) {
+        return Ok(());
+    }
+    Err(NotAWord::new(
+        format!("`{}` is not a user name", text.escape_debug()),
+        "name one local user, as in `root` or `postgres`; `ALL`, groups and numbers are not users",
+    ))
+}
+
+fn check_group(text: &str) -> Result<(), NotAWord> {
+    if is_account(text) {
+        return Ok(());
+    }
+    Err(NotAWord::new(
+        format!("`{}` is not a group name", text.escape_debug()),
+        "name one local group, as in `adm` or `systemd-journal`; `ALL` and numbers are not groups",
+    ))
+}
+
+/// What every system takes as the name of a user or a group.
+fn is_account(text: &str) -> bool {
     let first = text
         .chars()
         .next()
@@ -158,13 +215,7 @@ fn check_user(text: &str) -> Result<(), NotAWord> {
     let rest = text
         .chars()
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
-    if first && rest && text.len() <= 32 {
-        return Ok(());
-    }
-    Err(NotAWord::new(
-        format!("`{}` is not a user name", text.escape_debug()),
-        "name one local user, as in `root` or `postgres`; `ALL`, groups and numbers are not users",
-    ))
+    first && rest && text.len() <= 32
 }
 
 #[cfg(test)]
@@ -218,6 +269,19 @@ mod tests {
         }
         for bad in ["", "ALL", "#0", "%wheel", "Root", "a b", "-x", "0root"] {
             assert!(bad.parse::<UserName>().is_err(), "{bad}");
+            assert!(bad.parse::<GroupName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn directories_are_absolute_and_plain() {
+        for good in ["/", "/var/log", "/srv/a-b_1.0+x@y"] {
+            assert!(good.parse::<DirectoryPath>().is_ok(), "{good}");
+        }
+        for bad in [
+            "", "*", "~", "~root", "var", "/var/", "//", "/a//b", "/a/../b", "/a/.", "/a b", "/a:b",
+        ] {
+            assert!(bad.parse::<DirectoryPath>().is_err(), "{bad}");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Characters, Node};
 const MAX_INSTRUCTIONS: usize = 2048;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Instruction {
+pub(super) enum Instruction {
     /// Takes one of the characters and goes on to the next instruction.
     Take(Characters),
     /// Goes on at both places.
@@ -32,6 +32,10 @@ impl Program {
         emit(node, &mut program)?;
         program.push(Instruction::Done);
         Some(Self(program))
+    }
+
+    pub(super) fn instruction(&self, at: usize) -> Option<Instruction> {
+        self.0.get(at).copied()
     }
 
     /// Whether the pattern takes exactly this text.
@@ -95,6 +99,24 @@ impl Program {
         false
     }
 
+    /// Where the machine stands before the first character, as sorted states.
+    pub(super) fn start(&self) -> Vec<usize> {
+        sorted(self.closure([0]))
+    }
+
+    /// Where it stands after one more character; nowhere when it takes no text that goes on so.
+    pub(super) fn after(&self, states: &[usize], character: u8) -> Vec<usize> {
+        sorted(self.closure(self.step(states, |set| set.contains(character))))
+    }
+
+    /// Every set of characters that the machine tells from the others.
+    pub(super) fn sets(&self) -> impl Iterator<Item = Characters> {
+        self.0.iter().filter_map(|instruction| match instruction {
+            Instruction::Take(set) => Some(*set),
+            Instruction::Fork(..) | Instruction::Jump(_) | Instruction::Done => None,
+        })
+    }
+
     /// Every character that the pattern takes anywhere.
     fn characters(&self) -> Characters {
         self.0
@@ -135,11 +157,17 @@ impl Program {
         states
     }
 
-    fn accepts(&self, states: &[usize]) -> bool {
+    /// Whether the text may end where the machine stands.
+    pub(super) fn accepts(&self, states: &[usize]) -> bool {
         states
             .iter()
             .any(|&state| matches!(self.0.get(state), Some(Instruction::Done)))
     }
+}
+
+fn sorted(mut states: Vec<usize>) -> Vec<usize> {
+    states.sort_unstable();
+    states
 }
 
 fn emit(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {

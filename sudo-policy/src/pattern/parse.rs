@@ -1,17 +1,8 @@
 //! Reads the text of a pattern.
 
+use super::placeholder::{Expanded, PLACEHOLDERS, expand, paths_below};
 use super::{Characters, Node};
-
-/// Names that stand for the usual things, written `<name>`.
-pub const PLACEHOLDERS: &[(&str, &str)] = &[
-    ("pid", "[1-9][0-9]{0,6}"),
-    ("number", "[0-9]{1,9}"),
-    (
-        "unit",
-        "[A-Za-z0-9_][A-Za-z0-9_:@-]{0,120}([.][A-Za-z0-9_:@-]{1,120}){0,4}",
-    ),
-    ("name", "[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"),
-];
+use crate::word::DirectoryPath;
 
 /// Longest pattern, in bytes; sudo takes 1,024.
 const MAX_LENGTH: usize = 1024;
@@ -60,6 +51,12 @@ pub enum PatternError {
     /// A placeholder that does not exist.
     #[error("`<{0}>` is not a placeholder")]
     Placeholder(String),
+    /// `<path:…>` without a directory that paths can lie below.
+    #[error("`<path:{0}>` does not name a directory")]
+    Directory(String),
+    /// `<number:…>` without a range.
+    #[error("`<number:{0}>` does not give a range")]
+    NumberRange(String),
     /// Too long, too deep, or too many repetitions.
     #[error("the pattern is too large")]
     TooLarge,
@@ -84,16 +81,30 @@ impl PatternError {
             Self::Range(..) => "write ranges as `a-z`, `A-Z` or `0-9`".to_owned(),
             Self::Bounds => format!("write `{{2}}`, `{{1,4}}` or `{{1,}}`, at most {MAX_REPEAT}"),
             Self::Placeholder(_) => {
-                let names: Vec<String> = PLACEHOLDERS.iter().map(|(name, _)| format!("`<{name}>`")).collect();
-                format!("the placeholders are {}", names.join(", "))
+                let all: Vec<String> = PLACEHOLDERS.iter().map(|one| format!("`{}`", one.written)).collect();
+                format!("the placeholders are {}", all.join(", "))
+            }
+            Self::Directory(_) => {
+                "write `<path:/var/log>`: an absolute directory without `.`, `..` and wildcards, and not `/`".to_owned()
+            }
+            Self::NumberRange(_) => {
+                "write `<number:1-65535>`: two numbers without zeros in front, at most 4294967295, the smaller one first"
+                    .to_owned()
             }
             Self::TooLarge => "split it into several commands".to_owned(),
         }
     }
 }
 
+/// A pattern as it was read.
+pub(super) struct Read {
+    pub(super) node: Node,
+    /// The directories of its `<path:…>`.
+    pub(super) directories: Vec<DirectoryPath>,
+}
+
 /// Reads a whole pattern with its anchors.
-pub(super) fn parse(text: &str) -> Result<Node, PatternError> {
+pub(super) fn parse(text: &str) -> Result<Read, PatternError> {
     if text.len() > MAX_LENGTH {
         return Err(PatternError::TooLarge);
     }
@@ -107,10 +118,14 @@ pub(super) fn parse(text: &str) -> Result<Node, PatternError> {
     let mut reader = Reader {
         rest: body,
         depth: 0,
+        directories: Vec::new(),
     };
     let node = reader.sequence()?;
     match reader.peek() {
-        None => Ok(node),
+        None => Ok(Read {
+            node,
+            directories: reader.directories,
+        }),
         Some('|') => Err(PatternError::BareChoice),
         Some(other) => Err(PatternError::Character(other)),
     }
@@ -119,6 +134,7 @@ pub(super) fn parse(text: &str) -> Result<Node, PatternError> {
 struct Reader<'t> {
     rest: &'t str,
     depth: u8,
+    directories: Vec<DirectoryPath>,
 }
 
 impl<'t> Reader<'t> {
@@ -227,19 +243,22 @@ impl<'t> Reader<'t> {
     }
 
     fn placeholder(&mut self) -> Result<Node, PatternError> {
-        let name = self.until('<', '>')?;
-        let (_, body) = PLACEHOLDERS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .ok_or_else(|| PatternError::Placeholder(name.chars().take(40).collect()))?;
-        // A group of its own, so that a count behind the placeholder counts all of it.
-        Ok(Node::Choice(vec![
-            Reader {
-                rest: body,
-                depth: self.depth,
+        let body = match expand(self.until('<', '>')?)? {
+            Expanded::Node(node) => return Ok(node),
+            Expanded::Written(body) => body,
+            Expanded::Below(directory) => {
+                let body = paths_below(&directory);
+                self.directories.push(directory);
+                body
             }
-            .sequence()?,
-        ]))
+        };
+        let mut inner = Reader {
+            rest: &body,
+            depth: self.depth,
+            directories: Vec::new(),
+        };
+        // A group of its own, so that a count behind the placeholder counts all of it.
+        Ok(Node::Choice(vec![inner.sequence()?]))
     }
 
     fn repeated(&mut self, node: Node) -> Result<Node, PatternError> {
