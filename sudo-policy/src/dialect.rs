@@ -1,6 +1,7 @@
 //! Which sudo a host has, and since which version it can do what.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A version of sudo: major, minor, patch. The `p3` of `1.9.13p3` plays no part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,8 @@ impl Dialect {
     pub const OLDEST_SUDO_RS: Version = Version(0, 2, 8);
     /// First original sudo with regular expressions.
     pub const FIRST_WITH_PATTERNS: Version = Version(1, 9, 10);
+    /// First sudo-rs with a setting for the directory of commands.
+    const FIRST_RS_WITH_RUNCWD: Version = Version(0, 2, 14);
 
     /// Reads the first line that `sudo --version` prints.
     ///
@@ -63,8 +66,61 @@ impl Dialect {
         }
     }
 
+    /// Whether arguments may be given as a regular expression.
     pub(crate) fn has_patterns(self) -> bool {
         matches!(self, Self::Sudo(version) if version >= Self::FIRST_WITH_PATTERNS)
+    }
+
+    /// Whether a rule can name digests of the program.
+    pub(crate) fn has_digests(self) -> bool {
+        matches!(self, Self::Sudo(_))
+    }
+
+    /// Whether a wildcard in an argument can be escaped.
+    pub(crate) fn has_escapes(self) -> bool {
+        matches!(self, Self::Sudo(_))
+    }
+
+    /// Whether the host can let a caller choose the directory, so that an account must be excepted.
+    pub(crate) fn has_runcwd(self) -> bool {
+        match self {
+            Self::Sudo(_) => true,
+            Self::SudoRs(version) => version >= Self::FIRST_RS_WITH_RUNCWD,
+        }
+    }
+
+    /// Whether it writes a log file for one account.
+    pub(crate) fn has_log_file(self) -> bool {
+        matches!(self, Self::Sudo(_))
+    }
+
+    /// How many bytes a command with its arguments may have in a rule, escapes not counted; `None`
+    /// when it may have any number.
+    pub(crate) fn longest_command(self) -> Option<usize> {
+        match self {
+            Self::Sudo(_) => None,
+            Self::SudoRs(_) => Some(1024),
+        }
+    }
+}
+
+/// The text names neither sudo, or gives it no version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sudo is written `sudo:1.9.13` or `sudo-rs:0.2.8`")]
+pub struct NotADialect;
+
+impl FromStr for Dialect {
+    type Err = NotADialect;
+
+    /// Reads `sudo:1.9.13`, `sudo-rs:0.2.8`, and the same with a space, as they are displayed.
+    fn from_str(text: &str) -> Result<Self, NotADialect> {
+        let (program, version) = text.split_once([':', ' ']).ok_or(NotADialect)?;
+        let version = Version::parse(version).ok_or(NotADialect)?;
+        match program {
+            "sudo" => Ok(Self::Sudo(version)),
+            "sudo-rs" => Ok(Self::SudoRs(version)),
+            _ => Err(NotADialect),
+        }
     }
 }
 
@@ -98,6 +154,25 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Dialect::from_version_output(text), dialect, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dialect_is_written_with_a_colon_or_a_space() {
+        for (text, dialect) in [
+            ("sudo:1.9.13", Ok(Dialect::Sudo(Version(1, 9, 13)))),
+            ("sudo 1.9.13p3", Ok(Dialect::Sudo(Version(1, 9, 13)))),
+            ("sudo-rs:0.2.8", Ok(Dialect::SudoRs(Version(0, 2, 8)))),
+            ("sudo-rs 0.2.8", Ok(Dialect::SudoRs(Version(0, 2, 8)))),
+            ("doas:6.8", Err(NotADialect)),
+            ("sudo", Err(NotADialect)),
+            ("sudo:", Err(NotADialect)),
+            ("sudo:x.y", Err(NotADialect)),
+        ] {
+            assert_eq!(text.parse(), dialect, "{text}");
+            if let Ok(dialect) = dialect {
+                assert_eq!(dialect.to_string().parse(), Ok(dialect));
+            }
         }
     }
 }

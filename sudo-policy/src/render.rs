@@ -1,17 +1,19 @@
 //! Writes the sudo rules of one account.
 //!
-//! The text is complete: it stands in a file of its own and says nothing about any other account.
-//! What a dialect cannot express is an error that names the alternative; nothing is ever weakened
-//! to fit. Whoever writes the file runs `visudo -c` on it first.
+//! What a sudo cannot express is an error that names the alternative; nothing is ever weakened to
+//! fit. How a file looks is in [`sudoers`](crate::sudoers); here it is decided what goes into one.
+//! Whoever writes the file to a disk runs `visudo -c` on it first.
 
-mod rules;
+mod choice;
 
 use std::fmt;
 
 use portreeve_protocol::name::AccountName;
 
 use crate::bundle::Bundle;
+use crate::diagnostic::Report;
 use crate::dialect::Dialect;
+use crate::sudoers::{MAX_BYTES, Permission, Rules};
 
 /// The directories that sudo searches for a command given by name, in order.
 ///
@@ -56,6 +58,12 @@ impl std::str::FromStr for LogFile {
     }
 }
 
+impl fmt::Display for LogFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The text of a sudoers file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sudoers(String);
@@ -81,66 +89,68 @@ impl fmt::Debug for Sudoers {
 /// Everything that the dialect cannot express.
 pub fn render(bundle: &Bundle, target: &Target<'_>) -> Result<Sudoers, RenderError> {
     let dialect = target.dialect;
+    if target.log.is_some() && !dialect.has_log_file() {
+        return Err(RenderError::NoLogFile { dialect });
+    }
+    let rules = Rules {
+        bundle: bundle.name().clone(),
+        digest: bundle.digest(),
+        account: target.account.clone(),
+        dialect,
+        log: target.log.cloned(),
+        permissions: permissions(bundle, dialect)?,
+    };
+    let text = rules.write();
+    if text.len() > MAX_BYTES {
+        return Err(RenderError::TooLarge {
+            dialect,
+            length: text.len(),
+        });
+    }
+    Ok(Sudoers(text))
+}
+
+/// Everything that `dialect` cannot express of a bundle, or why there are no rules for it at all.
+///
+/// # Errors
+///
+/// As [`render`] for an account and without a log file.
+pub fn check_for(bundle: &Bundle, dialect: Dialect) -> Result<(), RenderError> {
+    let permissions = permissions(bundle, dialect)?;
+    // Every account has a name of at most this length, so its rules are at most this large.
+    let most: usize = permissions
+        .iter()
+        .map(|permission| permission.written_length(dialect) + MAX_ACCOUNT)
+        .sum();
+    let length = most + MAX_FRAME;
+    if length > MAX_BYTES {
+        return Err(RenderError::TooLarge { dialect, length });
+    }
+    Ok(())
+}
+
+/// Longest name of an account with the space and the line end that stand around a rule.
+const MAX_ACCOUNT: usize = 34;
+/// More than the lines around the rules take.
+const MAX_FRAME: usize = 2048;
+
+fn permissions(bundle: &Bundle, dialect: Dialect) -> Result<Vec<Permission>, RenderError> {
     if dialect.is_too_old() {
         return Err(RenderError::TooOld { dialect });
     }
+    let mut permissions = Vec::new();
     let mut problems = Vec::new();
-    if target.log.is_some() && matches!(dialect, Dialect::SudoRs(_)) {
-        problems.push(Inexpressible {
-            line: None,
-            problem: Problem::LogFile,
-        });
-    }
-    let mut text = format!("# {} {}\n", bundle.name(), bundle.digest());
-    text.push_str(&settings(target));
     for command in bundle.commands() {
-        match rules::of_command(command, target) {
-            Ok(lines) => text.push_str(&lines),
-            Err(problem) => problems.push(Inexpressible {
-                line: Some(bundle.line(command.span())),
-                problem,
-            }),
+        match choice::of_command(command, dialect) {
+            Ok(of_command) => permissions.extend(of_command),
+            Err(problem) => problems.push(problem),
         }
     }
     if problems.is_empty() {
-        Ok(Sudoers(text))
-    } else {
-        Err(RenderError::Inexpressible { dialect, problems })
+        return Ok(permissions);
     }
-}
-
-/// The `Defaults` of this account.
-fn settings(target: &Target<'_>) -> String {
-    let account = target.account;
-    let path = SECURE_PATH.join(":");
-    match target.dialect {
-        // - `!authenticate`: a refused command is refused at once; nobody is asked for a password.
-        // - `!pam_session`: a PAM session could move the command out of the session's cgroup.
-        // - `!fqdn`: no name server is asked before a command runs.
-        // - `!env_keep`, `runas_default`: what the host's own settings say does not apply here.
-        Dialect::Sudo(_) => {
-            let mut lines = format!(
-                "Defaults:{account} !authenticate, !lecture, !requiretty, !fqdn, !pam_session, \
-                 env_reset, !env_keep, !setenv, use_pty, noexec, runas_default=root, \
-                 timestamp_timeout=0, secure_path=\"{path}\"\n"
-            );
-            if let Some(LogFile(file)) = target.log {
-                // - `!ignore_logfile_errors`: sudo would otherwise run what it cannot log.
-                lines.push_str(&format!(
-                    "Defaults:{account} log_format=json, logfile=\"{file}\", log_allowed, log_denied, \
-                     !ignore_logfile_errors\n"
-                ));
-            }
-            lines
-        }
-        // sudo-rs refuses a forbidden command before it authenticates, always resets the
-        // environment, and knows neither of the other settings.
-        Dialect::SudoRs(_) => {
-            format!(
-                "Defaults:{account} use_pty, noexec, !env_keep, !setenv, timestamp_timeout=0, secure_path=\"{path}\"\n"
-            )
-        }
-    }
+    let report = Report::new(bundle.source().clone(), problems);
+    Err(RenderError::Inexpressible { dialect, report })
 }
 
 /// Why a bundle was not written for a host's sudo.
@@ -156,48 +166,55 @@ pub enum RenderError {
         /// What the host has.
         dialect: Dialect,
     },
+    /// The host's sudo writes no log file.
+    #[error(
+        "{dialect} writes to syslog only; ask for no log file and read its events from the journal"
+    )]
+    NoLogFile {
+        /// What the host has.
+        dialect: Dialect,
+    },
+    /// There would be so many rules that sudo is slow for every command.
+    #[error(
+        "the rules for {dialect} take {length} bytes and {MAX_BYTES} is the most; \
+         write patterns instead of many lists, or split the bundle"
+    )]
+    TooLarge {
+        /// What the host has.
+        dialect: Dialect,
+        /// How many bytes there would be.
+        length: usize,
+    },
     /// The host's sudo cannot hold some of the rules.
-    #[error("{dialect} cannot express this bundle: {}", listed(problems))]
+    #[error("{dialect} cannot express this bundle: {}", listed(report))]
     Inexpressible {
         /// What the host has.
         dialect: Dialect,
-        /// What it cannot do.
-        problems: Vec<Inexpressible>,
+        /// What it cannot do, each with its place in the bundle.
+        report: Report,
     },
 }
 
-/// One thing that a dialect cannot express.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inexpressible {
-    /// The line of the bundle on which the command begins; `None` when it is not about a command.
-    pub line: Option<usize>,
-    /// What is missing, and the alternative.
-    pub problem: Problem,
+impl RenderError {
+    /// The problems with their places in the bundle, when it is about the bundle.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Inexpressible { report, .. } => Some(report),
+            Self::TooOld { .. } | Self::NoLogFile { .. } | Self::TooLarge { .. } => None,
+        }
+    }
 }
 
-/// What a dialect lacks, and the alternative.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// Regular expressions.
-    #[error(
-        "it has no patterns; list exact arguments in `args_any_of`, or use sudo 1.9.10 or later"
-    )]
-    Pattern,
-    /// Digests.
-    #[error("it has no digests; leave `digest` out for this host, or use the original sudo")]
-    Digest,
-    /// Characters that it reads as wildcards or expressions and that cannot be escaped.
-    #[error("it reads `{0}` in `{1}` as more than itself; use the original sudo for this command")]
-    Character(char, String),
-    /// Logging to a file.
-    #[error("it writes to syslog only; ask for no log file and read its events from the journal")]
-    LogFile,
-}
-
-fn listed(problems: &[Inexpressible]) -> String {
-    let text = |one: &Inexpressible| match one.line {
-        Some(line) => format!("line {line}: {}", one.problem),
-        None => one.problem.to_string(),
-    };
-    problems.iter().map(text).collect::<Vec<_>>().join("; ")
+fn listed(report: &Report) -> String {
+    let text: Vec<_> = report
+        .findings()
+        .map(|finding| {
+            format!(
+                "line {}: {}; {}",
+                finding.line, finding.message, finding.help
+            )
+        })
+        .collect();
+    text.join("; ")
 }

@@ -1,22 +1,33 @@
 //! Answers what sudo would answer, without sudo.
 //!
-//! As original sudo does, arguments are joined by single spaces before they are compared, a program
-//! given by name is searched in [`SECURE_PATH`], and of several matching rules the last one counts.
-//! Two things depend on the host and are fixed here: `/bin` and `/sbin` are taken for `/usr/bin`
-//! and `/usr/sbin`, as on every current distribution, and a relative path with a slash in it
-//! matches nothing.
+//! A program given by name is searched in [`SECURE_PATH`](crate::render::SECURE_PATH), and of
+//! several matching rules the last one counts. Original sudo joins arguments by single spaces
+//! before it compares them and sudo-rs compares them one by one; [`can`] answers for whichever allows
+//! more, and [`can_on`] for one of them.
+//!
+//! Some things depend on the host and are fixed here: every program that a rule names exists, a
+//! digest fits, `/bin`, `/sbin` and `/lib` are links into `/usr`, a relative path with a slash in it
+//! matches nothing, and of the groups of a user only the one of the same name is known.
 
-use crate::bundle::{Arguments, Bundle, Command};
-use crate::render::SECURE_PATH;
-use crate::word::{Argument, UserName};
+mod arguments;
+mod program;
+
+use self::arguments::{Given, is_taken, reached};
+pub(crate) use self::arguments::{agreeing, joined, stop, takes};
+use self::program::Program;
+pub(crate) use self::program::{is_searched, unmerged};
+use crate::bundle::{Bundle, Command};
+use crate::dialect::Dialect;
+use crate::sudoers::{Permission, Rules};
+use crate::word::RunAs;
 
 /// A command line that somebody would give to sudo.
 #[derive(Debug, Clone, Copy)]
 pub struct CommandLine<'a> {
     /// Program and arguments.
     pub argv: &'a [String],
-    /// The user that it would run as.
-    pub run_as: &'a UserName,
+    /// As whom it would run.
+    pub run_as: &'a RunAs,
 }
 
 /// What sudo would answer.
@@ -24,9 +35,9 @@ pub struct CommandLine<'a> {
 #[must_use]
 pub enum Verdict<'b> {
     /// A rule allows it.
-    Allowed(Rule<'b>),
+    Allowed(&'b Command),
     /// No rule allows it; the nearest one, if any comes near, and why it does not match.
-    Refused(Option<(Rule<'b>, Mismatch)>),
+    Refused(Option<(&'b Command, Mismatch)>),
 }
 
 impl Verdict<'_> {
@@ -37,117 +48,103 @@ impl Verdict<'_> {
     }
 }
 
-/// A rule of a bundle and the line on which it begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule<'b> {
-    /// The rule.
-    pub command: &'b Command,
-    /// Its line, from 1.
-    pub line: usize,
-}
-
 /// Why a rule does not match although it names the same program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mismatch {
-    /// The rule is for another user.
+    /// The rule is for another user or group.
     RunAs,
-    /// The arguments differ; how many of the first ones agree.
+    /// The arguments differ.
     Arguments {
-        /// Arguments that agree before the first that does not.
-        agreeing: usize,
+        /// How many characters of the arguments, joined by spaces, the rule takes before it stops.
+        reached: usize,
     },
 }
 
+/// Where the two programs differ: as which of them a command line is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As whichever allows more.
+    Either,
+    /// As original sudo, which joins arguments by spaces before it compares them.
+    Sudo,
+    /// As sudo-rs, which compares arguments one by one, and takes a slash behind a program.
+    SudoRs,
+}
+
+impl Reading {
+    fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Sudo(_) => Self::Sudo,
+            Dialect::SudoRs(_) => Self::SudoRs,
+        }
+    }
+}
+
 /// Whether `bundle` allows a command line, by which rule, or what came nearest.
+///
+/// On whatever sudo allows more.
 pub fn can<'b>(bundle: &'b Bundle, line: &CommandLine<'_>) -> Verdict<'b> {
+    judge(bundle, line, Reading::Either)
+}
+
+/// The same on a host with this sudo.
+pub fn can_on<'b>(bundle: &'b Bundle, line: &CommandLine<'_>, dialect: Dialect) -> Verdict<'b> {
+    judge(bundle, line, Reading::of(dialect))
+}
+
+fn judge<'b>(bundle: &'b Bundle, line: &CommandLine<'_>, reading: Reading) -> Verdict<'b> {
     let Some((program, arguments)) = line.argv.split_first() else {
         return Verdict::Refused(None);
     };
-    let rule = |command: &'b Command| Rule {
-        command,
-        line: bundle.line(command.span()),
-    };
+    let program = Program::of(program, reading);
+    let given = Given::new(arguments, reading);
     let named = || {
         bundle
             .commands()
             .iter()
-            .filter(|command| names(command, program))
+            .filter(|command| program.is(command.path()))
     };
+    let allowing = named().rfind(|command| {
+        serves(command.run_as(), line.run_as) && is_taken(command.arguments(), &given)
+    });
+    if let Some(command) = allowing {
+        return Verdict::Allowed(command);
+    }
     let mismatch = |command: &Command| {
-        if command.run_as() != line.run_as {
-            return Some(Mismatch::RunAs);
+        if !serves(command.run_as(), line.run_as) {
+            return Mismatch::RunAs;
         }
-        let differs = !takes(command.arguments(), arguments);
-        differs.then(|| Mismatch::Arguments {
-            agreeing: agreeing(command.arguments(), arguments),
-        })
+        Mismatch::Arguments {
+            reached: reached(command.arguments(), given.joined()),
+        }
     };
-    if let Some(command) = named().rfind(|command| mismatch(command).is_none()) {
-        return Verdict::Allowed(rule(command));
-    }
     let nearest = named()
-        .filter_map(|command| Some((mismatch(command)?, command)))
-        .max_by_key(|(why, _)| *why);
-    Verdict::Refused(nearest.map(|(why, command)| (rule(command), why)))
+        .map(|command| (command, mismatch(command)))
+        .max_by_key(|(_, why)| *why);
+    Verdict::Refused(nearest)
 }
 
-/// Whether the program as it was typed is the one of this rule.
-fn names(command: &Command, program: &str) -> bool {
-    let path = command.path();
-    if program.contains('/') {
-        return merged(program) == merged(path.as_str());
-    }
-    program == path.file_name() && is_searched(path.directory())
+/// The last permission of a file of rules that allows a command line.
+pub(crate) fn permission_for<'r>(
+    rules: &'r Rules,
+    line: &CommandLine<'_>,
+) -> Option<&'r Permission> {
+    let (program, arguments) = line.argv.split_first()?;
+    let reading = Reading::of(rules.dialect());
+    let program = Program::of(program, reading);
+    let given = Given::new(arguments, reading);
+    rules.permissions().iter().rfind(|permission| {
+        program.is(permission.path())
+            && serves(permission.run_as(), line.run_as)
+            && is_taken(permission.arguments(), &given)
+    })
 }
 
-/// Whether sudo finds programs of this directory by name.
-pub(crate) fn is_searched(directory: &str) -> bool {
-    SECURE_PATH.contains(&directory)
-}
-
-/// A path on a system where `/bin` and `/sbin` are links into `/usr`.
-fn merged(path: &str) -> String {
-    let is_linked = path.starts_with("/bin/") || path.starts_with("/sbin/");
-    if is_linked {
-        format!("/usr{path}")
-    } else {
-        path.to_owned()
-    }
-}
-
-/// Whether these arguments may be given.
-pub(crate) fn takes(allowed: &Arguments, given: &[String]) -> bool {
-    match allowed {
-        Arguments::Any => true,
-        Arguments::Pattern(pattern) => pattern.matches(&given.join(" ")),
-        Arguments::Exactly(lists) => lists.iter().any(|list| match list.as_slice() {
-            // Not even an empty argument may stand behind a program that takes none.
-            [] => given.is_empty(),
-            list => !given.is_empty() && joined(list) == given.join(" "),
-        }),
-    }
-}
-
-pub(crate) fn joined(arguments: &[Argument]) -> String {
-    arguments
-        .iter()
-        .map(Argument::as_str)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn agreeing(allowed: &Arguments, given: &[String]) -> usize {
-    match allowed {
-        Arguments::Any | Arguments::Pattern(_) => 0,
-        Arguments::Exactly(lists) => lists
-            .iter()
-            .map(|list| {
-                list.iter()
-                    .zip(given)
-                    .take_while(|(wanted, given)| wanted.as_str() == *given)
-                    .count()
-            })
-            .max()
-            .unwrap_or(0),
-    }
+/// Whether a rule is for whom it was asked: also with a group that is the user's own.
+pub(crate) fn serves(rule: &RunAs, asked: &RunAs) -> bool {
+    let own_group = match asked {
+        RunAs::Both(user, group) if user.as_str() == group.as_str() => rule.user() == Some(user),
+        RunAs::Both(..) | RunAs::User(_) | RunAs::Group(_) => false,
+    };
+    own_group || rule.covers(asked)
 }
