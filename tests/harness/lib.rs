@@ -25,6 +25,7 @@ mod process;
 pub mod programs;
 mod service;
 mod sshd;
+pub mod sudo_rs;
 mod topology;
 mod wait;
 mod wires;

@@ -1,6 +1,7 @@
 //! Running cargo on this workspace.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -42,10 +43,13 @@ pub(crate) fn watch(args: &[&str], see: &mut dyn FnMut(&str)) -> Result<()> {
     Ok(())
 }
 
+/// The cargo that started this program, which need not be the first in the path.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
 fn command(args: &[&str]) -> Command {
-    // The cargo that started this program, which need not be the first in the path.
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = Command::new(program());
     command
         .args(args)
         .current_dir(programs::source())

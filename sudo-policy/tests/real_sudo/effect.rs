@@ -1,0 +1,175 @@
+//! What the rules do when a command really runs: the log, `noexec`, the environment, the directory.
+
+use std::fs;
+
+use portreeve_sudo_policy::bundle::Bundle;
+use portreeve_sudo_policy::dialect::Dialect;
+use portreeve_sudo_policy::render::{LogFile, Target, render};
+
+use crate::machine::{ACCOUNT, Inside, Machine, said};
+use crate::program::Program;
+
+fn rules(commands: &str, dialect: Dialect, log: Option<&LogFile>) -> String {
+    let text = format!("name = \"x\"\ndescription = \"d\"\nintent = \"write\"\n{commands}");
+    let bundle = Bundle::parse("x.toml", text.as_bytes())
+        .unwrap_or_else(|report| panic!("{}", report.render()));
+    let account = ACCOUNT.parse().unwrap();
+    let target = Target {
+        account: &account,
+        dialect,
+        log,
+    };
+    render(&bundle, &target).unwrap().as_str().to_owned()
+}
+
+fn run(inside: &Inside<'_>, argv: &[&str]) -> String {
+    let all: Vec<&str> = ["sudo", "-n"].iter().chain(argv).copied().collect();
+    said(&inside.as_account(&all))
+}
+
+#[test]
+fn the_log_of_an_account_names_what_it_ran_and_what_it_was_refused() {
+    let program = Program::original();
+    let machine = Machine::new(&program);
+    let log = machine.path("sudo.json");
+    let log_file: LogFile = log.to_str().unwrap().parse().unwrap();
+    let commands = "[[command]]\npath = \"/usr/bin/pr-look\"\nargs = [\"-x\"]\nnoexec = false\nreason = \"a script\"\n";
+    machine.within(|inside| {
+        inside.set_rules(&rules(commands, program.dialect, Some(&log_file)));
+        assert_eq!(run(inside, &["pr-look", "-x"]).trim(), "/usr/bin/pr-look");
+        let refused = run(inside, &["cat", "/etc/shadow"]);
+        assert!(
+            refused.contains("is not allowed to execute '/usr/bin/cat /etc/shadow'"),
+            "{refused}"
+        );
+        run(inside, &["nowhere"]);
+    });
+    let text = fs::read_to_string(log).unwrap();
+    for (part, count) in [
+        ("\"accept\": {", 1),
+        ("\"reject\": {", 2),
+        ("\"reason\": \"command not allowed\"", 2),
+        ("\"submituser\": \"pr-0123456789abcdef\"", 3),
+        ("\"command\": \"nowhere\"", 1),
+    ] {
+        assert_eq!(text.matches(part).count(), count, "{part} in {text}");
+    }
+}
+
+#[test]
+fn a_command_of_a_bundle_starts_no_other_program() {
+    for program in Program::all() {
+        let machine = Machine::new(&program);
+        let find = "[[command]]\npath = \"/usr/bin/find\"\nargs = [\"/etc/hosts\", \"-exec\", \"/usr/bin/id\", \";\"]\n";
+        let free = format!("{find}noexec = false\nreason = \"to show the difference\"\n");
+        machine.within(|inside| {
+            let argv = ["find", "/etc/hosts", "-exec", "/usr/bin/id", ";"];
+            inside.set_rules(&rules(find, program.dialect, None));
+            let kept = run(inside, &argv);
+            assert!(
+                !kept.contains("uid=0") && kept.contains("denied"),
+                "{}: {kept}",
+                program.dialect
+            );
+            inside.set_rules(&rules(&free, program.dialect, None));
+            let free = run(inside, &argv);
+            assert!(free.contains("uid=0"), "{}: {free}", program.dialect);
+        });
+    }
+}
+
+#[test]
+fn a_command_runs_as_and_where_its_rule_says() {
+    let commands = "[[command]]\npath = \"/usr/bin/id\"\nrun_as = \"daemon\"\nrun_as_group = \"adm\"\n\
+                    [[command]]\npath = \"/usr/bin/pwd\"\ncwd = \"/usr/lib\"\n";
+    for program in Program::all() {
+        Machine::new(&program).within(|inside| {
+            inside.set_rules(&rules(commands, program.dialect, None));
+            let id = run(inside, &["-u", "daemon", "-g", "adm", "id"]);
+            assert!(
+                id.contains("uid=1(daemon) gid=4(adm)"),
+                "{}: {id}",
+                program.dialect
+            );
+            assert_eq!(
+                run(inside, &["pwd"]).trim(),
+                "/usr/lib",
+                "{}",
+                program.dialect
+            );
+            let elsewhere = run(inside, &["-D", "/root", "pwd"]);
+            assert!(
+                !elsewhere.contains("/root\n") || elsewhere.contains("sudo"),
+                "{}: {elsewhere}",
+                program.dialect
+            );
+        });
+    }
+}
+
+#[test]
+fn settings_of_the_host_and_the_caller_do_not_reach_a_command() {
+    let printenv = "[[command]]\npath = \"/usr/bin/printenv\"\n";
+    for program in Program::all() {
+        let host = match program.dialect {
+            Dialect::Sudo(_) => {
+                "Defaults !env_reset, setenv, requiretty, runas_default=daemon, runcwd=*, runchroot=*\n\
+                 Defaults env_keep += \"SECRET PAGER\"\n"
+            }
+            Dialect::SudoRs(_) => "Defaults setenv\nDefaults env_keep += \"SECRET PAGER\"\n",
+        };
+        Machine::new(&program).within(|inside| {
+            inside.set_rules(&format!("{host}{}", rules(printenv, program.dialect, None)));
+            let argv = ["env", "SECRET=1", "PAGER=/x", "sudo", "-n", "printenv"];
+            let printed = said(&inside.as_account(&argv));
+            for line in [
+                "SUDO_USER=pr-0123456789abcdef",
+                "USER=root",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            ] {
+                assert!(
+                    printed.lines().any(|printed| printed == line),
+                    "{}: {line} in {printed}",
+                    program.dialect
+                );
+            }
+            assert!(
+                !printed.contains("SECRET") && !printed.contains("PAGER"),
+                "{}: {printed}",
+                program.dialect
+            );
+            for refused in [
+                &["A=b", "printenv"][..],
+                &["-D", "/root", "printenv"],
+                &["-R", "/", "printenv"],
+            ] {
+                let said = run(inside, refused);
+                assert!(
+                    !said.contains("SUDO_USER="),
+                    "{}: {refused:?} gives {said}",
+                    program.dialect
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn nobody_is_asked_for_a_password() {
+    for program in Program::all() {
+        Machine::new(&program).within(|inside| {
+            inside.set_rules(&rules(
+                "[[command]]\npath = \"/usr/bin/id\"\n",
+                program.dialect,
+                None,
+            ));
+            // Without `-n`: a question would be on the terminal, of which there is none.
+            let refused = said(&inside.as_account(&["sudo", "cat", "/etc/shadow"]));
+            assert!(
+                !refused.to_lowercase().contains("password"),
+                "{}: {refused}",
+                program.dialect
+            );
+        });
+    }
+}
