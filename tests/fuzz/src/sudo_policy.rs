@@ -1,11 +1,13 @@
 //! Bundles, and what hosts say of their sudo: `portreeve-sudo-policy`.
 
-use portreeve_protocol::name::AccountName;
+use portreeve_protocol::name::{AccountName, BundleName};
 use portreeve_sudo_policy::STARTER_BUNDLE;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::dialect::Dialect;
+use portreeve_sudo_policy::link::link;
 use portreeve_sudo_policy::render::{Target as For, render};
+use portreeve_sudo_policy::source::Source;
 
 use crate::target::Target;
 
@@ -14,6 +16,11 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "bundle",
         feed: bundle,
         seeds: bundle_seeds,
+    },
+    Target {
+        name: "bundle_link",
+        feed: bundle_link,
+        seeds: bundle_link_seeds,
     },
     Target {
         name: "sudo_version",
@@ -84,6 +91,76 @@ refuse = ["cat", "/etc/shadow"]
     vec![
         STARTER_BUNDLE.as_bytes().to_vec(),
         pattern.as_bytes().to_vec(),
+    ]
+}
+
+/// Stands between the bundles of one input. They are found as `p0`, which is linked, `p1` and so on.
+const NEXT: &str = "\n---\n";
+
+/// Links what may include itself, nothing, or too much. What comes out needs nothing more, says of
+/// each part where it was written, and is linked already.
+fn bundle_link(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let mut texts = text.split(NEXT);
+    let root = Source::new("p0.toml", texts.next().unwrap_or_default());
+    let others: Vec<&str> = texts.take(64).collect();
+    let find = |name: &BundleName| {
+        let number: usize = name.as_str().strip_prefix('p')?.parse().ok()?;
+        let text = others.get(number.checked_sub(1)?)?;
+        Some(Source::new(format!("{name}.toml"), *text))
+    };
+    let linked = match link(&root, &find) {
+        Ok(linked) => linked,
+        Err(report) => {
+            assert!(report.has_errors());
+            assert!(!report.render().is_empty() && report.findings().count() > 0);
+            return false;
+        }
+    };
+    let bundle = linked.bundle();
+    let again = Bundle::parse("again.toml", linked.text().as_bytes()).unwrap();
+    assert_eq!(again.commands(), bundle.commands());
+    assert_eq!(again.digest(), bundle.digest());
+    let is_whole = bundle.ingredients().is_empty();
+    for command in bundle.commands() {
+        let named = command.origin().map(|origin| origin.bundle());
+        let known = bundle
+            .ingredients()
+            .iter()
+            .any(|one| Some(one.name()) == named);
+        assert!(known || (is_whole && named.is_none()), "{}", linked.text());
+    }
+    let nothing = |_: &BundleName| None;
+    let twice = link(&Source::new("again.toml", linked.text()), &nothing).unwrap();
+    assert_eq!(twice.text(), linked.text());
+    let _ = linked.retraced(check(bundle)).render();
+    true
+}
+
+fn bundle_link_seeds() -> Vec<Vec<u8>> {
+    let bundle = |number: usize, body: &str| {
+        format!("name = \"p{number}\"\ndescription = \"d\"\nintent = \"read-only\"\n{body}")
+    };
+    let parts = [
+        bundle(
+            0,
+            "include = [\"p1\", \"p2\"]\n[[command]]\npath = \"/usr/bin/ss\"\nargs_pattern = \"^-p <number:1-9>$\"\n",
+        ),
+        bundle(
+            1,
+            "include = [\"p2\"]\n[[command]]\npath = \"/usr/bin/ss\"\nargs = [\"-tnp\"]\nrun_as_group = \"adm\"\ncwd = \"/var\"\n",
+        ),
+        bundle(
+            2,
+            "[[command]]\npath = \"/usr/bin/tail\"\nargs_pattern = \"^<path:/var/log> <ip>$\"\n[[expect]]\nrefuse = [\"cat\", \"/etc/shadow\"]\n",
+        ),
+    ];
+    vec![
+        parts.join(NEXT).into_bytes(),
+        bundle(0, "").into_bytes(),
+        STARTER_BUNDLE.as_bytes().to_vec(),
     ]
 }
 
