@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod escapes;
 mod formats;
 mod hosts;
 mod idp;
