@@ -48,6 +48,7 @@ pub(crate) struct Circumstances<'a> {
 pub(crate) struct AcceptedOrder {
     order: Order,
     digest: Digest,
+    bundle: Bundle,
     rules: Sudoers,
 }
 
@@ -60,6 +61,11 @@ impl AcceptedOrder {
     /// The digest of the text that was signed.
     pub(crate) fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The bundle.
+    pub(crate) fn bundle(&self) -> &Bundle {
+        &self.bundle
     }
 
     /// The sudo rules.
@@ -162,10 +168,12 @@ pub(crate) fn accept(
         return Err(NotAccepted::Replayed);
     }
     within_limits(&order, host)?;
-    let rules = rules(&order, bundle, host)?;
+    let bundle = ordered_bundle(&order, bundle)?;
+    let rules = written(&bundle, &order.account, host.sudo, host.paths)?;
     Ok(AcceptedOrder {
         order,
         digest,
+        bundle,
         rules,
     })
 }
@@ -227,24 +235,36 @@ fn within_limits(order: &Order, host: &Circumstances<'_>) -> Result<(), NotAccep
     }
 }
 
-fn rules(order: &Order, bundle: &str, host: &Circumstances<'_>) -> Result<Sudoers, NotAccepted> {
+fn ordered_bundle(order: &Order, bundle: &str) -> Result<Bundle, NotAccepted> {
     let digest = Digest::of(bundle.as_bytes());
     if digest != order.bundle.digest {
         return Err(NotAccepted::OtherBundle(digest));
     }
-    let bundle = Bundle::parse(order.bundle.name.as_str(), bundle.as_bytes())
-        .map_err(|report| NotAccepted::BundleErrors(first_of(&report)))?;
-    let log = match host.sudo {
-        Dialect::Sudo(_) => Some(log_file(host.paths, &order.account)?),
+    Bundle::parse(order.bundle.name.as_str(), bundle.as_bytes())
+        .map_err(|report| NotAccepted::BundleErrors(first_of(&report)))
+}
+
+/// The rules of a bundle for an account, as this host's sudo takes them.
+///
+/// # Errors
+/// When its sudo cannot express them.
+pub(crate) fn written(
+    bundle: &Bundle,
+    account: &AccountName,
+    sudo: Dialect,
+    paths: &Paths,
+) -> Result<Sudoers, NotAccepted> {
+    let log = match sudo {
+        Dialect::Sudo(_) => Some(log_file(paths, account)?),
         // It writes to syslog only.
         Dialect::SudoRs(_) => None,
     };
     let target = Target {
-        account: &order.account,
-        dialect: host.sudo,
+        account,
+        dialect: sudo,
         log: log.as_ref(),
     };
-    Ok(render::render(&bundle, &target)?)
+    Ok(render::render(bundle, &target)?)
 }
 
 fn log_file(paths: &Paths, account: &AccountName) -> Result<LogFile, NotAccepted> {

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
         it is gone. It is root and hears no network: orders arrive through sshd. `control`, \
         `principals` and `pam` are started by sshd and PAM and are of no use by hand.",
     after_help = "Exit status: 0 done; 1 failed or refused; 2 wrong usage; 3 not running; \
-        4 not now; 5 running, and something needs a look."
+        4 not now; 5 it works, and something needs a look; 6 not everything could be looked at."
 )]
 pub struct Args {
     /// What to do.
@@ -54,6 +54,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Sudo bundles on this host.
+    Bundle {
+        /// What about them.
+        #[command(subcommand)]
+        act: BundleAct,
+    },
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -64,5 +70,27 @@ pub enum Command {
     KillOwn {
         /// The user's id.
         uid: u32,
+    },
+}
+
+/// What is done with a bundle.
+#[derive(Debug, Subcommand)]
+pub enum BundleAct {
+    /// Say whether a bundle works on this host, and whether anybody could get round it here.
+    ///
+    /// Looks at sudo and its known vulnerabilities, at every program that the bundle names with
+    /// all directories on the way to it, and at what the host's own sudoers says besides. Changes
+    /// nothing. As another user than root it says what it could not see.
+    #[command(
+        after_help = "Exit status: 0 nothing was found; 1 a session with this bundle would be \
+        refused here, or the file is no bundle; 5 it works, and something needs a look; 6 nothing \
+        was found, and not everything could be looked at."
+    )]
+    Check {
+        /// The bundle's file.
+        file: std::path::PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use portreeve_protocol::attest::{Attestation, EndCause};
+use portreeve_protocol::attest::{Attestation, EndCause, HostCheck};
 use portreeve_protocol::control::OrderRefusal;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::signed::Signed;
@@ -12,6 +12,7 @@ use portreeve_protocol::signed::Signed;
 use crate::accept::{self, AcceptedOrder, Circumstances};
 use crate::apply;
 use crate::book::Book;
+use crate::bundle_check::{self, Look};
 use crate::clock::{self, Moment};
 use crate::counter::{CounterError, SessionUid};
 use crate::end;
@@ -81,6 +82,9 @@ pub(crate) fn begin<'h>(
     sudoers::check(accepted.rules(), &check)
         .map_err(|error| Refused::new(OrderRefusal::BundleUnusable, error))?;
     let plan = planned(host, &accepted)?;
+    let look = host
+        .checker
+        .begin(bundle_check::of_bundle(accepted.bundle()));
     let mut journal = host.spool.begin(&plan).map_err(|error| match error {
         NotBegun::Seen => Refused::new(OrderRefusal::Replayed, error),
         NotBegun::Journal(error) => Refused::failed(error),
@@ -90,7 +94,7 @@ pub(crate) fn begin<'h>(
         undo(host, &plan, &mut journal);
         return Err(Refused::failed(error));
     }
-    attested(host, plan, journal, place, now)
+    attested(host, plan, look, journal, place, now)
 }
 
 fn accepted(
@@ -166,11 +170,13 @@ fn undo(host: &Host, plan: &Plan, journal: &mut Journal) {
 fn attested<'h>(
     host: &'h Host,
     plan: Plan,
+    look: Look,
     mut journal: Journal,
     place: Place<'h>,
     now: Moment,
 ) -> Result<Begun<'h>, Refused> {
-    let attestation = attestation(host, &plan, clock::now());
+    let check = look.take();
+    let attestation = attestation(host, &plan, check, clock::now());
     let attestation = match Signed::sign(&attestation, host.identity.key()) {
         Ok(attestation) => attestation,
         Err(error) => {
@@ -206,7 +212,7 @@ fn attested<'h>(
     }
 }
 
-fn attestation(host: &Host, plan: &Plan, now: Moment) -> Attestation {
+fn attestation(host: &Host, plan: &Plan, check: HostCheck, now: Moment) -> Attestation {
     Attestation {
         host: host.trust.host.clone(),
         order: plan.order,
@@ -222,6 +228,6 @@ fn attestation(host: &Host, plan: &Plan, now: Moment) -> Attestation {
         cgroup: crate::paths::text(&plan.cgroup),
         ready_at: now.wall,
         expires_at: plan.expires_at,
-        check: None,
+        check: Some(check),
     }
 }

@@ -3,16 +3,18 @@
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use clap::CommandFactory as _;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, BundleAct, Command};
+use crate::bundle_check::NoReport;
 use crate::clock;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::pam::PamCall;
 use crate::paths::Paths;
-use crate::{control, daemon, enroll, log, pam, principals, process, status};
+use crate::{bundle_check, control, daemon, enroll, log, pam, principals, process, status};
 
 /// Does what the command line says.
 #[must_use]
@@ -36,6 +38,9 @@ pub fn run(args: Args) -> Exit {
         Command::Unenroll { force } => enroll::unenroll(&paths, force)
             .map_or_else(|error| fail(&error, error.exit()), |()| Exit::Well),
         Command::Status { json } => tell_status(&paths, json),
+        Command::Bundle {
+            act: BundleAct::Check { file, json },
+        } => check_bundle(&paths, &file, json),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let name = "portreeve-host";
@@ -97,6 +102,21 @@ fn tell_status(paths: &Paths, json: bool) -> Exit {
         print(&status::text(&found));
     }
     status::exit(&found)
+}
+
+fn check_bundle(paths: &Paths, file: &Path, json: bool) -> Exit {
+    match bundle_check::run(paths, file, json) {
+        Ok((text, exit)) => {
+            print(&text);
+            exit
+        }
+        Err(NoReport::NotABundle(text)) => {
+            // Lines of a person's own file, which its reader made safe to show.
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+            Exit::Failed
+        }
+        Err(error @ NoReport::Io(..)) => fail(&error, Exit::Failed),
+    }
 }
 
 fn outcome<E: Display>(result: Result<(), E>) -> Exit {

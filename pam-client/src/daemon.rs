@@ -84,6 +84,7 @@ pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
     // The socket is there before the removal is done, because PAM asks it about every login and
     // is told that no account has a lease.
     let recovery = finish(&host, unfinished);
+    host.checker.warm();
     tell_service_manager("READY=1");
     log::info!(
         "host `{}` listens on `{}`",

@@ -13,8 +13,10 @@ pub enum Exit {
     NotRunning,
     /// Not now: another daemon runs, or sessions are live.
     Busy,
-    /// The daemon runs, and something needs a look.
+    /// It works, and something needs a look.
     NeedsALook,
+    /// Nothing was found, and not everything could be looked at.
+    Incomplete,
 }
 
 impl Exit {
@@ -27,6 +29,7 @@ impl Exit {
             Self::NotRunning => 3,
             Self::Busy => 4,
             Self::NeedsALook => 5,
+            Self::Incomplete => 6,
         }
     }
 }

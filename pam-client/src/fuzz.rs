@@ -11,6 +11,7 @@ use portreeve_protocol::time::Timestamp;
 use portreeve_sudo_policy::dialect::{Dialect, Version};
 
 use crate::accept::{self, Circumstances};
+use crate::bundle_check::decoders;
 use crate::lines::Lines;
 use crate::paths::Paths;
 use crate::root::{Answer, Ask};
@@ -67,4 +68,41 @@ pub fn rules(
     };
     let accepted = accept::accept(order, bundle, &circumstances, |_| false).ok()?;
     Some(accepted.rules().as_str().to_owned())
+}
+
+/// Who beside root and the owner may write a file with this access control list.
+#[must_use]
+pub fn acl_writer(bytes: &[u8]) -> Option<Option<String>> {
+    decoders::Acl::read(bytes).map(|acl| acl.other_writer())
+}
+
+/// What is read of the files and answers of package managers, in a few words each.
+#[must_use]
+pub fn package_facts(bytes: &[u8]) -> Vec<String> {
+    let mut facts = Vec::new();
+    let installed = decoders::versions(bytes, &["sudo", "sudo-rs"]).unwrap_or_default();
+    facts.extend(installed.iter().map(|(_, version)| version.to_string()));
+    let text = String::from_utf8_lossy(bytes);
+    facts.extend(decoders::codename(&text));
+    facts.extend(decoders::named_vulnerabilities(&text));
+    facts
+}
+
+/// What is read of sudo's answer about somebody's rights, and of sudoers.
+#[must_use]
+pub fn sudo_rights(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let decoders::Rights {
+        rules,
+        settings,
+        locale,
+    } = decoders::Rights::read(&text);
+    let directory = decoders::reads_directory(&text, "/etc/sudoers.d");
+    let directory = directory.then(|| "directory".to_owned());
+    [rules, settings]
+        .concat()
+        .into_iter()
+        .chain(locale)
+        .chain(directory)
+        .collect()
 }

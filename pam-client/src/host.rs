@@ -2,12 +2,14 @@
 //! that change, each behind a lock of its own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portreeve_protocol::id::SessionId;
 
+use crate::bundle_check::Checker;
 use crate::cgroup::{self, NoCgroup};
 use crate::config::{Config, ConfigError};
 use crate::counter::{Counter, CounterError};
@@ -39,7 +41,9 @@ pub(crate) struct Host {
     /// The UID of the user `portreeve`.
     pub(crate) control_user: u32,
     /// Its sudo.
-    pub(crate) sudo: Sudo,
+    pub(crate) sudo: Arc<Sudo>,
+    /// Looks at its sudo and at the programs of bundles.
+    pub(crate) checker: Arc<Checker>,
     /// Where control groups are made.
     pub(crate) cgroup_root: PathBuf,
     /// The live sessions.
@@ -102,14 +106,16 @@ impl Host {
         ) = Spool::open(paths.clone(), limit)?;
         let (first, last) = (config.first_uid, config.last_uid);
         let counter = Counter::load(paths.counter(), first, last, highest_uid)?;
+        let sudo = Arc::new(Sudo::default());
         let host = Self {
+            checker: Arc::new(Checker::new(paths.clone(), Arc::clone(&sudo))),
             leases: Leases::new(config.max_sessions),
             paths,
             config,
             trust,
             identity,
             control_user,
-            sudo: Sudo::default(),
+            sudo,
             cgroup_root,
             spool,
             counter: Mutex::new(counter),

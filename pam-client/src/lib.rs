@@ -59,6 +59,9 @@ mod sweep;
 mod tail;
 mod tree;
 
+// Looking at this host: does a bundle work here, and can anybody get round it?
+mod bundle_check;
+
 // The daemon itself: a connection, and a session from its order to its receipt.
 mod daemon;
 mod host;

@@ -115,6 +115,36 @@ impl Paths {
             .join(format!("portreeve-{account}"))
     }
 
+    /// The host's own sudoers.
+    pub(crate) fn sudoers(&self) -> PathBuf {
+        self.at("etc/sudoers")
+    }
+
+    /// The one that sudo-rs reads instead, where it is there.
+    pub(crate) fn sudoers_of_sudo_rs(&self) -> PathBuf {
+        self.at("etc/sudoers-rs")
+    }
+
+    /// What lies beside them.
+    pub(crate) fn sudoers_directory(&self) -> PathBuf {
+        self.at("etc/sudoers.d")
+    }
+
+    /// Which distribution this is.
+    pub(crate) fn os_release(&self) -> PathBuf {
+        self.at("etc/os-release")
+    }
+
+    /// Which packages dpkg installed.
+    pub(crate) fn dpkg_status(&self) -> PathBuf {
+        self.at("var/lib/dpkg/status")
+    }
+
+    /// Which files a package brought.
+    pub(crate) fn dpkg_files(&self, package: &str) -> PathBuf {
+        self.at("var/lib/dpkg/info").join(format!("{package}.list"))
+    }
+
     /// What sshd is told of us.
     pub(crate) fn sshd_drop_in(&self) -> PathBuf {
         self.at("etc/ssh/sshd_config.d/50-portreeve.conf")

@@ -10,14 +10,17 @@ use std::time::Duration;
 
 use portreeve_sudo_policy::dialect::Dialect;
 use portreeve_sudo_policy::render::Sudoers;
+use portreeve_sudo_policy::vulnerable::{Program, Release};
 
 use crate::apply::StepError;
 use crate::file;
 use crate::run::{self, ToolError};
 use crate::step::Left;
 
-const SUDO: &str = "/usr/bin/sudo";
-const VISUDO: &str = "/usr/sbin/visudo";
+/// The sudo that sessions use.
+pub(crate) const SUDO: &str = "/usr/bin/sudo";
+/// What checks sudoers.
+pub(crate) const VISUDO: &str = "/usr/sbin/visudo";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What `sudoers.d` wants: root reads, nobody writes.
 const MODE: u32 = 0o440;
@@ -39,7 +42,16 @@ pub(crate) enum NoSudo {
 /// Knows this host's sudo, and notices when it is replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Sudo {
-    known: Mutex<Option<(FileMark, Dialect)>>,
+    known: Mutex<Option<(FileMark, Said)>>,
+}
+
+/// What sudo says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Which one it is, for writing rules.
+    pub(crate) dialect: Dialect,
+    /// Its release to the letter, for knowing what was found wrong with it; none of a beta.
+    pub(crate) numbered: Option<(Program, Release)>,
 }
 
 /// What changes when a package is upgraded.
@@ -52,26 +64,32 @@ struct FileMark {
 impl Sudo {
     /// Which sudo this host has now.
     pub(crate) fn dialect(&self) -> Result<Dialect, NoSudo> {
+        self.said().map(|said| said.dialect)
+    }
+
+    /// What this host's sudo says of itself now.
+    pub(crate) fn said(&self) -> Result<Said, NoSudo> {
         let facts = fs::metadata(SUDO)?;
         let mark = FileMark {
             inode: facts.ino(),
             changed: (facts.ctime(), facts.ctime_nsec()),
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known_mark, dialect)) = *known
+        if let Some((known_mark, said)) = *known
             && known_mark == mark
         {
-            return Ok(dialect);
+            return Ok(said);
         }
-        let dialect = ask()?;
-        *known = Some((mark, dialect));
-        Ok(dialect)
+        let said = ask()?;
+        *known = Some((mark, said));
+        Ok(said)
     }
 }
 
-fn ask() -> Result<Dialect, NoSudo> {
+fn ask() -> Result<Said, NoSudo> {
     let said = run::run_well(SUDO, &["--version"], PATIENCE)?.stdout;
-    Dialect::from_version_output(&said).ok_or_else(|| {
+    let numbered = Release::from_version_output(&said);
+    let dialect = Dialect::from_version_output(&said).ok_or_else(|| {
         let line: String = said
             .lines()
             .next()
@@ -80,7 +98,8 @@ fn ask() -> Result<Dialect, NoSudo> {
             .take(80)
             .collect();
         NoSudo::Unknown(crate::log::one_line(&line))
-    })
+    })?;
+    Ok(Said { dialect, numbered })
 }
 
 /// Why rules are not installed.

@@ -14,6 +14,7 @@ use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::task::{Purpose, Task, Ticket};
 use portreeve_protocol::time::Timestamp;
 use portreeve_sudo_policy::STARTER_BUNDLE;
+use portreeve_sudo_policy::vulnerable::DebVersion;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 
@@ -41,7 +42,78 @@ pub(crate) const TARGETS: &[Target] = &[
         feed: order_content,
         seeds: order_content_seeds,
     },
+    Target {
+        name: "file_acl",
+        feed: file_acl,
+        seeds: || vec![FILE_ACL.to_vec()],
+    },
+    Target {
+        name: "package_status",
+        feed: package_status,
+        seeds: || vec![PACKAGE_STATUS.to_vec()],
+    },
+    Target {
+        name: "sudo_rights",
+        feed: sudo_rights,
+        seeds: || vec![SUDO_RIGHTS.to_vec()],
+    },
+    Target {
+        name: "deb_version",
+        feed: deb_version,
+        seeds: deb_version_seeds,
+    },
 ];
+
+/// `user::rwx user:1000:rw- group::r-x mask::rwx other::r-x` as Linux keeps it.
+const FILE_ACL: &[u8] = b"\x02\0\0\0\x01\0\x07\0\xff\xff\xff\xff\x02\0\x06\0\xe8\x03\0\0\
+    \x04\0\x05\0\xff\xff\xff\xff\x10\0\x07\0\xff\xff\xff\xff\x20\0\x05\0\xff\xff\xff\xff";
+/// dpkg's status, `os-release` and an RPM changelog in one; each reader takes what is its own.
+const PACKAGE_STATUS: &[u8] = b"Package: sudo\nStatus: install ok installed\n\
+    Version: 1.9.13p3-1+deb12u1\n\nID=debian\nVERSION_CODENAME=bookworm\n- fix CVE-2025-32462\n";
+const SUDO_RIGHTS: &[u8] = b"Matching Defaults entries for nobody on prod-1:\n    env_reset, \
+    sudoers_locale=C\n\nRunas and Command-specific defaults for nobody:\n    Defaults!/usr/bin/less \
+    !noexec\n\nUser nobody may run the following commands on prod-1:\n    (ALL) NOPASSWD: ALL\n\
+    @includedir /etc/sudoers.d\n";
+
+fn file_acl(bytes: &[u8]) -> bool {
+    fuzz::acl_writer(bytes).is_some_and(|writer| writer.is_some())
+}
+
+fn package_status(bytes: &[u8]) -> bool {
+    let facts = fuzz::package_facts(bytes);
+    // What is read stands in reports and in attestations.
+    assert!(
+        facts
+            .iter()
+            .all(|fact| fact.len() <= 200 && fact.is_ascii())
+    );
+    !facts.is_empty()
+}
+
+fn sudo_rights(bytes: &[u8]) -> bool {
+    let rights = fuzz::sudo_rights(bytes);
+    assert!(rights.len() <= 34);
+    !rights.is_empty()
+}
+
+/// Two versions, one a line: their order is one whichever way they are asked.
+fn deb_version(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let (left, right) = text.split_once('\n').unwrap_or((text, "1.0-1"));
+    let (Ok(left), Ok(right)) = (left.parse::<DebVersion>(), right.parse::<DebVersion>()) else {
+        return false;
+    };
+    assert_eq!(left.cmp(&right), right.cmp(&left).reverse());
+    assert_eq!(left.to_string().parse::<DebVersion>(), Ok(left));
+    true
+}
+
+fn deb_version_seeds() -> Vec<Vec<u8>> {
+    let pairs = ["1.9.13p3-1+deb12u1\n1.9.13p3-1", "1:0~rc1\n9.9-1ubuntu2.5"];
+    pairs.map(|pair| pair.as_bytes().to_vec()).to_vec()
+}
 
 /// Two events as sudo 1.9.13 writes them; the second one was refused.
 const SUDO_LOG: &[u8] = br#"{

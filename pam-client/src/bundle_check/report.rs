@@ -1,0 +1,265 @@
+//! The whole check, for a person or for a program.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use portreeve_protocol::attest::Reach;
+use portreeve_protocol::name::AccountName;
+use portreeve_protocol::session::BundleRef;
+use portreeve_sudo_policy::bundle::Bundle;
+use portreeve_sudo_policy::code::Code;
+use portreeve_sudo_policy::dialect::Dialect;
+use serde::Serialize;
+
+use super::besides;
+use super::digests::{Digests, LARGEST};
+use super::finding::{Finding, Severity, sorted};
+use super::program::{Found, Hashing, look_at, of_bundle};
+use super::show;
+use super::sudo::{self, SudoSeen};
+use crate::accept;
+use crate::exit::Exit;
+use crate::log;
+use crate::paths::Paths;
+use crate::sudoers::{self, Sudo};
+
+/// Larger than any bundle, so that the bundle's own reader says what is too large.
+const MAX_BUNDLE: u64 = 1024 * 1024;
+/// The account for which rules are written when there is no session.
+const ACCOUNT: &str = "pr-0000000000000000";
+
+/// What a check came to.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Report {
+    /// The bundle.
+    pub(crate) bundle: BundleRef,
+    /// This host's sudo.
+    pub(crate) sudo: SudoReport,
+    /// Whether everything could be looked at.
+    pub(crate) complete: bool,
+    /// Whether rules were written for this sudo, and its visudo takes them.
+    pub(crate) rules: bool,
+    /// The programs that the bundle names.
+    pub(crate) programs: Vec<Found>,
+    /// What is not as it should be on the host as a whole.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// This host's sudo in a [`Report`].
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SudoReport {
+    /// Where it really lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
+    /// What it is, as `sudo 1.9.13`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    /// The package that it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) package: Option<String>,
+    /// Known vulnerabilities that it has or may have, the worst first.
+    pub(crate) vulnerabilities: Vec<KnownReport>,
+}
+
+/// A vulnerability in a [`Report`].
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct KnownReport {
+    /// Its CVE number.
+    pub(crate) id: &'static str,
+    /// What it lets somebody do.
+    pub(crate) title: &'static str,
+    /// Whom it serves.
+    pub(crate) reach: Reach,
+    /// Whether this sudo has it for certain.
+    pub(crate) certain: bool,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoReport {
+    /// The file cannot be read.
+    #[error("cannot read `{0}`: {1}")]
+    Io(String, #[source] std::io::Error),
+    /// The file is no bundle; what is wrong with it, for people.
+    #[error("{0}")]
+    NotABundle(String),
+}
+
+/// Checks the bundle in a file on this host; the text for standard output, and the exit status.
+///
+/// # Errors
+/// When the file is no bundle.
+pub(crate) fn run(paths: &Paths, file: &Path, json: bool) -> Result<(String, Exit), NoReport> {
+    let report = report(paths, &read(file)?);
+    let text = if json {
+        let text = serde_json::to_string_pretty(&report);
+        // A report is made of texts and numbers, which have a form in JSON.
+        format!("{}\n", text.unwrap_or_default())
+    } else {
+        show::text(&report)
+    };
+    Ok((text, exit(&report)))
+}
+
+fn read(file: &Path) -> Result<Bundle, NoReport> {
+    let name = file.to_string_lossy();
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|open| open.take(MAX_BUNDLE).read_to_end(&mut bytes))
+        .map_err(|error| NoReport::Io(log::one_line(&name), error))?;
+    Bundle::parse(&name, &bytes).map_err(|report| NoReport::NotABundle(report.render()))
+}
+
+fn report(paths: &Paths, bundle: &Bundle) -> Report {
+    let sudo = Arc::new(Sudo::default());
+    let seen = sudo::look_at(&sudo, paths);
+    let digests = Digests::up_to(LARGEST);
+    let programs: Vec<Found> = of_bundle(bundle)
+        .iter()
+        .map(|wanted| look_at(wanted, Hashing::All, &digests))
+        .collect();
+    let mut findings = seen.findings.clone();
+    findings.extend(sudo::vulnerabilities(&seen));
+    let refused = seen
+        .dialect
+        .and_then(|dialect| refused(paths, bundle, dialect));
+    let rules = seen.dialect.is_some() && refused.is_none();
+    findings.extend(refused);
+    findings.extend(besides::look_at(seen.dialect, paths));
+    let is_seen = |finding: &Finding| finding.code != Code::NotSeen;
+    let complete = findings
+        .iter()
+        .chain(programs.iter().flat_map(|found| &found.findings))
+        .all(is_seen);
+    Report {
+        bundle: BundleRef {
+            name: bundle.name().clone(),
+            digest: bundle.digest(),
+        },
+        sudo: SudoReport::of(&seen),
+        complete,
+        rules,
+        programs,
+        findings: sorted(findings),
+    }
+}
+
+impl SudoReport {
+    fn of(seen: &SudoSeen) -> Self {
+        Self {
+            path: seen.real_path.clone(),
+            version: seen.dialect.map(|dialect| dialect.to_string()),
+            package: seen.package.name.clone(),
+            vulnerabilities: seen
+                .verdicts
+                .iter()
+                .map(|verdict| KnownReport {
+                    id: verdict.vulnerability.id,
+                    title: verdict.vulnerability.title,
+                    reach: verdict.vulnerability.reach,
+                    certain: verdict.certain,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Why a session with this bundle would be refused here; none when it would not.
+fn refused(paths: &Paths, bundle: &Bundle, dialect: Dialect) -> Option<Finding> {
+    let account: AccountName = ACCOUNT.parse().ok()?;
+    let rules = match accept::written(bundle, &account, dialect, paths) {
+        Ok(rules) => rules,
+        Err(error) => {
+            let detail = error.to_string();
+            return Some(Finding::new(Code::NotExpressible, Severity::Error, detail));
+        }
+    };
+    let visudo = |detail: String| Finding::new(Code::RulesRefused, Severity::Error, detail);
+    // A directory that only we may enter: what visudo reads is what we wrote.
+    let directory = match nix::unistd::mkdtemp("/tmp/portreeve-check-XXXXXX") {
+        Ok(directory) => directory,
+        Err(error) => return Some(visudo(format!("cannot write rules to check: {error}"))),
+    };
+    let checked = sudoers::check(&rules, &directory.join("rules"));
+    // An empty directory that stays is a nuisance and nothing else.
+    let _ = std::fs::remove_dir(&directory);
+    checked.err().map(|error| visudo(error.to_string()))
+}
+
+/// What the exit status says.
+fn exit(report: &Report) -> Exit {
+    let all = || {
+        let of_programs = report.programs.iter().flat_map(|found| &found.findings);
+        report.findings.iter().chain(of_programs)
+    };
+    let is_unusable = |finding: &Finding| {
+        matches!(
+            finding.code,
+            Code::NoUsableSudo | Code::NotExpressible | Code::RulesRefused | Code::RulesNotRead
+        )
+    };
+    if all().any(is_unusable) {
+        Exit::Failed
+    } else if all().any(|finding| finding.severity != Severity::Note) {
+        Exit::NeedsALook
+    } else if report.complete {
+        Exit::Well
+    } else {
+        Exit::Incomplete
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn empty() -> Report {
+        let bundle = Bundle::parse("b", portreeve_sudo_policy::STARTER_BUNDLE.as_bytes()).unwrap();
+        Report {
+            bundle: BundleRef {
+                name: bundle.name().clone(),
+                digest: bundle.digest(),
+            },
+            sudo: SudoReport {
+                path: Some("/usr/bin/sudo".into()),
+                version: Some("sudo 1.9.13".into()),
+                package: Some("sudo 1.9.13p3-1+deb12u4".into()),
+                vulnerabilities: vec![],
+            },
+            complete: true,
+            rules: true,
+            programs: vec![],
+            findings: vec![],
+        }
+    }
+
+    #[test]
+    fn the_exit_status_is_that_of_the_worst() {
+        let with = |code, severity, complete| Report {
+            findings: vec![Finding::new(code, severity, "x")],
+            complete,
+            ..empty()
+        };
+        for (report, expected) in [
+            (empty(), Exit::Well),
+            (with(Code::ProgramMissing, Severity::Note, true), Exit::Well),
+            (with(Code::NotSeen, Severity::Note, false), Exit::Incomplete),
+            (
+                with(Code::KnownVulnerability, Severity::Warning, true),
+                Exit::NeedsALook,
+            ),
+            (
+                with(Code::OthersMayReplace, Severity::Error, false),
+                Exit::NeedsALook,
+            ),
+            (
+                with(Code::NotExpressible, Severity::Error, true),
+                Exit::Failed,
+            ),
+        ] {
+            assert_eq!(exit(&report), expected, "{:?}", report.findings);
+        }
+    }
+}
