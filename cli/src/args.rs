@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod bundle;
 pub mod review;
 
 use std::path::PathBuf;
@@ -114,11 +115,11 @@ pub enum Command {
     Log(review::Log),
     /// Verify recordings and trails offline
     Verify(review::Verify),
-    /// sudo bundles: check, render, try, publish
+    /// sudo bundles: check, try, compare, learn, publish, withdraw
     Bundle {
         /// Which act.
         #[command(subcommand)]
-        act: admin::Bundle,
+        act: bundle::Bundle,
     },
     /// The access policy: check, publish, show
     Policy {

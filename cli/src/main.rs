@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -10,7 +11,7 @@ use portreeve_cli::args::{Cli, Command};
 use portreeve_cli::command;
 use portreeve_cli::exit::Exit;
 use portreeve_cli::failure::Failure;
-use portreeve_cli::output::Printer;
+use portreeve_cli::output::{self, Printer};
 use portreeve_cli::settings::{Environment, Settings};
 
 fn main() -> ExitCode {
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
         }
     };
     let json = cli.global.json;
-    let mut printer = Printer::standard(json);
+    let mut printer = Printer::standard(json).coloured(output::takes_colour(&variable));
     match run(cli, &mut printer) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -42,6 +43,11 @@ fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// An environment variable; one that is set to nothing counts as none.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// Parses the command line. A variable that is set to nothing counts as none.
@@ -70,7 +76,7 @@ fn run(cli: Cli, printer: &mut Printer) -> Result<Exit, Failure> {
     let settings = Settings::settle(
         &cli.global,
         Environment {
-            variable: &|name| std::env::var_os(name).filter(|value| !value.is_empty()),
+            variable: &variable,
             uid: nix::unistd::geteuid().as_raw(),
         },
     )?;

@@ -3,18 +3,21 @@
 //! Commands take a [`Printer`] and never print by themselves. Nothing depends on colour. Foreign
 //! text goes through [`crate::safe`] before it comes here; JSON is made safe here.
 
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use crate::safe;
+use crate::variables;
 
 /// Where output goes, and in which form.
 pub struct Printer {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     json: bool,
+    colour: bool,
 }
 
 impl std::fmt::Debug for Printer {
@@ -33,7 +36,25 @@ impl Printer {
     /// A printer for any two streams.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, json: bool) -> Self {
-        Self { out, err, json }
+        Self {
+            out,
+            err,
+            json,
+            colour: false,
+        }
+    }
+
+    /// The same printer, with or without colour in what is data for people.
+    #[must_use]
+    pub fn coloured(mut self, colour: bool) -> Self {
+        self.colour = colour;
+        self
+    }
+
+    /// Whether data for people may have colours.
+    #[must_use]
+    pub fn colour(&self) -> bool {
+        self.colour
     }
 
     /// Whether data is to be JSON.
@@ -52,11 +73,19 @@ impl Printer {
         words: impl FnOnce() -> String,
     ) -> io::Result<()> {
         if self.json {
-            let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-            self.text(&safe::json(&text))
+            self.json_data(value)
         } else {
             self.text(&words())
         }
+    }
+
+    /// Data as JSON, whatever form was asked for.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn json_data<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+        self.text(&safe::json(&text))
     }
 
     /// Data that is text whatever form was asked for; ends in a line feed.
@@ -84,6 +113,14 @@ impl Printer {
     pub fn say(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
     }
+}
+
+/// Whether standard output takes colours: it is a terminal, not a dumb one, and nobody asked for
+/// none (<https://no-color.org>).
+pub fn takes_colour(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    io::stdout().is_terminal()
+        && variable(variables::NO_COLOR).is_none()
+        && variable(variables::TERM).is_some_and(|term| term != "dumb")
 }
 
 /// Rows under headings, without lines and without colour.

@@ -55,6 +55,10 @@ variables! {
     XDG_STATE_HOME = "XDG_STATE_HOME";
     /// The base of the default place of live sessions; default `/tmp/portreeve-` and the user id
     XDG_RUNTIME_DIR = "XDG_RUNTIME_DIR";
+    /// Set to anything: no colours, on terminals too
+    NO_COLOR = "NO_COLOR";
+    /// The kind of terminal; `dumb`, or none, has no colours
+    TERM = "TERM";
     /// The home directory
     HOME = "HOME";
 }

@@ -1,63 +1,12 @@
-//! What administrators do, and what authors of bundles and policies do offline.
+//! What administrators do, and what authors of policies do offline.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use portreeve_protocol::name::{BastionName, BundleName, HostName, HumanName};
+use portreeve_protocol::name::{BastionName, HostName, HumanName};
 use portreeve_protocol::pair::Agent;
 use portreeve_protocol::time::Timestamp;
-
-/// `bundle …`.
-#[derive(Debug, Subcommand)]
-pub enum Bundle {
-    /// Say what is wrong or unwise with a bundle, and run its own tests
-    Check {
-        /// The bundle files
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// Count warnings as errors
-        #[arg(long)]
-        strict: bool,
-    },
-    /// Print the sudo rules that a host would be given
-    Render {
-        /// The bundle file
-        file: PathBuf,
-        /// The host's sudo as `sudo --version` names it, for example `sudo 1.9.13`
-        #[arg(long, value_name = "NAME VERSION", default_value = "sudo 1.9.13")]
-        sudo: String,
-    },
-    /// Say whether a command would be allowed, and by which rule
-    Can {
-        /// The bundle file
-        file: PathBuf,
-        /// As which user
-        #[arg(long, value_name = "NAME", default_value = "root")]
-        run_as: String,
-        /// The command with its absolute path, and its arguments
-        #[arg(last = true, required = true)]
-        argv: Vec<String>,
-    },
-    /// Run the tests that a bundle carries
-    Test {
-        /// The bundle files
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
-    /// Publish a bundle at the CA
-    Publish {
-        /// The bundle file
-        file: PathBuf,
-    },
-    /// List the published bundles
-    List,
-    /// Print a published bundle
-    Show {
-        /// Its name
-        name: BundleName,
-    },
-}
 
 /// `policy …`.
 #[derive(Debug, Subcommand)]

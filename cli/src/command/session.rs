@@ -82,7 +82,7 @@ fn started(place: &Place, granted: &Granted, printer: &mut Printer) -> Result<()
             ("session", answer.session.to_string()),
             ("host", answer.host.to_string()),
             ("account", answer.account.to_string()),
-            ("bundle", answer.bundle.name.to_string()),
+            ("bundle", words::version(&answer.bundle)),
             (
                 "task",
                 format!("{} {}", answer.task.ticket, answer.task.purpose),
@@ -178,7 +178,7 @@ fn table(sessions: &[SessionSummary]) -> String {
                 session.pair.human.name.to_string(),
                 session.pair.agent.to_string(),
                 session.host.to_string(),
-                session.bundle.name.to_string(),
+                words::version(&session.bundle),
                 session.task.ticket.to_string(),
                 moment(session.expires_at),
             ]

@@ -1,10 +1,10 @@
 //! Audit events in words. Everything foreign is made safe by whoever prints.
 
-use portreeve_protocol::attest::{EndCause, HostEvent, HostFact, Receipt};
+use portreeve_protocol::attest::{EndCause, HostCheck, HostEvent, HostFact, Reach, Receipt};
 use portreeve_protocol::event::{
     AccessFact, AdminFact, Body, ChannelRequest, DecisionNote, Event, Machine, MachineFact,
 };
-use portreeve_protocol::session::SessionState;
+use portreeve_protocol::session::{BundleRef, SessionState};
 use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::time::Timestamp;
 
@@ -96,12 +96,16 @@ fn access(fact: &AccessFact) -> String {
         }
         AccessFact::HostReady { attestation } => said(attestation, |attestation| {
             format!(
-                "{} attests: {} is ready, uid {}, bundle {}, {}",
+                "{} attests: {} is ready, uid {}, bundle {}, {}{}",
                 attestation.host,
                 attestation.account,
                 attestation.uid,
                 attestation.bundle.name,
-                attestation.sudo
+                attestation.sudo,
+                attestation
+                    .check
+                    .as_ref()
+                    .map_or_else(String::new, found_on_host)
             )
         }),
         AccessFact::HostRefused { detail } => format!("the host refused the order: {detail}"),
@@ -168,6 +172,32 @@ fn access(fact: &AccessFact) -> String {
                 "the host has NOT confirmed that the account is gone"
             }
         ),
+    }
+}
+
+/// What a host found when it looked at itself; nothing when there is nothing to tell.
+fn found_on_host(check: &HostCheck) -> String {
+    let known = check.vulnerabilities.iter().map(|known| {
+        let doubt = if known.certain { "" } else { "possibly " };
+        match known.reach {
+            Reach::AnyAccount => format!("{doubt}{} (ANY ACCOUNT BECOMES ROOT)", known.id),
+            Reach::Configured | Reach::Minor => format!("{doubt}{}", known.id),
+        }
+    });
+    let findings = check.findings.iter().map(|finding| {
+        let path = finding
+            .path
+            .as_ref()
+            .map_or_else(String::new, |path| format!(" {path}:"));
+        format!("{}{path} {}", finding.code, finding.detail)
+    });
+    let more = (check.more > 0).then(|| format!("{} more findings", check.more));
+    let unseen = (!check.complete).then(|| "not everything could be looked at".to_owned());
+    let all: Vec<String> = known.chain(findings).chain(more).chain(unseen).collect();
+    if all.is_empty() {
+        String::new()
+    } else {
+        format!("; found: {}", all.join("; "))
     }
 }
 
@@ -299,6 +329,16 @@ pub const fn state(state: SessionState) -> &'static str {
     }
 }
 
+/// A version of a bundle, with so much of its digest that `bundle show` finds it.
+#[must_use]
+pub fn version(bundle: &BundleRef) -> String {
+    const SHOWN: usize = 12;
+    let digest = bundle.digest.to_string();
+    let hex = digest.strip_prefix("sha256:").unwrap_or(&digest);
+    let start: String = hex.chars().take(SHOWN).collect();
+    format!("{}@{start}", bundle.name)
+}
+
 /// A moment to the second.
 #[must_use]
 pub fn moment(at: Timestamp) -> String {
@@ -336,6 +376,27 @@ mod tests {
         assert_eq!(who(&event.body), "alice@example.com via soc/forensics");
         assert_eq!(what(&event.body), "ending: it was killed");
         assert_eq!(moment(event.at), "2026-01-01T00:00:01Z");
+    }
+
+    #[test]
+    fn what_a_host_found_is_told_and_a_clean_host_says_nothing() {
+        let check = |text: serde_json::Value| serde_json::from_value(text).unwrap();
+        let clean = check(json!({"complete": true, "missing": 3}));
+        assert_eq!(found_on_host(&clean), "");
+        let holed = check(json!({
+            "complete": false,
+            "vulnerabilities": [
+                {"id": "CVE-2025-32463", "reach": "any_account", "certain": true},
+                {"id": "CVE-2026-35535", "reach": "configured", "certain": false},
+            ],
+            "findings": [{"code": "SP403", "path": "/opt/shop", "detail": "its group may write it"}],
+            "more": 2,
+        }));
+        assert_eq!(
+            found_on_host(&holed),
+            "; found: CVE-2025-32463 (ANY ACCOUNT BECOMES ROOT); possibly CVE-2026-35535; \
+             SP403 /opt/shop: its group may write it; 2 more findings; not everything could be looked at"
+        );
     }
 
     #[test]

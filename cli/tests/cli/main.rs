@@ -10,6 +10,8 @@
 )]
 
 mod bastion;
+mod bundle;
+mod bundle_check;
 mod ca;
 mod exec;
 mod holder;

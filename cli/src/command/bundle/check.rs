@@ -1,0 +1,99 @@
+//! `bundle check`: what is wrong or unwise with bundles, in three forms.
+
+use std::path::{Path, PathBuf};
+
+use portreeve_sudo_policy::bundle::Bundle;
+use portreeve_sudo_policy::check::check;
+use portreeve_sudo_policy::diagnostic::{Finding, Look, Report};
+use portreeve_sudo_policy::link::link;
+use portreeve_sudo_policy::sarif;
+use portreeve_sudo_policy::source::Source;
+
+use super::MAX_FILE;
+use super::origin::beside;
+use crate::args::bundle::Form;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::files;
+use crate::output::Printer;
+use crate::safe;
+
+/// Checks all of the files, whatever is wrong with one of them, and says it in their order.
+pub(super) fn run(
+    paths: &[PathBuf],
+    strict: bool,
+    form: Option<Form>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let mut reports = Vec::new();
+    let mut unread = Vec::new();
+    for path in paths {
+        match files::read(path, MAX_FILE) {
+            Ok(bytes) => reports.push(report(seen_from_here(path, form), &bytes)),
+            Err(error) => unread.push(Failure::from(error)),
+        }
+    }
+    match form.unwrap_or(Form::Text) {
+        Form::Text => {
+            let look = Look {
+                colour: printer.colour(),
+                ..Look::default()
+            };
+            printer.data(&findings(&reports), || text(&reports, look))?;
+        }
+        Form::Json => printer.json_data(&findings(&reports))?,
+        Form::Sarif => printer.json_data(&sarif::log(&reports))?,
+    }
+    for failure in &unread {
+        printer.say(&if printer.json() {
+            failure.to_json()
+        } else {
+            failure.to_string()
+        });
+    }
+    let is_bad = |report: &Report| report.has_errors() || (strict && !report.is_empty());
+    if !unread.is_empty() {
+        return Err(Failure::said(Exit::Failed));
+    }
+    Ok(if reports.iter().any(is_bad) {
+        Exit::VerificationFailed
+    } else {
+        Exit::Done
+    })
+}
+
+/// What is found in a file together with those that it includes.
+fn report(path: &Path, bytes: &[u8]) -> Report {
+    let name = path.display().to_string();
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Bundle::parse(&name, bytes).map_or_else(|report| report, |bundle| check(&bundle));
+    };
+    match link(&Source::new(name, text), &|name| beside(path, name)) {
+        Ok(linked) => linked.retraced(check(linked.bundle())),
+        Err(report) => report,
+    }
+}
+
+/// The file as it was typed; for annotations, which know the checkout only, as seen from here.
+fn seen_from_here(path: &Path, form: Option<Form>) -> &Path {
+    let here = std::env::current_dir()
+        .ok()
+        .filter(|_| form == Some(Form::Sarif));
+    let inside = here.and_then(|here| path.strip_prefix(here).ok());
+    inside.unwrap_or(path)
+}
+
+fn findings(reports: &[Report]) -> Vec<Finding<'_>> {
+    reports.iter().flat_map(Report::findings).collect()
+}
+
+/// The problems of each file and, in one line, how many they are.
+fn text(reports: &[Report], look: Look) -> String {
+    reports
+        .iter()
+        .map(|report| {
+            let summary = safe::line(&report.to_string());
+            format!("{}{summary}\n", report.render_as(look))
+        })
+        .collect()
+}

@@ -1,0 +1,76 @@
+//! `bundle render`: the sudo rules that a host would be given.
+
+use std::path::Path;
+
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::name::{AccountName, BundleName};
+use portreeve_sudo_policy::dialect::Dialect;
+use portreeve_sudo_policy::link::Linked;
+use portreeve_sudo_policy::render::{RenderError, Target, render};
+use serde::Serialize;
+
+use super::origin;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Printer;
+use crate::safe;
+
+/// The account that stands in rendered rules; a host writes its own.
+const EXAMPLE_ACCOUNT: &str = "pr-0123456789abcdef";
+
+/// Prints the rules.
+pub(super) fn run(file: &Path, sudo: &str, printer: &mut Printer) -> Result<Exit, Failure> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        sudo: String,
+        bundle: &'a BundleName,
+        digest: Digest,
+        rules: &'a str,
+    }
+    let linked = origin::linked(file)?;
+    let bundle = linked.bundle();
+    let dialect = dialect(sudo)?;
+    let account: AccountName = EXAMPLE_ACCOUNT
+        .parse()
+        .map_err(|error| Failure::failed("the example account is none").because(&error))?;
+    let target = Target {
+        account: &account,
+        dialect,
+        log: None,
+    };
+    let rules = render(bundle, &target).map_err(|error| not_rendered(file, &linked, &error))?;
+    let answer = Answer {
+        sudo: dialect.to_string(),
+        bundle: bundle.name(),
+        digest: bundle.digest(),
+        rules: rules.as_str(),
+    };
+    printer.data(&answer, || safe::lines(rules.as_str()))?;
+    Ok(Exit::Done)
+}
+
+fn not_rendered(file: &Path, linked: &Linked, error: &RenderError) -> Failure {
+    let failure = Failure::new(
+        Exit::VerificationFailed,
+        format!("`{}` cannot be rendered for this sudo", file.display()),
+    );
+    match error.report() {
+        Some(report) => {
+            let report = linked.retraced(report.clone());
+            failure.reason(safe::lines(report.render().trim_end()))
+        }
+        None => failure.because(error),
+    }
+}
+
+/// `sudo 1.9.13` and `sudo-rs 0.2.8`, and what either prints with `--version`.
+pub(super) fn dialect(text: &str) -> Result<Dialect, Failure> {
+    let as_printed = match text.strip_prefix("sudo ") {
+        Some(version) => format!("Sudo version {version}"),
+        None => text.to_owned(),
+    };
+    Dialect::from_version_output(&as_printed).ok_or_else(|| {
+        Failure::usage(format!("`{text}` is no sudo that rules are written for"))
+            .next("write `sudo 1.9.13` or `sudo-rs 0.2.8`, as `sudo --version` on the host says")
+    })
+}

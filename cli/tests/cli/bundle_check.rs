@@ -1,0 +1,155 @@
+//! `bundle check` and `bundle explain`: what authors of bundles and their pull requests are told.
+
+use std::path::PathBuf;
+
+use crate::program::User;
+
+const HEAD: &str = "name = \"look\"\ndescription = \"d\"\nintent = \"read-only\"\n";
+const REFUSAL: &str = "[[expect]]\nrefuse = [\"cat\", \"/etc/shadow\"]\n";
+
+/// A good bundle, one with an error in the language and one with an error of the linter's.
+fn three(user: &User) -> [String; 3] {
+    let write = |name: &str, body: &str| {
+        let path: PathBuf = user.home().join(name);
+        std::fs::write(&path, format!("{HEAD}{body}{REFUSAL}")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    [
+        write("good.toml", "[[command]]\npath = \"/usr/bin/uptime\"\n"),
+        write(
+            "typo.toml",
+            "[[command]]\npath = \"/usr/bin/uptime\"\nagrs = []\n",
+        ),
+        write("shell.toml", "[[command]]\npath = \"/usr/bin/bash\"\n"),
+    ]
+}
+
+#[test]
+fn every_problem_of_every_file_is_told_in_order() {
+    let user = User::new();
+    let [good, typo, shell] = three(&user);
+    let said = user.run(&["bundle", "check", &good, &typo, &shell]);
+    assert_eq!((said.code, said.err.as_str()), (7, ""), "{said:?}");
+    let places = [
+        "error[SP004]: unknown field `agrs`".to_owned(),
+        format!(" --> {typo}:6:1\n"),
+        "help: did you mean `args`?".to_owned(),
+        format!("`{typo}` has 1 error and 0 warnings\n"),
+        "error[SP101]: ".to_owned(),
+        format!("`{shell}` has 1 error and 0 warnings\n"),
+    ];
+    let mut rest = said.out.as_str();
+    for place in &places {
+        let at = rest
+            .find(place)
+            .unwrap_or_else(|| panic!("{place}: {said:?}"));
+        rest = &rest[at..];
+    }
+    assert!(!said.out.contains('\u{1b}'), "no colour but on a terminal");
+    user.run(&["bundle", "check", &good]).ok();
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_hide_the_others() {
+    let user = User::new();
+    let [_, _, shell] = three(&user);
+    let said = user.run(&["bundle", "check", "/nowhere.toml", &shell]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("/nowhere.toml"), "{said:?}");
+    assert!(said.out.contains("SP101"), "{said:?}");
+}
+
+#[test]
+fn programs_get_the_same_as_json_and_as_sarif() {
+    let user = User::new();
+    let [good, typo, shell] = three(&user);
+    let check = |form: &[&str]| {
+        let said = user.run(&[&["bundle", "check", &good, &typo, &shell], form].concat());
+        assert_eq!(said.code, 7, "{said:?}");
+        said.json()
+    };
+    let json = check(&["--json"]);
+    assert_eq!(json, check(&["--format", "json"]));
+    let code = |value: &serde_json::Value| value["code"].as_str().unwrap().to_owned();
+    let codes: Vec<String> = json.as_array().unwrap().iter().map(code).collect();
+    assert_eq!(codes, ["SP004", "SP101"]);
+
+    let results = check(&["--format", "sarif"])["runs"][0]["results"].clone();
+    assert_eq!(results[0]["ruleId"], "SP004");
+    assert_eq!(results[1]["ruleId"], "SP101");
+    let place = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["region"]["startLine"], 6);
+    // From the folder itself a file is named as code hosting knows it.
+    let inside = user
+        .command(&crate::program::path())
+        .current_dir(user.home())
+        .args(["bundle", "check", "--format", "sarif", &typo])
+        .output()
+        .unwrap();
+    let log: serde_json::Value = serde_json::from_slice(&inside.stdout).unwrap();
+    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "typo.toml");
+}
+
+#[test]
+fn what_a_bundle_includes_is_looked_for_beside_it() {
+    let user = User::new();
+    let [_, _, shell] = three(&user);
+    let root = user.home().join("root.toml");
+    let text =
+        "name = \"root\"\ndescription = \"d\"\nintent = \"read-only\"\ninclude = [\"shell\"]\n";
+    std::fs::write(&root, text).unwrap();
+    let included = std::fs::read_to_string(&shell).unwrap();
+    let included = included.replace("name = \"look\"", "name = \"shell\"");
+    std::fs::write(&shell, included).unwrap();
+    let said = user.run(&["--json", "bundle", "check", root.to_str().unwrap()]);
+    assert_eq!(said.code, 7, "{said:?}");
+    let json = said.json();
+    assert_eq!(json[0]["code"], "SP101", "{json}");
+    assert_eq!(json[0]["file"], shell.as_str());
+}
+
+#[test]
+fn a_code_is_explained_by_its_page() {
+    let user = User::new();
+    for code in ["SP104", "sp104"] {
+        let said = user.run(&["bundle", "explain", code]).ok();
+        assert!(said.out.starts_with("# SP104: "), "{said:?}");
+        assert!(said.out.contains("```toml wrong"), "{said:?}");
+    }
+    let json = user
+        .run(&["--json", "bundle", "explain", "SP104"])
+        .ok()
+        .json();
+    assert_eq!(json["code"], "SP104");
+    assert!(json["page"].as_str().unwrap().contains("find -exec"));
+
+    let list = user.run(&["bundle", "explain"]).ok().out;
+    assert!(
+        list.lines().any(|line| line.starts_with("SP202 ")),
+        "{list}"
+    );
+    let json = user.run(&["--json", "bundle", "explain"]).ok().json();
+    assert!(
+        json.as_array().unwrap().len() + 1 == list.lines().count(),
+        "{list}"
+    );
+}
+
+#[test]
+fn what_is_no_code_is_told_what_would_be_one() {
+    let user = User::new();
+    for (text, hint) in [
+        ("SP1O4", "did you mean SP104"),
+        ("104", "did you mean SP104"),
+        ("find", "`portreeve bundle explain` lists all codes"),
+    ] {
+        let said = user.run(&["bundle", "explain", text]);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{said:?}");
+        assert!(
+            said.err.contains(&format!("`{text}` is not a code")),
+            "{said:?}"
+        );
+        assert!(said.err.contains(hint), "{said:?}");
+    }
+}
