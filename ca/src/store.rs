@@ -161,7 +161,7 @@ impl Store {
     }
 
     async fn on(opened: open::Opened, clock: Clock) -> Result<Self, StoreError> {
-        let writer = Writer::new(opened.writer, clock.clone()).await?;
+        let writer = Writer::new(opened.writer, opened.options, clock.clone()).await?;
         let published = writer.published();
         let (log, feed) = (published.log.subscribe(), published.feed.subscribe());
         let writable = published.writable.subscribe();

@@ -19,6 +19,8 @@ const READERS: u32 = 4;
 pub(super) struct Opened {
     /// For the writer alone.
     pub(super) writer: SqliteConnection,
+    /// How the writer's connection was made, to make it once more.
+    pub(super) options: SqliteConnectOptions,
     /// For everybody else.
     pub(super) readers: SqlitePool,
     /// Held as long as the database is open.
@@ -54,11 +56,12 @@ pub(super) async fn create(path: &Path) -> Result<Opened, StoreError> {
         .max_connections(READERS)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(5))
-        .connect_with(options.pragma("query_only", "1"))
+        .connect_with(options.clone().pragma("query_only", "1"))
         .await
         .map_err(|error| failed(error.to_string()))?;
     Ok(Opened {
         writer,
+        options,
         readers,
         lock,
     })

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use portreeve_protocol::time::Timestamp;
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::{NotApplied, apply};
@@ -53,6 +54,7 @@ pub(super) struct Published {
 /// The writer's connection and what it remembers of the database.
 pub(super) struct Writer {
     db: SqliteConnection,
+    options: SqliteConnectOptions,
     clock: Clock,
     published: Published,
     end: End,
@@ -69,11 +71,16 @@ struct End {
 
 impl Writer {
     /// Reads what is to be remembered.
-    pub(super) async fn new(mut db: SqliteConnection, clock: Clock) -> Result<Self, StoreError> {
+    pub(super) async fn new(
+        mut db: SqliteConnection,
+        options: SqliteConnectOptions,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let (frontier, last_at) = log::restore(&mut db).await?;
         let feed = feed::last(&mut db).await?;
         Ok(Self {
             db,
+            options,
             clock,
             published: Published {
                 log: watch::Sender::new(frontier.clone()),
@@ -170,6 +177,9 @@ impl Writer {
 
     async fn attempt(&mut self, commits: &[Commit]) -> Result<Vec<Answer>, StoreError> {
         if self.doubtful {
+            // SQLite ends a transaction by itself when the disk is full, of which the connection would never hear: it
+            // would refuse to begin another for ever.
+            self.db = self.options.connect().await?;
             let (frontier, last_at) = log::restore(&mut self.db).await?;
             self.end = End { frontier, last_at };
         }
