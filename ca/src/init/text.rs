@@ -109,6 +109,9 @@ pub(super) fn next_steps(settings: &Settings, init: &Init) -> String {
         ));
     }
     steps.push(format!(
+        "give {directory}/keys/log.pub to whoever verifies trails and recordings (`--log-key`)"
+    ));
+    steps.push(format!(
         "if another user is to run it: chown -R <user> {directory}"
     ));
     steps.push(format!(
