@@ -1,4 +1,4 @@
-//! Every program is killed in the middle of a session: the account goes, and nothing that was
+//! Every program is killed in the middle of a session, or the CA's disk is full: the account goes, and nothing that was
 //! acknowledged is missing from the trail.
 
 use std::time::Duration;
@@ -91,6 +91,36 @@ fn a_cut_cable_costs_the_host_its_account() {
         EndCause::LinkLost
     );
     next.end(&site);
+}
+
+#[test]
+fn a_ca_with_a_full_disk_ends_the_sessions_and_goes_on_when_there_is_room() {
+    let mut site = signed_in();
+    let bastion = site.lab().host("bastion").clone();
+    let sh = |script: &str| bastion.sh(script).unwrap().ok().unwrap();
+    site.ca.stop().unwrap();
+    sh("cd /var/lib && mv portreeve-ca large && mkdir portreeve-ca && mount -t tmpfs -o size=8m small portreeve-ca && \
+        cp -a large/. portreeve-ca/ && chown --reference=large portreeve-ca && chmod 700 portreeve-ca");
+    site.ca.start_again().unwrap();
+    let running = Running::start(&site);
+    let before = running.trail(&site);
+
+    sh("cat /dev/zero >/var/lib/portreeve-ca/filler 2>/dev/null || true");
+    let agent = site.agent();
+    until("a request that cannot be recorded", PATIENCE, || {
+        Ok(agent.start_session(&Wish::default()).is_err().then_some(()))
+    })
+    .unwrap();
+    running.wait_until_gone(&site);
+
+    sh("rm /var/lib/portreeve-ca/filler");
+    let after = running.wait_for_the_end(&site);
+    assert_begins_with(&after, &before);
+    assert_eq!(after.closed(), Some((EndCause::FeedStale, true)));
+    until("sessions to begin again", PATIENCE, || {
+        Ok(agent.start_session(&Wish::default()).ok())
+    })
+    .unwrap();
 }
 
 fn signed_in() -> Installation {
