@@ -8,8 +8,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use portreeve_protocol::name::AccountName;
 use portreeve_sudo_policy::dialect::Dialect;
 use portreeve_sudo_policy::render::Sudoers;
+use portreeve_sudo_policy::sudoers::{MAX_BYTES, ReadError, Rules};
 use portreeve_sudo_policy::vulnerable::{Program, Release};
 
 use crate::apply::StepError;
@@ -108,14 +110,18 @@ pub(crate) enum NotTaken {
     /// They cannot be shown to visudo.
     #[error("cannot write rules to check: {0}")]
     Io(#[from] io::Error),
+    /// They are not what this program writes.
+    #[error("the rules do not read back: {0}")]
+    Unread(#[from] ReadError),
     /// visudo does not take them.
     #[error("visudo does not take the rules: {0}")]
     Tool(#[from] ToolError),
 }
 
-/// Asks visudo whether it takes the rules, by a file that is no rule of anybody: nothing on the
-/// host has changed when the answer is no.
+/// Reads the rules back as what they are, and asks visudo whether it takes them, by a file that is
+/// no rule of anybody: nothing on the host has changed when the answer is no.
 pub(crate) fn check(rules: &Sudoers, path: &Path) -> Result<(), NotTaken> {
+    Rules::read(rules.as_str())?;
     file::replace(path, rules.as_str().as_bytes(), MODE)?;
     let arguments = [
         "-c".as_ref(),
@@ -129,10 +135,42 @@ pub(crate) fn check(rules: &Sudoers, path: &Path) -> Result<(), NotTaken> {
     Ok(())
 }
 
-/// Puts rules that were checked in place, in one step.
+/// Puts rules that were checked in place, in one step, and reads them back from there.
 pub(crate) fn install(rules: &Sudoers, path: &Path) -> Result<(), StepError> {
     file::replace(path, rules.as_str().as_bytes(), MODE)
-        .map_err(|error| StepError::Io(format!("cannot write `{}`", path.display()), error))
+        .map_err(|error| StepError::Io(format!("cannot write `{}`", path.display()), error))?;
+    let wrong = |error: &dyn std::fmt::Display| {
+        StepError::Wrong(format!(
+            "`{}` is not as it was written: {error}",
+            path.display()
+        ))
+    };
+    installed(path).map(drop).map_err(|error| wrong(&error))
+}
+
+/// Why a file of rules is not believed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotInstalled {
+    /// It cannot be read, or others may have written it.
+    #[error(transparent)]
+    File(#[from] file::ReadError),
+    /// It is not what this program writes.
+    #[error(transparent)]
+    Unread(#[from] ReadError),
+    /// It is in the place of another account's.
+    #[error("the rules are for `{0}`")]
+    OtherAccount(AccountName),
+}
+
+/// The rules in a file that bears the name of their account.
+pub(crate) fn installed(path: &Path) -> Result<Rules, NotInstalled> {
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    let rules = Rules::read(&file::read_trusted(path, most)?)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if !name.ends_with(rules.account().as_str()) {
+        return Err(NotInstalled::OtherAccount(rules.account().clone()));
+    }
+    Ok(rules)
 }
 
 /// Takes the rules away, and what a crash left beside them.
@@ -152,7 +190,42 @@ pub(crate) fn remove(path: &Path) -> Vec<Left> {
 
 #[cfg(test)]
 mod tests {
+    use portreeve_sudo_policy::STARTER_BUNDLE;
+    use portreeve_sudo_policy::bundle::Bundle;
+    use portreeve_sudo_policy::render::{Target, render};
+
     use super::*;
+
+    #[test]
+    fn rules_are_read_back_from_where_they_were_put() {
+        let account: AccountName = "pr-0123456789abcdef".parse().unwrap();
+        let bundle = Bundle::parse("starter.toml", STARTER_BUNDLE.as_bytes()).unwrap();
+        let target = Target {
+            account: &account,
+            dialect: "sudo:1.9.13".parse().unwrap(),
+            log: None,
+        };
+        let rules = render(&bundle, &target).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("portreeve-pr-0123456789abcdef");
+        install(&rules, &path).unwrap();
+        assert_eq!(installed(&path).unwrap().account(), &account);
+
+        let of_another = directory.path().join("portreeve-pr-fedcba9876543210");
+        let error = install(&rules, &of_another).unwrap_err().to_string();
+        assert!(
+            error.contains("the rules are for `pr-0123456789abcdef`"),
+            "{error}"
+        );
+
+        let more = format!(
+            "{}pr-0123456789abcdef ALL=(ALL) NOPASSWD: ALL\n",
+            rules.as_str()
+        );
+        file::replace(&path, more.as_bytes(), MODE).unwrap();
+        let error = installed(&path).unwrap_err().to_string();
+        assert!(error.contains("changed after they were written"), "{error}");
+    }
 
     #[test]
     fn a_leftover_beside_the_rules_goes_too() {
