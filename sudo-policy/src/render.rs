@@ -143,7 +143,7 @@ fn permissions(bundle: &Bundle, dialect: Dialect) -> Result<Vec<Permission>, Ren
     for command in bundle.commands() {
         match choice::of_command(command, dialect) {
             Ok(of_command) => permissions.extend(of_command),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     if problems.is_empty() {

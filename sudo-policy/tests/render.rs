@@ -8,28 +8,12 @@
 
 use portreeve_protocol::name::AccountName;
 use portreeve_sudo_policy::bundle::Bundle;
+use portreeve_sudo_policy::code::Code;
 use portreeve_sudo_policy::dialect::{Dialect, Version};
 use portreeve_sudo_policy::render::{LogFile, RenderError, Target, render};
 
 const SUDO: Dialect = Dialect::Sudo(Version(1, 9, 13));
 const SUDO_RS: Dialect = Dialect::SudoRs(Version(0, 2, 8));
-
-const EXACT: &str = r#"
-[[command]]
-path = "/usr/bin/ss"
-args_any_of = [["-tnp"], ["-t", "-n"], []]
-
-[[command]]
-path = "/usr/bin/ps"
-args = ["-eo", "pid,args"]
-run_as = "nobody"
-
-[[command]]
-path = "/usr/bin/uptime"
-args = "any"
-noexec = false
-reason = "it takes no file"
-"#;
 
 fn rendered(commands: &str, dialect: Dialect, log: Option<&str>) -> Result<String, RenderError> {
     let text = format!("name = \"x\"\ndescription = \"d\"\nintent = \"write\"\n{commands}");
@@ -42,47 +26,17 @@ fn rendered(commands: &str, dialect: Dialect, log: Option<&str>) -> Result<Strin
         dialect,
         log: log.as_ref(),
     };
-    // The digest in the first line is the only thing that a change of the bundle's text changes.
-    render(&bundle, &target).map(|sudoers| sudoers.as_str().split_once('\n').unwrap().1.to_owned())
-}
-
-#[test]
-fn rules_for_sudo() {
-    let commands = format!(
-        "{EXACT}\n[[command]]\npath = \"/usr/bin/ls\"\nargs_pattern = \"^-l /proc/<pid>/exe$\"\ndigest = \"sha256:{}\"\n\
-         [[command]]\npath = \"/usr/bin/echo\"\nargs = [\"a\\\\b\", \"*\", \"[x]\", \"#\", \"^y$\", \"!z\"]\n",
-        "0".repeat(64)
-    );
-    insta::assert_snapshot!(rendered(&commands, SUDO, Some("/run/portreeve/log.json")).unwrap(), @r#"
-    Defaults:pr-0123456789abcdef !authenticate, !lecture, !requiretty, !fqdn, !pam_session, env_reset, !env_keep, !setenv, use_pty, noexec, runas_default=root, timestamp_timeout=0, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
-    Defaults:pr-0123456789abcdef log_format=json, logfile="/run/portreeve/log.json", log_allowed, log_denied, !ignore_logfile_errors
-    pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -tnp
-    pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -t -n
-    pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss ""
-    pr-0123456789abcdef ALL=(nobody) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ps -eo pid\,args
-    pr-0123456789abcdef ALL=(root) NOPASSWD: EXEC: NOSETENV: /usr/bin/uptime
-    pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: sha256:0000000000000000000000000000000000000000000000000000000000000000 /usr/bin/ls ^-l /proc/([1-9][0-9]{0,6})/exe$
-    pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/echo a\\\\b \* \[x\] \# \^y$ !z
-    "#);
-}
-
-#[test]
-fn rules_for_sudo_rs() {
-    insta::assert_snapshot!(rendered(EXACT, SUDO_RS, None).unwrap(), @r#"
-    Defaults:pr-0123456789abcdef use_pty, noexec, !env_keep, !setenv, timestamp_timeout=0, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
-    pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -tnp
-    pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss -t -n
-    pr-0123456789abcdef ALL=(root) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ss ""
-    pr-0123456789abcdef ALL=(nobody) NOPASSWD: NOEXEC: NOSETENV: /usr/bin/ps -eo pid\,args
-    pr-0123456789abcdef ALL=(root) NOPASSWD: EXEC: NOSETENV: /usr/bin/uptime
-    "#);
+    render(&bundle, &target).map(|sudoers| sudoers.as_str().to_owned())
 }
 
 #[test]
 fn an_empty_bundle_allows_nothing() {
     let text = rendered("", SUDO, None).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    assert!(text.starts_with("Defaults:pr-0123456789abcdef "), "{text}");
+    let starts: Vec<_> = text
+        .lines()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(starts, ["#", "Defaults:pr-0123456789abcdef", "#"], "{text}");
 }
 
 #[test]
@@ -92,56 +46,150 @@ fn what_a_dialect_cannot_express_is_refused_with_an_alternative() {
         "[[command]]\npath = \"/usr/bin/ls\"\ndigest = \"sha256:{}\"\n",
         "0".repeat(64)
     );
-    let wildcard = "[[command]]\npath = \"/usr/bin/ls\"\nargs = [\"*.log\"]\n";
-    for (commands, dialect, log, alternative) in [
+    let args = |args: &str| format!("[[command]]\npath = \"/usr/bin/ls\"\nargs = [{args}]\n");
+    let wildcard = args("\"*.log\"");
+    let expression = args("\"^x\"");
+    let exactly = |length: usize| {
+        // `/usr/bin/ls`, and 1 + 201 for each of the first.
+        let last = "b".repeat(length - 11 - 4 * 201 - 1);
+        args(&format!(
+            "{}\"{last}\"",
+            format!("\"{}\", ", "a".repeat(200)).repeat(4)
+        ))
+    };
+    let (longest, too_long) = (exactly(1024), exactly(1025));
+    for (commands, dialect, log, wanted) in [
         (
             pattern,
             Dialect::Sudo(Version(1, 9, 9)),
             None,
-            "line 4: it has no patterns; list exact arguments in `args_any_of`",
+            Some("line 6: sudo 1.9.9 has no patterns; list exact arguments in `args_any_of`"),
         ),
-        (pattern, SUDO_RS, None, "line 4: it has no patterns"),
-        (&digest, SUDO_RS, None, "line 4: it has no digests"),
+        (pattern, Dialect::Sudo(Version(1, 9, 10)), None, None),
         (
-            wildcard,
+            pattern,
             SUDO_RS,
             None,
-            "line 4: it reads `*` in `*.log` as more than itself",
+            Some("line 6: sudo-rs 0.2.8 has no patterns"),
         ),
-        ("", SUDO_RS, Some("/run/x.json"), "it writes to syslog only"),
+        (
+            &digest,
+            SUDO_RS,
+            None,
+            Some("line 4: sudo-rs 0.2.8 has no digests; leave"),
+        ),
+        (&digest, SUDO, None, None),
+        (
+            &wildcard,
+            SUDO_RS,
+            None,
+            Some("line 6: sudo-rs 0.2.8 reads `*` in `*.log` as more"),
+        ),
+        (&wildcard, SUDO, None, None),
+        (
+            &expression,
+            SUDO_RS,
+            None,
+            Some("reads `^` in `^x` as more than itself"),
+        ),
+        (&longest, SUDO_RS, None, None),
+        (
+            &too_long,
+            SUDO_RS,
+            None,
+            Some("the rule has 1025 characters"),
+        ),
+        (&too_long, SUDO, None, None),
+        (
+            "",
+            SUDO_RS,
+            Some("/run/x.json"),
+            Some("writes to syslog only"),
+        ),
         (
             "",
             Dialect::Sudo(Version(1, 9, 4)),
             None,
-            "sudo 1.9.4 is too old",
+            Some("sudo 1.9.4 is too old"),
         ),
         (
             "",
             Dialect::SudoRs(Version(0, 2, 7)),
             None,
-            "sudo-rs 0.2.7 is too old",
+            Some("sudo-rs 0.2.7 is too old"),
         ),
     ] {
-        let error = rendered(commands, dialect, log).unwrap_err().to_string();
-        assert!(error.contains(alternative), "{error}");
+        let error = rendered(commands, dialect, log)
+            .err()
+            .map(|error| error.to_string());
+        match (&error, wanted) {
+            (Some(error), Some(wanted)) => assert!(error.contains(wanted), "{error}"),
+            (error, wanted) => assert_eq!(error.as_deref(), wanted, "{commands}"),
+        }
     }
 }
 
 #[test]
-fn everything_that_cannot_be_expressed_is_told_at_once() {
+fn everything_that_cannot_be_expressed_is_told_at_once_and_underlined() {
     let commands = "[[command]]\npath = \"/a\"\nargs_pattern = \"^a$\"\n[[command]]\npath = \"/b\"\nargs = [\"?\"]\n";
-    let RenderError::Inexpressible { problems, .. } =
-        rendered(commands, SUDO_RS, None).unwrap_err()
-    else {
-        panic!("not about the commands");
+    let error = rendered(commands, SUDO_RS, None).unwrap_err();
+    insta::assert_snapshot!(error.report().unwrap().render(), @r#"
+error[SP301]: sudo-rs 0.2.8 has no patterns
+ --> x.toml:6:16
+  |
+6 | args_pattern = "^a$"
+  |                ^^^^^
+  = help: list exact arguments in `args_any_of`, or use sudo 1.9.10 or later on this host
+
+error[SP303]: sudo-rs 0.2.8 reads `?` in `?` as more than itself
+ --> x.toml:9:8
+  |
+9 | args = ["?"]
+  |        ^^^^^
+  = help: use the original sudo for this command, or leave the argument out
+"#);
+}
+
+#[test]
+fn rules_are_bounded() {
+    // A short bundle may stand for many rules.
+    let command = |lists: usize| {
+        let lists = vec!["[]"; lists].join(", ");
+        format!("[[command]]\npath = \"/usr/bin/a-program-with-a-name\"\nargs_any_of = [{lists}]\n")
     };
-    assert_eq!(
-        problems
-            .iter()
-            .map(|problem| problem.line)
-            .collect::<Vec<_>>(),
-        [Some(4), Some(7)]
+    assert!(rendered(&command(100), SUDO, None).is_ok());
+    let many = command(100).repeat(140);
+    let error = rendered(&many, SUDO, None).err();
+    assert!(
+        matches!(error, Some(RenderError::TooLarge { .. })),
+        "{error:?}"
     );
+}
+
+#[test]
+fn a_page_shows_what_the_sudo_cannot_express_and_what_it_can() {
+    let newest = Dialect::SudoRs(Version(0, 2, 14));
+    let codes = Code::ALL
+        .iter()
+        .filter(|code| code.as_str().starts_with("SP3"));
+    let mut shown = 0;
+    for code in codes {
+        let mut blocks = code.page().split("```toml ").skip(1);
+        for (kind, block) in blocks.by_ref().filter_map(|block| block.split_once('\n')) {
+            let (commands, _) = block.split_once("```").unwrap();
+            let answer = rendered(commands, newest, None);
+            shown += 1;
+            match (kind, answer) {
+                ("right", answer) => assert!(answer.is_ok(), "{code}: {answer:?}"),
+                ("wrong", Err(RenderError::Inexpressible { report, .. })) => {
+                    let codes: Vec<_> = report.findings().map(|finding| finding.code).collect();
+                    assert_eq!(codes, [*code], "{}", report.render());
+                }
+                (kind, answer) => panic!("{code}: {kind} {answer:?}"),
+            }
+        }
+    }
+    assert_eq!(shown, 8, "a right and a wrong one for each code");
 }
 
 #[test]

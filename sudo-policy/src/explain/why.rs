@@ -56,14 +56,11 @@ fn of_lists(lists: &[Vec<Argument>], given: &[String]) -> String {
     let nearest = lists.iter().max_by_key(|list| {
         let joined = joined(list);
         // Of lists that agree as long, the one with less left over.
-        (agreeing(&joined, &text), std::cmp::Reverse(joined.len()))
+        let left_over = std::cmp::Reverse(joined.len());
+        (same(list, given), agreeing(&joined, &text), left_over)
     });
     let wanted = nearest.map_or(&[][..], Vec::as_slice);
-    let same = wanted
-        .iter()
-        .zip(given)
-        .take_while(|(wanted, given)| wanted.as_str() == *given)
-        .count();
+    let same = same(wanted, given);
     match (wanted.get(same), given.get(same)) {
         (Some(wanted), Some(given)) => {
             format!(
@@ -79,6 +76,14 @@ fn of_lists(lists: &[Vec<Argument>], given: &[String]) -> String {
         // Only what is joined differs.
         (None, None) => "the arguments are divided otherwise".to_owned(),
     }
+}
+
+/// How many arguments are the same before the first that is not.
+fn same(wanted: &[Argument], given: &[String]) -> usize {
+    let pairs = wanted.iter().zip(given);
+    pairs
+        .take_while(|(wanted, given)| wanted.as_str() == *given)
+        .count()
 }
 
 fn of_pattern(pattern: &Pattern, given: &[String]) -> String {

@@ -12,7 +12,7 @@ use crate::sudoers::feature::{Lack, lack};
 pub(super) fn of_command(
     command: &Command,
     dialect: Dialect,
-) -> Result<Vec<Permission>, Diagnostic> {
+) -> Result<Vec<Permission>, Box<Diagnostic>> {
     let ways = match command.arguments() {
         Arguments::Exactly(lists) => lists
             .iter()
@@ -32,7 +32,7 @@ pub(super) fn of_command(
             };
             match lack(&permission, dialect) {
                 None => Ok(permission),
-                Some(lack) => Err(problem(&lack, command, dialect)),
+                Some(lack) => Err(Box::new(problem(&lack, command, dialect))),
             }
         })
         .collect()

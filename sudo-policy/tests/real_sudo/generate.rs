@@ -358,7 +358,7 @@ fn spoil(dice: &mut Dice, argv: &mut Vec<Vec<u8>>) {
 /// Puts something else where one of these characters stands.
 fn fill(argument: &mut Vec<u8>, characters: &[u8], dice: &mut Dice) {
     if let Some(at) = argument.iter().position(|byte| characters.contains(byte)) {
-        let with: &[u8] = *dice.one::<&[u8]>(&[&b"zz"[..], b"", b"0", b"9", b"\\", b"10"]);
+        let with = *dice.one::<&[u8]>(&[&b"zz"[..], b"", b"0", b"9", b"\\", b"10"]);
         argument.splice(at..=at, with.iter().copied());
     }
 }
