@@ -285,7 +285,7 @@ impl Session {
             Phase::Ready | Phase::Claiming | Phase::Connecting { .. } | Phase::Ordered { .. }
                 if self.channels.are_many() =>
             {
-                let detail = format!("channel {}: {:?}: too many", channel.0, asked.in_trail());
+                let detail = format!("channel {}: {}: too many", channel.0, asked.in_trail());
                 let code = Code::Busy;
                 effects.push(emit(AccessFact::ConnectionRefused { code, detail }));
                 let text = Channels::TOO_MANY.to_owned();

@@ -278,6 +278,19 @@ pub enum ChannelRequest {
     },
 }
 
+impl std::fmt::Display for ChannelRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let terminal = |pty: &bool| if *pty { " with a terminal" } else { "" };
+        match self {
+            Self::Shell { pty } => write!(f, "shell{}", terminal(pty)),
+            Self::Exec { command, pty } => write!(f, "`{command}`{}", terminal(pty)),
+            Self::Sftp => f.write_str("file transfer"),
+            Self::Subsystem { name } => write!(f, "subsystem {name}"),
+            Self::Forward { what } => write!(f, "forwarding {what}"),
+        }
+    }
+}
+
 /// A decision as it stands in the trail: enough to run it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

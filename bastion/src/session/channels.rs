@@ -113,7 +113,7 @@ impl Channels {
                 if !matches!(refused, Refused::Policy | Refused::Host) {
                     effects.push(emit(AccessFact::ConnectionRefused {
                         code: Code::NotPermitted,
-                        detail: format!("channel {}: {request:?}: {refused}", channel.0),
+                        detail: format!("channel {}: {request}: {refused}", channel.0),
                     }));
                 }
                 effects.push(Effect::Refuse {

@@ -2,7 +2,7 @@
 
 use portreeve_protocol::attest::{EndCause, HostCheck, HostEvent, HostFact, Reach, Receipt};
 use portreeve_protocol::event::{
-    AccessFact, AdminFact, Body, ChannelRequest, DecisionNote, Event, Machine, MachineFact,
+    AccessFact, AdminFact, Body, DecisionNote, Event, Machine, MachineFact,
 };
 use portreeve_protocol::session::{BundleRef, SessionState};
 use portreeve_protocol::signed::{Signed, Statement};
@@ -113,11 +113,7 @@ fn access(fact: &AccessFact) -> String {
             channel,
             decision,
             request,
-        } => format!(
-            "channel {channel}: {}: {}",
-            asked(request),
-            decided(decision)
-        ),
+        } => format!("channel {channel}: {}: {}", request, decided(decision)),
         AccessFact::ChannelClosed {
             channel,
             exit_status,
@@ -260,17 +256,6 @@ fn said<T: Statement>(signed: &Signed<T>, words: impl FnOnce(&T) -> String) -> S
     match serde_json::from_str(signed.unverified_payload()) {
         Ok(statement) => words(&statement),
         Err(_) => "the host's statement is not understood by this version".into(),
-    }
-}
-
-fn asked(request: &ChannelRequest) -> String {
-    let terminal = |pty: &bool| if *pty { " with a terminal" } else { "" };
-    match request {
-        ChannelRequest::Shell { pty } => format!("shell{}", terminal(pty)),
-        ChannelRequest::Exec { command, pty } => format!("`{command}`{}", terminal(pty)),
-        ChannelRequest::Sftp => "file transfer".into(),
-        ChannelRequest::Subsystem { name } => format!("subsystem {name}"),
-        ChannelRequest::Forward { what } => format!("forwarding {what}"),
     }
 }
 
