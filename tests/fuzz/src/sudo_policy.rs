@@ -1,5 +1,6 @@
 //! Bundles, and what hosts say of their sudo: `portreeve-sudo-policy`.
 
+use portreeve_protocol::digest::Digest;
 use portreeve_protocol::name::{AccountName, BundleName};
 use portreeve_sudo_policy::STARTER_BUNDLE;
 use portreeve_sudo_policy::bundle::Bundle;
@@ -7,7 +8,10 @@ use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::dialect::Dialect;
 use portreeve_sudo_policy::link::link;
 use portreeve_sudo_policy::render::{Target as For, render};
+use portreeve_sudo_policy::simulate::CommandLine;
 use portreeve_sudo_policy::source::Source;
+use portreeve_sudo_policy::sudoers::Rules;
+use portreeve_sudo_policy::word::RunAs;
 
 use crate::target::Target;
 
@@ -21,6 +25,11 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "bundle_link",
         feed: bundle_link,
         seeds: bundle_link_seeds,
+    },
+    Target {
+        name: "sudoers",
+        feed: sudoers,
+        seeds: sudoers_seeds,
     },
     Target {
         name: "sudo_version",
@@ -67,6 +76,9 @@ fn bundle(bytes: &[u8]) -> bool {
             );
             assert!(!line.chars().any(|c| c.is_control()));
         }
+        let read = Rules::read(sudoers.as_str()).unwrap();
+        assert_eq!(read.account(), &account);
+        assert_eq!(read.digest(), bundle.digest());
     }
     true
 }
@@ -162,6 +174,56 @@ fn bundle_link_seeds() -> Vec<Vec<u8>> {
         bundle(0, "").into_bytes(),
         STARTER_BUNDLE.as_bytes().to_vec(),
     ]
+}
+
+/// Reads rules as they are, which can only be refused, and once more with a seal that is right.
+/// Whatever is taken then allows no more than its lines say.
+fn sudoers(bytes: &[u8]) -> bool {
+    let Ok(body) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let _ = Rules::read(body);
+    let sealed = format!("{body}# end {}\n", Digest::of(bytes));
+    let Ok(rules) = Rules::read(&sealed) else {
+        return false;
+    };
+    let start = format!("{} ALL=(", rules.account());
+    let lines: Vec<&str> = body
+        .lines()
+        .filter(|line| line.starts_with(&start))
+        .collect();
+    assert_eq!(lines.len(), rules.permissions().len());
+    let others = 2 + usize::from(rules.log().is_some());
+    assert_eq!(body.lines().count(), lines.len() + others);
+    for (line, permission) in lines.iter().zip(rules.permissions()) {
+        assert!(line.contains(" NOPASSWD: ") && line.contains(" NOSETENV: "));
+        assert_eq!(line.contains(" NOEXEC: "), permission.noexec(), "{line}");
+        assert!(line.contains(permission.path().as_str()), "{line}");
+        assert!(
+            line.contains(&format!("({})", permission.run_as())),
+            "{line}"
+        );
+    }
+    let argv = ["/usr/bin/ss".to_owned(), "-tnp".to_owned()];
+    let asked = CommandLine {
+        argv: &argv,
+        run_as: &RunAs::root(),
+    };
+    let allowed = rules.permission_for(&asked);
+    assert!(allowed.is_none_or(|rule| rule.path().file_name() == "ss"));
+    true
+}
+
+fn sudoers_seeds() -> Vec<Vec<u8>> {
+    let files = [
+        include_str!("../../../sudo-policy/tests/goldens/portable.sudo-1.9.13.sudoers"),
+        include_str!("../../../sudo-policy/tests/goldens/portable.sudo-rs-0.2.14.sudoers"),
+        include_str!("../../../sudo-policy/tests/goldens/escapes.sudo-1.9.5.sudoers"),
+        include_str!("../../../sudo-policy/tests/goldens/patterns.sudo-1.9.10.sudoers"),
+    ];
+    // Without the seal, which the target makes.
+    let bodies = files.iter().filter_map(|text| text.split_once("# end "));
+    bodies.map(|(body, _)| body.as_bytes().to_vec()).collect()
 }
 
 fn sudo_version(bytes: &[u8]) -> bool {
