@@ -13,6 +13,7 @@
 mod bad_input;
 mod escapes;
 mod formats;
+mod host_check;
 mod hosts;
 mod idp;
 mod invariants;
