@@ -68,7 +68,9 @@ struct Draft {
     argv_text: usize,
     more_arguments: bool,
     run_as: String,
+    group: Option<String>,
     cwd: String,
+    ran_in: Option<String>,
     reason: Option<String>,
     seconds: Option<i64>,
     nanoseconds: i64,
@@ -189,7 +191,9 @@ impl Draft {
         match key {
             "command" => self.command = text(value, cut),
             "runuser" => self.run_as = text(value, cut),
+            "rungroup" => self.group = Some(text(value, cut)),
             "submitcwd" => self.cwd = text(value, cut),
+            "runcwd" => self.ran_in = Some(text(value, cut)),
             "reason" => self.reason = Some(text(value, cut)),
             _ => {}
         }
@@ -230,12 +234,18 @@ impl Draft {
                 .saturating_add(self.nanoseconds / 1000);
             Timestamp::from_micros(micros)
         });
+        // As in a rule: `user`, or `user:group` where a group was asked for.
+        if let Some(group) = self.group {
+            self.run_as = format!("{}:{group}", self.run_as);
+        }
+        // A rule may say where its command runs; else that is where the caller was.
+        let ran_in = self.ran_in.filter(|path| path.starts_with('/'));
         let fact = HostFact::Sudo {
             allowed: self.allowed,
             command: self.command,
             argv: self.argv,
             run_as: self.run_as,
-            cwd: self.cwd,
+            cwd: ran_in.unwrap_or(self.cwd),
             reason: self.reason.filter(|_| !self.allowed),
         };
         Some(SudoEvent { at, fact })

@@ -89,9 +89,9 @@ pub enum HostFact {
         command: String,
         /// The command and its arguments.
         argv: Vec<String>,
-        /// As which user.
+        /// As which user, or `user:group` where a group was asked for.
         run_as: String,
-        /// In which directory.
+        /// In which directory it ran, or would have run.
         cwd: String,
         /// Why it was refused, in sudo's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]

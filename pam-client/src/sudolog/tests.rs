@@ -76,6 +76,20 @@ fn what_sudo_wrote_is_read() {
 }
 
 #[test]
+fn a_group_and_another_directory_are_told() {
+    let text = String::from_utf8_lossy(LOG)
+        .replacen(
+            "\"runuser\": \"root\",",
+            "\"runuser\": \"postgres\",\n        \"rungroup\": \"adm\",",
+            1,
+        )
+        .replacen("\"runcwd\": \"/\"", "\"runcwd\": \"/var/lib\"", 1);
+    let events = read(text.as_bytes(), text.len());
+    let (_, _, _, run_as, cwd, _) = sudo(&events[0]);
+    assert_eq!((run_as, cwd), ("postgres:adm", "/var/lib"));
+}
+
+#[test]
 fn it_does_not_matter_how_the_bytes_arrive() {
     let whole = read(LOG, LOG.len());
     for chunk in 1..80 {
@@ -194,7 +208,7 @@ fn no_argument_makes_an_event_too_large() {
         let text = serde_json::to_string(&text.repeat(MOST_TEXT / text.len())).unwrap();
         let mut log = SudoLog::default();
         log.push(b"\"reject\": {\n");
-        for key in ["command", "runuser", "submitcwd", "reason"] {
+        for key in ["command", "runuser", "rungroup", "submitcwd", "reason"] {
             log.push(format!("\"{key}\": {text},\n").as_bytes());
         }
         log.push(b"\"runargv\": [\n");
