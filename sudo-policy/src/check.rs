@@ -1,18 +1,31 @@
 //! The linter: what a correct bundle may still do that its author did not mean.
 //!
-//! It knows programs and arguments as data, and asks of each rule what the arguments that it takes
-//! may hold. What it does not know it does not report: a clean report means that nothing known is
-//! wrong, and review by a person stays what it is.
+//! It knows programs and places as data, and asks of each rule what the arguments that it takes may
+//! hold. What it does not know it cannot judge: in a read-only bundle it says so, elsewhere a clean
+//! report means that nothing known is wrong, and review by a person stays what it is.
 
+mod abilities;
 mod arguments;
-mod options;
+mod authority;
+mod capability;
+mod facts;
+mod feature;
+mod files;
+mod habits;
+mod identity;
+mod links;
 mod overlap;
 mod paths;
-mod programs;
+mod places;
 mod reach;
 mod secrets;
 
-use crate::bundle::{Bundle, Outcome};
+use portreeve_protocol::facts::Intent;
+
+pub use self::facts::KnownProgram;
+use self::facts::{Clauses, known};
+use self::reach::Reach;
+use crate::bundle::{Bundle, Command, Outcome};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::expect;
@@ -22,14 +35,54 @@ use crate::expect;
 pub fn check(bundle: &Bundle) -> Report {
     let mut found = Vec::new();
     for command in bundle.commands() {
+        let subject = Subject::new(bundle.intent(), command);
         paths::check(command, &mut found);
-        arguments::check(bundle, command, &mut found);
-        secrets::check(command, &mut found);
+        identity::check(command, &mut found);
+        abilities::check(&subject, &mut found);
+        arguments::check(&subject, &mut found);
+        habits::check(&subject, &mut found);
+        files::check(&subject, &mut found);
+        links::check(&subject, &mut found);
+        authority::check(&subject, &mut found);
+        secrets::check(&subject, &mut found);
     }
     overlap::check(bundle, &mut found);
     found.extend(proof(bundle));
     found.extend(expect::failures(bundle));
     Report::new(bundle.source().clone(), found)
+}
+
+/// Every program that the linter knows, with what it can do.
+pub fn known_programs() -> impl Iterator<Item = KnownProgram> {
+    facts::all()
+}
+
+/// A command, what its arguments may be, and what is known of its program.
+struct Subject<'b> {
+    intent: Intent,
+    command: &'b Command,
+    reach: Reach<'b>,
+    is_known: bool,
+    clauses: Clauses,
+}
+
+impl<'b> Subject<'b> {
+    fn new(intent: Intent, command: &'b Command) -> Self {
+        let clauses = known(command.path().file_name());
+        Self {
+            intent,
+            command,
+            reach: Reach::of(command.arguments()),
+            is_known: clauses.is_some(),
+            clauses: clauses.unwrap_or_default(),
+        }
+    }
+
+    fn can(&self, capability: capability::Capability) -> bool {
+        self.clauses
+            .iter()
+            .any(|clause| clause.capability == capability)
+    }
 }
 
 /// A bundle that allows something should also say what it must not allow.

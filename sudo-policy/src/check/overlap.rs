@@ -6,23 +6,20 @@ use crate::bundle::{Arguments, Bundle, Command};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::simulate::{joined, takes};
+use crate::word::RunAs;
 
 /// Most comparisons of an exact rule with a pattern; what lies beyond goes unreported.
 const MAX_COMPARISONS: usize = 2000;
 
 /// Reports rules that an earlier or a later one makes pointless.
 pub(super) fn check(bundle: &Bundle, found: &mut Vec<Diagnostic>) {
-    let mut exact: HashMap<(&str, &str, String), &Command> = HashMap::new();
+    let mut exact: HashMap<(&str, &RunAs, String), &Command> = HashMap::new();
     for command in bundle.commands() {
         let Arguments::Exactly(lists) = command.arguments() else {
             continue;
         };
         for list in lists {
-            let key = (
-                command.path().as_str(),
-                command.run_as().as_str(),
-                joined(list),
-            );
+            let key = (command.path().as_str(), command.run_as(), joined(list));
             if let Some(earlier) = exact.insert(key, command) {
                 found.push(overlap(bundle, command, earlier));
             }
@@ -67,15 +64,16 @@ fn includes(wide: &Arguments, other: &Arguments) -> bool {
 }
 
 fn overlap(bundle: &Bundle, later: &Command, earlier: &Command) -> Diagnostic {
-    let line = bundle.line(earlier.span());
-    let differs = later.noexec() != earlier.noexec() || later.digest() != earlier.digest();
+    let place = bundle.place(earlier);
+    let differs = later.noexec() != earlier.noexec()
+        || later.digests() != earlier.digests()
+        || later.cwd() != earlier.cwd();
     let effect = if differs {
         "and says otherwise; the later one counts"
     } else {
         "and says the same"
     };
-    let message =
-        format!("the rule on line {line} matches some of the same command lines {effect}");
+    let message = format!("the rule at {place} matches some of the same command lines {effect}");
     let help = "keep one rule for each command line";
     if differs {
         Diagnostic::error(Code::Overlap, later.span(), message, help)

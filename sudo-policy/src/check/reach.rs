@@ -4,27 +4,171 @@ use crate::bundle::Arguments;
 use crate::pattern::{Sought, holds};
 use crate::simulate::joined;
 
-/// Whether any command line that the rule allows holds what is sought.
-pub(super) fn may_hold(arguments: &Arguments, sought: &Sought<'_>) -> bool {
-    match arguments {
-        Arguments::Any => true,
-        Arguments::Exactly(lists) => lists.iter().any(|list| holds(&joined(list), sought)),
-        Arguments::Pattern(pattern) => pattern.may_hold(sought),
+/// What the arguments of one command may be, made ready for many questions.
+pub(super) enum Reach<'c> {
+    /// Anything.
+    Any,
+    /// One of these lists.
+    Exact(Vec<Exact<'c>>),
+    /// What a pattern takes.
+    Pattern {
+        pattern: &'c crate::pattern::Pattern,
+        letters: u128,
+    },
+}
+
+/// One list of exact arguments.
+pub(super) struct Exact<'c> {
+    /// The arguments.
+    pub(super) words: Vec<&'c str>,
+    /// All of them as sudo compares them.
+    pub(super) text: String,
+    /// The same with paths as they are without `//`, `/./` and `/../`, where that differs.
+    plain: Option<String>,
+    letters: u128,
+}
+
+impl<'c> Reach<'c> {
+    pub(super) fn of(arguments: &'c Arguments) -> Self {
+        match arguments {
+            Arguments::Any => Self::Any,
+            Arguments::Exactly(lists) => Self::Exact(
+                lists
+                    .iter()
+                    .map(|list| {
+                        let words: Vec<&str> = list.iter().map(|word| word.as_str()).collect();
+                        Exact::new(words, joined(list))
+                    })
+                    .collect(),
+            ),
+            Arguments::Pattern(pattern) => Self::Pattern {
+                pattern,
+                letters: pattern.sets().fold(0, |all, set| all | set),
+            },
+        }
+    }
+
+    /// The same without the words that `leave_out` names.
+    pub(super) fn without(self, leave_out: impl Fn(&str) -> bool) -> Self {
+        match self {
+            Self::Any | Self::Pattern { .. } => self,
+            Self::Exact(lists) => Self::Exact(
+                lists
+                    .into_iter()
+                    .map(|list| {
+                        if !list.words.iter().any(|word| leave_out(word)) {
+                            return list;
+                        }
+                        let kept = list.words.into_iter().filter(|word| !leave_out(word));
+                        let words: Vec<&str> = kept.collect();
+                        let text = words.join(" ");
+                        Exact::new(words, text)
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    /// Whether any arguments at all are allowed.
+    pub(super) fn is_any(&self) -> bool {
+        matches!(self, Self::Any)
+    }
+
+    /// Whether any command line that the rule allows holds what is sought.
+    pub(super) fn may_hold(&self, sought: &Sought<'_>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(lists) => {
+                let needed = letters_of(sought.letters());
+                let has = |list: &Exact<'_>| {
+                    needed & !list.letters == 0
+                        && (holds(&list.text, sought)
+                            || list.plain.as_ref().is_some_and(|text| holds(text, sought)))
+                };
+                lists.iter().any(has)
+            }
+            Self::Pattern { pattern, letters } => {
+                letters_of(sought.letters()) & !letters == 0 && pattern.may_hold(sought)
+            }
+        }
+    }
+
+    /// Whether every command line that the rule allows holds one of these.
+    pub(super) fn must_hold(&self, sought: &[Sought<'_>]) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Exact(lists) => lists
+                .iter()
+                .all(|list| sought.iter().any(|sought| holds(&list.text, sought))),
+            Self::Pattern { pattern, .. } => !pattern.may_lack(sought),
+        }
     }
 }
 
-/// Whether every command line that the rule allows holds this word, as the author spelled it.
-pub(super) fn must_hold(arguments: &Arguments, word: &str) -> bool {
-    match arguments {
-        Arguments::Any => false,
-        Arguments::Exactly(lists) => lists
-            .iter()
-            .all(|list| list.iter().any(|argument| argument.as_str() == word)),
-        // Close enough for a hint: the word stands outside every choice.
-        Arguments::Pattern(pattern) => pattern
-            .as_str()
-            .trim_matches(['^', '$'])
-            .split(' ')
-            .any(|part| part == word),
+impl<'c> Exact<'c> {
+    fn new(words: Vec<&'c str>, text: String) -> Self {
+        let is_plain = words.iter().all(|word| is_plain(word));
+        let plain = (!is_plain).then(|| {
+            let plain: Vec<String> = words.iter().map(|word| plain(word)).collect();
+            plain.join(" ")
+        });
+        // A plain path has no other letters than the path that it was made of.
+        let letters = letters_of(text.bytes());
+        Self {
+            words,
+            text,
+            plain,
+            letters,
+        }
+    }
+}
+
+fn letters_of(text: impl Iterator<Item = u8>) -> u128 {
+    text.fold(0, |all, letter| {
+        all | 1_u128.checked_shl(letter.into()).unwrap_or(0)
+    })
+}
+
+fn is_plain(word: &str) -> bool {
+    !["//", "/./", "/../"].iter().any(|part| word.contains(part))
+        && !word.ends_with("/..")
+        && !word.ends_with("/.")
+}
+
+/// A word whose paths lead where they lead, without detours.
+fn plain(word: &str) -> String {
+    let Some((before, path)) = word.split_once('/') else {
+        return word.to_owned();
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("{before}/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn detours_of_a_path_lead_nowhere_else() {
+        for (word, wanted) in [
+            ("/etc//shadow", "/etc/shadow"),
+            ("--file=/etc/./shadow", "--file=/etc/shadow"),
+            ("/etc/ssl/../shadow", "/etc/shadow"),
+            ("/../etc/shadow", "/etc/shadow"),
+            ("/var/log/..", "/var"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(plain(word), wanted);
+        }
+        assert!(is_plain("/etc/shadow") && is_plain("a..b") && !is_plain("//etc"));
     }
 }

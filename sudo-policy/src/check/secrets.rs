@@ -1,140 +1,142 @@
 //! Places where secrets lie.
 
-use super::programs::{READERS, is_one_of};
-use super::reach::may_hold;
-use crate::bundle::{Arguments, Command};
+use super::Subject;
+use super::abilities::way;
+use super::capability::Capability;
+use super::places::{Kind, Place, is_public, lies_in, of_kind};
+use super::reach::Reach;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::pattern::Sought;
 
-/// Texts that only the path of a secret has, and what lies there.
-///
-/// A text without a slash counts anywhere in an exact argument, but in a pattern only behind a
-/// slash: what a pattern takes for the name of a unit is not a file.
-const PLACES: &[(&str, &str)] = &[
-    ("/etc/shadow", "password hashes"),
-    ("/etc/gshadow", "password hashes"),
-    ("/var/backups/shadow", "password hashes"),
-    ("/etc/security/opasswd", "password hashes"),
-    ("/etc/ssh/ssh_host_", "the host's private keys"),
-    ("/.ssh/", "private keys"),
-    ("id_rsa", "private keys"),
-    ("id_ecdsa", "private keys"),
-    ("id_ed25519", "private keys"),
-    ("/etc/ssl/private", "private keys"),
-    ("/private/", "private keys"),
-    (".pem", "private keys"),
-    (".key", "private keys"),
-    (".p12", "private keys"),
-    (".keytab", "Kerberos keys"),
-    ("/var/lib/sss/", "cached credentials"),
-    ("_history", "what people typed"),
-    ("/.aws/", "cloud credentials"),
-    ("/.azure/", "cloud credentials"),
-    ("/.config/gcloud", "cloud credentials"),
-    ("/.kube/", "cluster credentials"),
-    ("/etc/kubernetes/", "cluster credentials"),
-    ("/var/run/secrets/", "service credentials"),
-    ("/run/secrets/", "service credentials"),
-    ("/run/credentials/", "service credentials"),
-    ("/.docker/config", "registry credentials"),
-    ("/.netrc", "passwords"),
-    ("/.pgpass", "passwords"),
-    ("/.my.cnf", "passwords"),
-    ("/.gnupg/", "private keys"),
-    ("169.254.169.254", "cloud credentials"),
-    ("metadata.google.internal", "cloud credentials"),
-    ("/proc/kcore", "the kernel's memory"),
-    ("/dev/mem", "the machine's memory"),
-    ("/dev/kmem", "the machine's memory"),
-    ("/dev/port", "the machine's ports"),
-    ("/dev/sd", "a raw disk"),
-    ("/dev/hd", "a raw disk"),
-    ("/dev/vd", "a raw disk"),
-    ("/dev/xvd", "a raw disk"),
-    ("/dev/nvme", "a raw disk"),
-    ("/dev/dm-", "a raw disk"),
-    ("/dev/mapper/", "a raw disk"),
-    ("/dev/disk/", "a raw disk"),
-    ("/var/crash", "memory dumps"),
-    ("/var/lib/systemd/coredump", "memory dumps"),
-];
-
-/// Names that are secrets in the directory where they belong, and the caller chooses the directory.
-const RELATIVE: &[(&str, &str)] = &[
-    ("shadow", "password hashes"),
-    ("gshadow", "password hashes"),
-];
-
-/// Files of a process that hold its memory, or lead past the permissions of files.
-const OF_PROCESSES: &[(&str, &str)] = &[
-    ("/mem", "the memory of a process"),
-    ("/maps", "the memory map of a process"),
-    ("/smaps", "the memory map of a process"),
-    ("/map_files", "the memory of a process"),
-    ("/numa_maps", "the memory map of a process"),
-    ("/pagemap", "the memory map of a process"),
-    (
-        "/environ",
-        "the environment of a process, where secrets are",
-    ),
-    ("/auxv", "addresses in the memory of a process"),
-    ("/stack", "addresses in the kernel"),
-    ("/syscall", "addresses in the memory of a process"),
-    ("/fd/", "the open files of a process"),
-    ("/root/", "the files of a process, past its namespace"),
-    ("/cwd/", "the files of a process, past its namespace"),
-];
-
 /// Reports every kind of secret that a command may reach, once.
-pub(super) fn check(command: &Command, found: &mut Vec<Diagnostic>) {
-    if *command.arguments() == Arguments::Any {
-        // With any arguments everything is in reach; that matters where the program prints files.
-        if is_one_of(command.path().file_name(), READERS) {
-            let message = format!(
-                "`{}` prints any file, with all secrets of this host",
-                command.path()
-            );
-            let help = "name the files that are needed, as exact arguments";
-            found.push(Diagnostic::error(
-                Code::Secret,
-                command.arguments_span(),
-                message,
-                help,
-            ));
-        }
+pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    // What any arguments mean depends on the program, which other rules look at.
+    if subject.reach.is_any() {
         return;
     }
-    let is_pattern = matches!(command.arguments(), Arguments::Pattern(_));
-    let places = PLACES.iter().map(|(place, what)| {
-        let is_path = place.contains('/') || !is_pattern;
-        (
-            if is_path {
-                Sought::Part(place)
-            } else {
-                Sought::PartsInOrder("/", place)
-            },
-            *place,
-            *what,
-        )
-    });
-    let relative = RELATIVE
-        .iter()
-        .map(|(name, what)| (Sought::Word(name), *name, *what));
-    let processes = OF_PROCESSES
-        .iter()
-        .map(|(file, what)| (Sought::PartsInOrder("/proc/", file), *file, *what));
-    let mut told = Vec::new();
-    for (sought, place, what) in places.chain(relative).chain(processes) {
-        if !told.contains(&what) && may_hold(command.arguments(), &sought) {
-            told.push(what);
-            let message = format!("the arguments reach {what} (`{place}`)");
-            found.push(Diagnostic::error(
-                Code::Secret,
-                command.arguments_span(),
-                message,
-                "name files and options that lead elsewhere",
-            ));
+    let mut told: Vec<&str> = Vec::new();
+    let mut tell = |place: &Place, shown: &str| {
+        if !told.contains(&place.what) {
+            told.push(place.what);
+            found.push(problem(subject, place, shown));
+        }
+    };
+    let reach = Reach::of(subject.command.arguments()).without(is_public);
+    for place in of_kind(Kind::Process) {
+        if reach.may_hold(&Sought::PartsInOrder("/proc/", place.text)) {
+            tell(place, place.text);
         }
     }
+    // Who sees names and sizes sees nothing secret.
+    if subject.can(Capability::Names) && !does(subject, Capability::Read) {
+        return;
+    }
+    for place in of_kind(Kind::Secret).filter(|place| may_lead_to(&reach, place.text)) {
+        tell(place, place.text);
+    }
+    // A name of a unit may look like that of a host; it matters where something connects.
+    let is_exact = matches!(reach, Reach::Exact(_));
+    let counts = is_exact || does(subject, Capability::Network);
+    for place in of_kind(Kind::Metadata).filter(|_| counts) {
+        if reach.may_hold(&Sought::Part(place.text)) {
+            tell(place, place.text);
+        }
+    }
+    // What a pattern takes for a name may be this one; whether it is a file is another rule's to say.
+    for place in of_kind(Kind::Bare).filter(|_| is_exact) {
+        if reach.may_hold(&Sought::LastWord(place.text)) {
+            tell(place, place.text);
+        }
+    }
+    for place in of_kind(Kind::Name).filter(|place| may_end_with(&reach, place.text)) {
+        tell(place, place.text);
+    }
+    if let Some((place, directory)) = below(subject, &reach) {
+        tell(place, directory);
+    }
+}
+
+/// Whether the command may be made to do this by its arguments.
+fn does(subject: &Subject<'_>, capability: Capability) -> bool {
+    let mut clauses = subject.clauses.iter();
+    clauses.any(|clause| clause.capability == capability && way(subject, clause).is_some())
+}
+
+/// Whether a path may lead to a secret.
+///
+/// In exact arguments it may stand anywhere, as behind the directory of a container. In a pattern the
+/// caller could give any directory that name, so there it counts where it belongs: at the root, or,
+/// for what lies in home directories, below those.
+fn may_lead_to(reach: &Reach<'_>, secret: &'static str) -> bool {
+    match reach {
+        Reach::Any | Reach::Exact(_) => reach.may_hold(&Sought::Part(secret)),
+        Reach::Pattern { .. } if is_rooted(secret) => reach.may_hold(&Sought::PathBegin(secret)),
+        Reach::Pattern { .. } => of_kind(Kind::Keys).any(|directory| {
+            let inside = secret.trim_start_matches('/');
+            reach.may_hold(&Sought::PartsInOrder(directory.text, inside))
+        }),
+    }
+}
+
+/// Whether a path begins at the root of the file system, and is not what lies in some directory.
+fn is_rooted(path: &str) -> bool {
+    const TOP: [&str; 9] = [
+        "/etc/", "/var/", "/run/", "/dev/", "/proc/", "/sys/", "/usr/", "/tmp/", "/swap",
+    ];
+    TOP.iter().any(|top| path.starts_with(top))
+}
+
+/// Whether a path may end like the name of a secret.
+///
+/// In a pattern it counts only where people keep such files: below `/var/log` somebody could give a
+/// file any name, and nobody keeps keys there.
+fn may_end_with(reach: &Reach<'_>, name: &'static str) -> bool {
+    match reach {
+        Reach::Any | Reach::Exact(_) => reach.may_hold(&Sought::Ending("", name)),
+        Reach::Pattern { .. } => of_kind(Kind::Keys)
+            .any(|directory| reach.may_hold(&Sought::Ending(directory.text, name))),
+    }
+}
+
+/// A directory whose files are all shown, with a secret among them.
+fn below(subject: &Subject<'_>, reach: &Reach<'_>) -> Option<(&'static Place, &'static str)> {
+    let recurses = does(subject, Capability::Recurse);
+    let Reach::Exact(lists) = reach else {
+        return None;
+    };
+    let words = || {
+        lists
+            .iter()
+            .filter(|_| recurses)
+            .flat_map(|list| list.words.iter())
+            .filter(|word| word.starts_with('/'))
+    };
+    let secrets = of_kind(Kind::Secret)
+        .filter(|place| place.text.starts_with('/') && !place.text.starts_with("/."))
+        .chain(of_kind(Kind::Keys));
+    secrets
+        .filter(|place| {
+            words().any(|word| {
+                let directory = word.trim_end_matches('/');
+                directory == place.text.trim_end_matches('/') || lies_in(place.text, directory)
+            })
+        })
+        .map(|place| (place, place.text))
+        .next()
+}
+
+fn problem(subject: &Subject<'_>, place: &Place, shown: &str) -> Diagnostic {
+    let message = format!("the arguments reach {} (`{shown}`)", place.what);
+    let help = if place.kind == Kind::Process {
+        "name other files; `/proc/<pid>/exe`, `/proc/<pid>/status` and `lsof -nP -p <pid>` show no memory"
+    } else {
+        "name files that hold no secret; `ls -l` and `stat` show a file without what is in it"
+    };
+    Diagnostic::error(
+        Code::Secret,
+        subject.command.arguments_span(),
+        message,
+        help,
+    )
 }

@@ -4,27 +4,51 @@
 //! A character is *free* when its place in the pattern takes others too: the caller chooses it. A
 //! character of an exact argument is never free.
 
+mod operand;
+mod step;
+
 use std::fmt;
+
+use self::step::{
+    RELATIVE_WITH_LETTER, advance, begin, cut, cut_at, found_when, in_order, relative, short,
+    spelled, whole,
+};
 
 /// Something that arguments may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sought<'a> {
     /// Anything at all.
     Something,
+    /// Nothing at all.
+    Nothing,
     /// This text, anywhere.
     Part(&'a str),
-    /// One word with the first text in it and, later, the second.
+    /// A path that begins with the first text and, later, has the second in it.
     PartsInOrder(&'a str, &'a str),
-    /// This word, or this word and `=`, as the author spelled it.
+    /// A path that begins with the first text and ends with the second; with no first text, any word.
+    Ending(&'a str, &'a str),
+    /// A path that begins with this: at the first slash of a word, or the first behind `=`.
+    PathBegin(&'a str),
+    /// The same of the last word.
+    LastPathBegin(&'a str),
+    /// This as the last word, however it came about.
+    LastWord(&'a str),
+    /// A last word with a letter in it that begins with neither `/` nor `-`.
+    RelativeLast,
+    /// This word, or this word and `=`, as the author spelled it; an option also otherwise.
     Word(&'a str),
-    /// A word that begins like this, as the author spelled it.
+    /// A word that begins like this, as the author spelled it; an option also otherwise.
     Prefix(&'a str),
+    /// A long option, whole or cut short behind the first text, with or without `=` and a value.
+    Cut(&'a str, &'a str),
     /// This letter in a group of short options, as `-xK`.
     Short(char),
     /// This letter in the first word, which is no option, as in `ps auxe`.
     FirstLetters(char),
-    /// This as the first word that is not an option, however it came about.
-    Verb(&'a str),
+    /// This as the word with that number, from 0, that is not an option, however it came about.
+    Operand(u8, &'a str),
+    /// That many words, and one more, that are neither options nor numbers.
+    AnyOperand(u8),
     /// A word whose caller decides that it is an option.
     FreeOption,
     /// A space that the caller decides on.
@@ -35,11 +59,19 @@ impl fmt::Display for Sought<'_> {
     /// The argument as somebody would type it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Something => f.write_str("…"),
-            Self::Part(text) | Self::Word(text) | Self::Prefix(text) | Self::Verb(text) => {
-                f.write_str(text)
+            Self::Something | Self::AnyOperand(_) | Self::RelativeLast => f.write_str("…"),
+            Self::Nothing => Ok(()),
+            Self::Part(text)
+            | Self::PathBegin(text)
+            | Self::LastPathBegin(text)
+            | Self::LastWord(text)
+            | Self::Word(text)
+            | Self::Prefix(text)
+            | Self::Operand(_, text) => f.write_str(text),
+            Self::Cut(first, rest) => write!(f, "{first}{rest}"),
+            Self::PartsInOrder(first, second) | Self::Ending(first, second) => {
+                write!(f, "{first}…{second}")
             }
-            Self::PartsInOrder(first, second) => write!(f, "{first}…{second}"),
             Self::Short(letter) => write!(f, "-{letter}"),
             Self::FirstLetters(letter) => write!(f, "{letter}"),
             Self::FreeOption => f.write_str("-…"),
@@ -80,6 +112,9 @@ impl State {
 
 /// Whether an exact text holds what is sought.
 pub(crate) fn holds(text: &str, sought: &Sought<'_>) -> bool {
+    if let Sought::Part(part) = sought {
+        return text.contains(part);
+    }
     let state = text.bytes().fold(Sought::START, |state, character| {
         sought.step(state, character, false)
     });
@@ -91,37 +126,73 @@ impl Sought<'_> {
     pub(super) const START: State = Fits(0);
 
     /// The characters without which nothing is found.
-    pub(super) fn letters(&self) -> impl Iterator<Item = u8> {
+    pub(crate) fn letters(&self) -> impl Iterator<Item = u8> {
         let (one, other) = match self {
             Self::Something
+            | Self::Nothing
             | Self::FreeSpace
             | Self::FreeOption
             | Self::Short(_)
-            | Self::FirstLetters(_) => ("", ""),
-            Self::Part(text) | Self::Word(text) | Self::Prefix(text) | Self::Verb(text) => {
-                (*text, "")
-            }
-            Self::PartsInOrder(first, second) => (*first, *second),
+            | Self::FirstLetters(_)
+            | Self::AnyOperand(_)
+            | Self::RelativeLast => ("", ""),
+            Self::Part(text)
+            | Self::PathBegin(text)
+            | Self::LastPathBegin(text)
+            | Self::LastWord(text)
+            | Self::Word(text)
+            | Self::Prefix(text)
+            | Self::Cut(text, _)
+            | Self::Operand(_, text) => (*text, ""),
+            Self::PartsInOrder(first, second) | Self::Ending(first, second) => (*first, *second),
         };
         one.bytes().chain(other.bytes())
     }
 
     /// How many states the machine has; more than any [`State::index`].
     pub(super) fn states(&self) -> usize {
-        // A group of short options has one state behind its hyphen.
-        Fits(self.letters().count().max(1)).index() + 1
+        let fits = match self {
+            Self::Cut(first, rest) => first.len() + rest.len(),
+            Self::Operand(nth, text) => (usize::from(*nth) + 1) * operand::width(text),
+            Self::AnyOperand(nth) => (usize::from(*nth) + 1) * operand::KINDS,
+            Self::RelativeLast => 3,
+            Self::Something
+            | Self::Nothing
+            | Self::FreeOption
+            | Self::FreeSpace
+            | Self::Short(_)
+            | Self::FirstLetters(_)
+            | Self::Part(_)
+            | Self::PartsInOrder(..)
+            | Self::Ending(..)
+            | Self::PathBegin(_)
+            | Self::LastPathBegin(_)
+            | Self::LastWord(_)
+            | Self::Word(_)
+            // A group of short options has one state behind its hyphen.
+            | Self::Prefix(_) => self.letters().count().max(1),
+        };
+        Fits(fits).index() + 1
     }
 
     /// Whether the machine tells this character from those that it has no use for.
     pub(super) fn tells_apart(&self, character: u8) -> bool {
         let is_in = |text: &str| text.as_bytes().contains(&character);
         let of_its_own = match self {
-            Self::Something | Self::FreeOption | Self::FreeSpace => false,
-            Self::Part(text) | Self::Word(text) | Self::Prefix(text) | Self::Verb(text) => {
-                is_in(text)
-            }
-            Self::PartsInOrder(first, second) => is_in(first) || is_in(second),
+            Self::Something | Self::Nothing | Self::FreeOption | Self::FreeSpace => false,
+            Self::Part(text)
+            | Self::PathBegin(text)
+            | Self::LastPathBegin(text)
+            | Self::LastWord(text)
+            | Self::Word(text)
+            | Self::Prefix(text)
+            | Self::Operand(_, text) => is_in(text),
+            Self::PartsInOrder(first, second)
+            | Self::Ending(first, second)
+            | Self::Cut(first, second) => is_in(first) || is_in(second),
             Self::Short(letter) | Self::FirstLetters(letter) => *letter == char::from(character),
+            Self::AnyOperand(_) => character.is_ascii_digit(),
+            Self::RelativeLast => !character.is_ascii_alphabetic(),
         };
         of_its_own || matches!(character, SPACE | b'-' | b'=')
     }
@@ -132,29 +203,52 @@ impl Sought<'_> {
             Found | Never => return state,
             // Only a space, or a text that may begin anywhere, leads out of a word that does not fit.
             OtherWord if character == SPACE => return Fits(0),
+            OtherWord if character == b'=' && self.is_of_a_path() => return Fits(0),
             OtherWord => return OtherWord,
             Fits(fits) => fits,
         };
         match self {
             Self::Something => Found,
+            Self::Nothing => Never,
             Self::Part(part) => found_when(part.len(), advance(part.as_bytes(), fits, character)),
-            Self::PartsInOrder(..) if character == SPACE => Fits(0),
+            Self::Ending(first, second)
+                if character == SPACE && fits == first.len() + second.len() =>
+            {
+                Found
+            }
+            Self::PartsInOrder(..) | Self::Ending(..) if character == SPACE => Fits(0),
             Self::PartsInOrder(first, second) => {
+                match in_order(first.as_bytes(), second.as_bytes(), fits, character) {
+                    Fits(fits) => found_when(first.len() + second.len(), fits),
+                    done @ (OtherWord | Never | Found) => done,
+                }
+            }
+            Self::Ending(first, second) => {
                 in_order(first.as_bytes(), second.as_bytes(), fits, character)
             }
+            Self::PathBegin(text) => match begin(text.as_bytes(), fits, character) {
+                Fits(fits) => found_when(text.len(), fits),
+                done @ (OtherWord | Never | Found) => done,
+            },
+            Self::LastPathBegin(text) if fits == text.len() && character != SPACE => state,
+            Self::LastPathBegin(text) => begin(text.as_bytes(), fits, character),
+            Self::LastWord(text) => whole(text.as_bytes(), fits, character),
+            Self::RelativeLast => relative(fits, character),
             Self::Word(word) if fits == word.len() && matches!(character, SPACE | b'=') => Found,
             Self::Word(word) => spelled(word.as_bytes(), fits, character, free),
             Self::Prefix(prefix) => match spelled(prefix.as_bytes(), fits, character, free) {
                 Fits(fits) => found_when(prefix.len(), fits),
                 done @ (OtherWord | Never | Found) => done,
             },
+            Self::Cut(first, rest) => cut(first.as_bytes(), rest.as_bytes(), fits, character),
             Self::Short(letter) => short(*letter, fits, character),
             Self::FirstLetters(letter) => match (fits, character) {
                 (_, SPACE) | (0, b'-') => Never,
                 (_, found) if char::from(found) == *letter => Found,
                 _ => Fits(1),
             },
-            Self::Verb(verb) => first_word(verb.as_bytes(), fits, character),
+            Self::Operand(nth, word) => operand::named(usize::from(*nth), word, fits, character),
+            Self::AnyOperand(nth) => operand::any(usize::from(*nth), fits, character),
             Self::FreeOption => match (fits, character) {
                 (0, b'-') if free => Found,
                 (_, SPACE) => Fits(0),
@@ -165,74 +259,31 @@ impl Sought<'_> {
         }
     }
 
+    /// Whether a path is sought, which may also begin behind an equals sign.
+    fn is_of_a_path(&self) -> bool {
+        matches!(
+            self,
+            Self::PathBegin(_) | Self::LastPathBegin(_) | Self::PartsInOrder(..) | Self::Ending(..)
+        )
+    }
+
     /// Whether it has been found once the text ends here.
     pub(super) fn is_found_at_end(&self, state: State) -> bool {
         match (self, state) {
             (_, Found) => true,
-            (Self::Word(text) | Self::Verb(text), Fits(fits)) => fits == text.len(),
+            (Self::Nothing, state) => state == Self::START,
+            (Self::Word(text) | Self::LastWord(text) | Self::LastPathBegin(text), Fits(fits)) => {
+                fits == text.len()
+            }
+            (Self::Ending(first, second), Fits(fits)) => fits == first.len() + second.len(),
+            (Self::Cut(first, _), Fits(fits)) => fits >= cut_at(first.as_bytes()),
+            (Self::Operand(nth, word), Fits(fits)) => {
+                fits == operand::whole(usize::from(*nth), word)
+            }
+            (Self::RelativeLast, Fits(fits)) => fits == RELATIVE_WITH_LETTER,
             _ => false,
         }
     }
-}
-
-fn found_when(length: usize, fits: usize) -> State {
-    if fits == length { Found } else { Fits(fits) }
-}
-
-/// One step of a word that the author must have spelled.
-fn spelled(word: &[u8], fits: usize, character: u8, free: bool) -> State {
-    match word.get(fits) {
-        Some(wanted) if *wanted == character && !free => Fits(fits + 1),
-        _ if character == SPACE => Fits(0),
-        _ => OtherWord,
-    }
-}
-
-/// One step of `first`, then `second`, within a word.
-fn in_order(first: &[u8], second: &[u8], fits: usize, character: u8) -> State {
-    match fits.checked_sub(first.len()) {
-        None => Fits(advance(first, fits, character)),
-        Some(of_second) => match advance(second, of_second, character) {
-            all if all == second.len() => Found,
-            some => Fits(first.len() + some),
-        },
-    }
-}
-
-/// One step of a group of short options: one hyphen, then letters.
-fn short(letter: char, fits: usize, character: u8) -> State {
-    match (fits, character) {
-        (_, SPACE) => Fits(0),
-        (0, b'-') => Fits(1),
-        (0, _) | (_, b'-') => OtherWord,
-        (_, found) if char::from(found) == letter => Found,
-        _ => Fits(1),
-    }
-}
-
-/// One step of the first word that is not an option.
-fn first_word(verb: &[u8], fits: usize, character: u8) -> State {
-    match (fits, character) {
-        (0, b'-') => OtherWord,
-        (0, SPACE) => Fits(0),
-        (fits, SPACE) if fits == verb.len() => Found,
-        (fits, found) if verb.get(fits) == Some(&found) => Fits(fits + 1),
-        _ => Never,
-    }
-}
-
-/// How much of `part` has been found once `character` follows its first `found` characters.
-fn advance(part: &[u8], found: usize, character: u8) -> usize {
-    let before = part.get(..found).unwrap_or_default();
-    let ends_like = |length: usize| {
-        // The last `length` characters seen, of which `character` is the last one.
-        let seen = before.iter().chain([&character]);
-        seen.skip(found + 1 - length).eq(part.iter().take(length))
-    };
-    (1..=(found + 1).min(part.len()))
-        .rev()
-        .find(|&length| ends_like(length))
-        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -243,11 +294,47 @@ mod tests {
     fn questions_find_what_they_name_in_exact_arguments() {
         for (sought, yes, no) in [
             (Sought::Something, &["a", " "][..], &[""][..]),
+            (Sought::Nothing, &[""], &["a", " "]),
             (Sought::Part("aab"), &["aaab", "xaaby"], &["aaaa", "ab"]),
             (
                 Sought::PartsInOrder("/proc/", "/mem"),
                 &["-l /proc/1/mem", "/proc/self/mem"],
-                &["/proc/1/ /mem", "/mem/proc/1", "/proc/1/exe"],
+                &[
+                    "/proc/1/ /mem",
+                    "/mem/proc/1",
+                    "/proc/1/exe",
+                    "/srv/proc/1/mem",
+                ],
+            ),
+            (
+                Sought::Ending("/", ".key"),
+                &["/a/b.key", "x /b.key.key y", "--in=/b.key"],
+                &["b.key", "/a/b.keys", "/ .key"],
+            ),
+            (
+                Sought::Ending("", ".key"),
+                &["b.key", ".key x"],
+                &["b.keyring"],
+            ),
+            (
+                Sought::PathBegin("/etc/a"),
+                &["x /etc/a y", "of=/etc/abc", "--o=x/y=/etc/a", "-f/etc/a"],
+                &["/srv/etc/a", "/et", "./x/etc/a", "/e/etc/a"],
+            ),
+            (
+                Sought::LastPathBegin("/etc/a"),
+                &["x /etc/a", "/x --o=/etc/abc"],
+                &["/etc/a x", "/etc/a /srv/etc/a", "/et"],
+            ),
+            (
+                Sought::LastWord("ab"),
+                &["ab", "x ab"],
+                &["ab x", "xab", "abc", "a"],
+            ),
+            (
+                Sought::RelativeLast,
+                &["a", "-n 5 x.log", "5x", "./a"],
+                &["", "/a", "-a", "a /b", "a 5", "--file=a"],
             ),
             (
                 Sought::Word("-exec"),
@@ -260,14 +347,34 @@ mod tests {
                 &["x-exec", "-exe"],
             ),
             (
+                Sought::Cut("--to-c", "ommand"),
+                &["--to-command=x", "a --to-c", "--to-comm x"],
+                &["--to-", "--to-commands", "-to-c", "x--to-c"],
+            ),
+            (
                 Sought::Short('K'),
                 &["-K", "-tnK", "a -xKy"],
                 &["--K", "K", "-t K", "a-K"],
             ),
             (
-                Sought::Verb("start"),
+                Sought::Operand(0, "start"),
                 &["start x", "--now start", "-q --x start"],
-                &["status start", "starts x", "restart"],
+                &["status start", "starts x", "restart", "star"],
+            ),
+            (
+                Sought::Operand(1, "set"),
+                &["link set x", "-a link -b set", "l set"],
+                &["set link", "set", "link sets", "link show set"],
+            ),
+            (
+                Sought::AnyOperand(0),
+                &["x", "-a x", "5x"],
+                &["", "-a", "5", "-a 5"],
+            ),
+            (
+                Sought::AnyOperand(1),
+                &["x y", "x -a y"],
+                &["x", "x 5", "x -y"],
             ),
             (Sought::FreeOption, &[], &["-a", "a -b"]),
             (Sought::FreeSpace, &[], &["a b"]),

@@ -1,0 +1,159 @@
+//! What program and arguments make possible, by the table of programs.
+
+use portreeve_protocol::facts::Intent;
+
+use super::Subject;
+use super::capability::{Capability, Danger, When};
+use super::facts::Clause;
+use super::reach::Reach;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::pattern::Sought;
+
+/// Reports what program and arguments make possible, each kind of danger once.
+pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    let mut told: Vec<Code> = Vec::new();
+    for clause in subject.clauses {
+        let Some(way) = way(subject, clause) else {
+            continue;
+        };
+        let capability = clause.capability;
+        let problem = if capability == Capability::Page {
+            Some(pager(subject, clause))
+        } else if capability == Capability::Read {
+            reads_anything(subject)
+        } else {
+            by_itself(subject, &capability.danger(), way)
+        };
+        if let Some(problem) = problem.filter(|problem| !told.contains(&problem.code)) {
+            told.push(problem.code);
+            found.push(problem);
+        }
+        // Of a shell nobody needs to hear that it also writes.
+        if matches!(way, Way::Always)
+            && clause.unless.is_empty()
+            && !clause.only_any
+            && clause.capability.danger().when == When::Always
+            && clause.capability != Capability::Page
+        {
+            break;
+        }
+    }
+}
+
+/// How a command comes to do what a clause says.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// Whatever its arguments.
+    Always,
+    /// By this argument.
+    By(&'static str),
+}
+
+/// Whether a command may do what a clause says, and how.
+pub(super) fn way(subject: &Subject<'_>, clause: &Clause) -> Option<Way> {
+    if clause.only_any && !subject.reach.is_any() {
+        return None;
+    }
+    if !clause.unless.is_empty() {
+        let unless: Vec<Sought<'_>> = clause
+            .unless
+            .iter()
+            // Of a word that is meant in its place only that place counts.
+            .filter_map(|feature| feature.sought.first().copied())
+            .collect();
+        if subject.reach.must_hold(&unless) {
+            return None;
+        }
+    }
+    if clause.features.is_empty() {
+        return Some(Way::Always);
+    }
+    let mut features = clause.features.iter();
+    let feature = features.find(|feature| {
+        feature
+            .sought
+            .iter()
+            .any(|sought| subject.reach.may_hold(sought))
+    })?;
+    Some(Way::By(feature.shown))
+}
+
+/// A danger as an error, a warning or nothing, by the bundle's intent and the command's reason.
+fn by_itself(subject: &Subject<'_>, danger: &Danger, way: Way) -> Option<Diagnostic> {
+    let severity = match (danger.when, subject.intent) {
+        (When::Never, _) | (When::ReadOnly, Intent::Write) => return None,
+        (When::Always, _) => Severity::Error,
+        // Who may write any file as root may write the rules.
+        (When::ReadOnlyOrAny, Intent::Write) if !reaches_everything(subject) => return None,
+        (When::ReadOnlyOrAny, Intent::Write) => Severity::Error,
+        (When::ReadOnly | When::ReadOnlyOrAny, Intent::ReadOnly) => {
+            if subject.command.reason().is_some() {
+                Severity::Warning
+            } else {
+                Severity::Error
+            }
+        }
+    };
+    let program = subject.command.path();
+    let (span, message) = match way {
+        // With any arguments it does not matter which ones do it.
+        Way::Always => (
+            subject.command.path_span(),
+            format!("`{program}` {}", danger.effect),
+        ),
+        Way::By(argument) => (
+            subject.command.arguments_span(),
+            format!("`{} {argument}` {}", program.file_name(), danger.effect),
+        ),
+    };
+    Some(Diagnostic {
+        severity,
+        ..Diagnostic::error(danger.code, span, message, danger.help)
+    })
+}
+
+/// Whether the caller chooses the file, wherever it lies.
+fn reaches_everything(subject: &Subject<'_>) -> bool {
+    let mut far = ["/etc/", "/root/", "/usr/"].into_iter();
+    far.all(|directory| subject.reach.may_hold(&Sought::PathBegin(directory)))
+        && !matches!(subject.reach, Reach::Exact(_))
+}
+
+/// With any arguments everything is in reach of a program that shows files.
+fn reads_anything(subject: &Subject<'_>) -> Option<Diagnostic> {
+    subject.reach.is_any().then(|| {
+        let message = format!(
+            "`{}` shows any file, with all secrets of this host",
+            subject.command.path()
+        );
+        let help = "name the files that are needed, as exact arguments";
+        Diagnostic::error(
+            Code::Secret,
+            subject.command.arguments_span(),
+            message,
+            help,
+        )
+    })
+}
+
+/// A pager that the program starts by itself: a nuisance where it cannot be started, else a shell.
+fn pager(subject: &Subject<'_>, clause: &Clause) -> Diagnostic {
+    let severity = if subject.command.noexec() {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    let message = format!(
+        "`{}` starts a pager by itself",
+        subject.command.path().file_name()
+    );
+    let help = match clause.unless.first() {
+        Some(option) => format!("make `{}` part of the arguments", option.shown),
+        None => "allow the arguments that print and end".to_owned(),
+    };
+    Diagnostic {
+        severity,
+        ..Diagnostic::error(Code::Pager, subject.command.arguments_span(), message, help)
+    }
+}
