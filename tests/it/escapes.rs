@@ -32,7 +32,8 @@ struct Escape {
     input: String,
     #[serde(default)]
     terminal: bool,
-    filter: Option<String>,
+    #[serde(default)]
+    filter: String,
     #[serde(default)]
     shown: String,
 }
@@ -44,24 +45,27 @@ fn every_known_escape_works_on_a_host_with_its_careless_rule() {
     let prod = lab.host("prod");
     let script = || prod.command("bash").args(["-c", SCRIPT, "escapes.sh"]);
     script().run().unwrap().ok().unwrap();
-
-    let table: Table = toml::from_str(TABLE).unwrap();
-    assert!(table.escape.len() >= 60);
-    let mut failed = String::new();
-    for escape in &table.escape {
-        let said = script()
+    let tried = |escape: &Escape| {
+        script()
             .args(&escape.argv)
             .env("RULE", escape.rule.as_ref().unwrap_or(&escape.program))
             .env("HOST", &escape.host)
             .env("PREPARE", &escape.prepare)
             .env("TERMINAL", &escape.terminal.to_string())
-            .env("FILTER", escape.filter.as_deref().unwrap_or("cat"))
+            .env("FILTER", &escape.filter)
             .env("SHOWN", &escape.shown)
             .env("PROVES", &escape.proves)
             .input(escape.input.as_bytes())
             .limit(Duration::from_secs(20))
             .run()
-            .unwrap();
+            .unwrap()
+    };
+
+    let table: Table = toml::from_str(TABLE).unwrap();
+    assert!(table.escape.len() >= 60);
+    let mut failed = String::new();
+    for escape in &table.escape {
+        let said = tried(escape);
         if !said.success() {
             failed += &format!(
                 "`{}` does not work\n{}\n{}\n",
@@ -72,4 +76,15 @@ fn every_known_escape_works_on_a_host_with_its_careless_rule() {
         }
     }
     assert!(failed.is_empty(), "{failed}");
+
+    // With another program's rule the same command line must not count as an escape.
+    let shadow = table
+        .escape
+        .into_iter()
+        .find(|escape| escape.argv == ["cat", "/etc/shadow"]);
+    let refused = Escape {
+        rule: Some("/usr/bin/true".to_owned()),
+        ..shadow.unwrap()
+    };
+    assert!(!tried(&refused).success());
 }

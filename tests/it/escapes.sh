@@ -8,11 +8,24 @@
 set -u
 secret=only-root-may-read-this
 proof=/root/proof
+screen=/root/screen
 
 as_ada() {
     setpriv --reuid=ada --regid=ada --init-groups env --ignore-environment --chdir=/home/ada \
         HOME=/home/ada USER=ada LOGNAME=ada SHELL=/bin/bash TERM=xterm LANG=C.UTF-8 \
         PATH=/usr/local/bin:/usr/bin:/bin timeout --kill-after=1 10 "$@"
+}
+
+# Programs on a terminal throw away what was typed before they were ready, which their first output shows.
+type_when_ready() {
+    input=$(cat && echo .)
+    for _ in $(seq 100); do
+        [ "$input" != . ] && [ ! -s $screen ] || break
+        sleep 0.05
+    done
+    sleep 0.2
+    printf %s "${input%.}"
+    sleep 0.2
 }
 
 if [ $# = 0 ]; then
@@ -39,27 +52,33 @@ END
 fi
 
 rm -rf $proof
+: >$screen.read
 cp -p /root/was/* /etc
 printf 'ada ALL=(root) NOPASSWD: %s\n' "$RULE" >/etc/sudoers.d/careless
 chmod 440 /etc/sudoers.d/careless
 visudo --check --quiet --file=/etc/sudoers.d/careless || exit 1
-bash -euc "$HOST" </dev/null || exit 1
-as_ada bash -euc "$PREPARE" </dev/null || exit 1
+[ -z "$HOST" ] || bash -euc "$HOST" </dev/null || exit 1
+[ -z "$PREPARE" ] || as_ada bash -euc "$PREPARE" </dev/null || exit 1
 
 if [ "$TERMINAL" = true ]; then
-    # Programs on a terminal throw away what was typed before they were ready.
-    said=$({ sleep 0.5; cat; sleep 0.3; } | as_ada script -qec "$(printf '%q ' sudo -n "$@")" /dev/null 2>&1)
+    : >$screen
+    type_when_ready | as_ada script -qec "$(printf '%q ' sudo -n "$@")" /dev/null >$screen 2>&1
 else
-    said=$(as_ada sudo -n "$@" 2>&1)
+    as_ada sudo -n "$@" >$screen 2>&1
 fi
 echo "sudo: ended with $?"
-read=$(printf '%s\n' "$said" | as_ada bash -c "$FILTER" 2>&1)
-printf '%s\n' "$said" "$read"
+[ -z "$FILTER" ] || as_ada bash -c "$FILTER" <$screen >>$screen.read 2>&1
+cat $screen $screen.read
 
 if [ -n "$SHOWN" ]; then
     bash -euc "$SHOWN"
 elif [ "$PROVES" = read ]; then
-    case $read in *$secret*) ;; *) exit 1 ;; esac
+    grep -q -- "$secret" $screen $screen.read
 else
-    [ -e $proof ] || [ -L $proof ]
+    # What was started may go on after the program that started it.
+    for _ in $(seq 40); do
+        [ ! -e $proof ] && [ ! -L $proof ] || exit 0
+        sleep 0.05
+    done
+    exit 1
 fi
