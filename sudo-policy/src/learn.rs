@@ -43,7 +43,7 @@ pub struct Observed {
     pub program: String,
     /// The arguments, without the program.
     pub arguments: Vec<String>,
-    /// As which user.
+    /// As which user, or `user:group`.
     pub run_as: String,
 }
 
@@ -72,7 +72,7 @@ pub struct Learned {
 pub struct LeftOut {
     /// The program and its arguments as they were observed.
     pub argv: Vec<String>,
-    /// As which user.
+    /// As which user, or `user:group`.
     pub run_as: String,
     /// Why.
     pub why: String,
@@ -108,6 +108,8 @@ pub fn learn(observed: &[Observed], wanted: &Wanted) -> Result<Learned, NotLearn
     let (covered, refused): (Vec<_>, Vec<_>) = lines
         .iter()
         .partition(|(_, evidence)| evidence.is_allowed() || wanted.include_refused);
+    let (covered, shadowing) = apart(covered, &refused);
+    left_out.extend(shadowing);
     let mut rules = Vec::new();
     for group in by_program(&covered) {
         let shapes = generalised(&group, &refused);
@@ -141,6 +143,19 @@ pub fn learn(observed: &[Observed], wanted: &Wanted) -> Result<Learned, NotLearn
 
 /// A line with what is known of it.
 pub(crate) type Known<'o> = (&'o Line, &'o Evidence<'o>);
+
+/// The lines whose rules allow nothing that was refused, and the others. A rule for a user and a
+/// group serves each of the two alone.
+fn apart<'o>(covered: Vec<Known<'o>>, refused: &[Known<'o>]) -> (Vec<Known<'o>>, Vec<LeftOut>) {
+    let (shadowing, covered): (Vec<_>, Vec<_>) = covered.into_iter().partition(|(line, _)| {
+        let is_shadowed =
+            |(other, _): &Known<'_>| line.covers_program(other) && line.words == other.words;
+        refused.iter().any(is_shadowed)
+    });
+    let why = "a rule for it would allow what was refused for its user or group alone";
+    let left_out = shadowing.iter().flat_map(|(_, seen)| seen.left_out(why));
+    (covered, left_out.collect())
+}
 
 /// The lines of each program and user together.
 fn by_program<'o>(lines: &[Known<'o>]) -> Vec<Vec<Known<'o>>> {

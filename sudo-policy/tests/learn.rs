@@ -1,5 +1,11 @@
 //! Bundles that are proposed from what sessions did.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
 use portreeve_sudo_policy::bundle::Bundle;
@@ -267,7 +273,7 @@ fn any_observation() -> impl Strategy<Value = Observed> {
         prop::bool::weighted(0.7),
         0..4_u8,
         0..20_i64,
-        prop::sample::select(vec!["root", "root", "postgres", "#0"]),
+        prop::sample::select(vec!["root", "root", "postgres", "root:adm", ":adm", "#0"]),
     )
         .prop_map(
             |(program, arguments, allowed, number, second, user)| Observed {

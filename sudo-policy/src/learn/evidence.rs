@@ -6,8 +6,8 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
 
 use super::{LeftOut, Observed};
-use crate::simulate::unmerged;
-use crate::word::{Argument, CommandPath, NotAWord, UserName};
+use crate::simulate::{serves, unmerged};
+use crate::word::{Argument, CommandPath, NotAWord, RunAs};
 
 /// Most arguments of one rule.
 const MAX_ARGUMENTS: usize = 64;
@@ -16,7 +16,7 @@ const MAX_ARGUMENTS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Line {
     pub(crate) path: CommandPath,
-    pub(crate) run_as: UserName,
+    pub(crate) run_as: RunAs,
     pub(crate) words: Vec<Argument>,
 }
 
@@ -38,6 +38,11 @@ pub(crate) struct Source {
 impl Line {
     pub(crate) fn is_of_same_program(&self, other: &Self) -> bool {
         self.path == other.path && self.run_as == other.run_as
+    }
+
+    /// Whether a rule for this line's program and user may take command lines like `other`.
+    pub(crate) fn covers_program(&self, other: &Self) -> bool {
+        self.path == other.path && serves(&self.run_as, &other.run_as)
     }
 
     /// The arguments as sudo compares them.

@@ -89,6 +89,6 @@ fn pattern(place: usize, group: &[Known<'_>], refused: &[Known<'_>]) -> Option<P
         .all(|(line, _)| pattern.matches(&line.joined()));
     let takes_refused = refused
         .iter()
-        .any(|(line, _)| line.is_of_same_program(first) && pattern.matches(&line.joined()));
+        .any(|(line, _)| first.covers_program(line) && pattern.matches(&line.joined()));
     (takes_all && !takes_refused).then_some(pattern)
 }

@@ -5,7 +5,7 @@ use portreeve_protocol::facts::Intent;
 
 use super::evidence::{Evidence, Line};
 use super::{Known, LeftOut, Wanted};
-use crate::word::UserName;
+use crate::word::RunAs;
 
 /// Most argument lists of one rule.
 const MAX_ALTERNATIVES: usize = 100;
@@ -254,12 +254,15 @@ fn expectation(
     )
 }
 
-fn run_as(user: &UserName) -> String {
-    if *user == UserName::root() {
-        String::new()
-    } else {
-        format!("run_as = {}\n", quoted(user.as_str()))
+fn run_as(run_as: &RunAs) -> String {
+    let mut out = String::new();
+    if let Some(user) = run_as.user().filter(|_| *run_as != RunAs::root()) {
+        out.push_str(&format!("run_as = {}\n", quoted(user.as_str())));
     }
+    if let Some(group) = run_as.group() {
+        out.push_str(&format!("run_as_group = {}\n", quoted(group.as_str())));
+    }
+    out
 }
 
 fn list<'w>(words: impl Iterator<Item = &'w str>) -> String {
