@@ -3,7 +3,7 @@
 //! That they are escapes is shown by the machine tests, which run each row of `escapes.toml`.
 
 #![expect(
-    clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that cannot go on has failed, in its helpers too"
 )]
 

@@ -1,5 +1,10 @@
 //! What code hosting reads: SARIF 2.1.0.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed, in its helpers too"
+)]
+
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::code::Code;
