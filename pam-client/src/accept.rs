@@ -68,6 +68,11 @@ impl AcceptedOrder {
         &self.bundle
     }
 
+    /// The bundle, once nothing else is needed.
+    pub(crate) fn into_bundle(self) -> Bundle {
+        self.bundle
+    }
+
     /// The sudo rules.
     pub(crate) fn rules(&self) -> &Sudoers {
         &self.rules

@@ -25,6 +25,7 @@ use crate::leases::{Live, NoPlace, Place};
 use crate::log;
 use crate::nss;
 use crate::plan::{self, Observed, Plan};
+use crate::rule_of::Rules;
 use crate::spool::NotBegun;
 use crate::sudoers;
 
@@ -39,6 +40,8 @@ pub(crate) struct Begun<'h> {
     pub(crate) lease: Lease,
     /// The proof for the bastion.
     pub(crate) attestation: Signed<Attestation>,
+    /// What lets commands through, for whoever reports them.
+    pub(crate) rules: Option<Rules>,
 }
 
 /// Why an order is not obeyed, for the bastion and for the trail.
@@ -94,7 +97,15 @@ pub(crate) fn begin<'h>(
         undo(host, &plan, &mut journal);
         return Err(Refused::failed(error));
     }
-    attested(host, plan, look, journal, place, now)
+    let mut begun = attested(host, plan, look, journal, place, now)?;
+    begun.rules = rules_of(host, accepted);
+    Ok(begun)
+}
+
+fn rules_of(host: &Host, accepted: AcceptedOrder) -> Option<Rules> {
+    let account = accepted.order().account.clone();
+    let sudo = host.sudo.dialect().ok()?;
+    Some(Rules::new(accepted.into_bundle(), sudo, account))
 }
 
 fn accepted(
@@ -202,6 +213,7 @@ fn attested<'h>(
                 place,
                 lease,
                 attestation,
+                rules: None,
             })
         }
         Err(error) => {

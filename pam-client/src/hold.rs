@@ -69,8 +69,8 @@ fn greet_and_serve(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
 }
 
 /// A session from ready to gone.
-fn session(host: &Host, talk: &mut Talk, begun: Begun<'_>) {
-    let tail = follow(host, &begun.live);
+fn session(host: &Host, talk: &mut Talk, mut begun: Begun<'_>) {
+    let tail = follow(host, &mut begun);
     let ready = talk.say(&FromHost::Ready {
         attestation: begun.attestation.clone(),
     });
@@ -105,9 +105,16 @@ fn session(host: &Host, talk: &mut Talk, begun: Begun<'_>) {
 
 /// Begins to follow sudo's log. Without it nothing of sudo would be reported, so the session ends
 /// as it begins; `None` is a sudo without a log.
-fn follow(host: &Host, live: &Live) -> Option<(Tail, Watch)> {
-    let path = live.plan.sudo_log.as_deref()?;
-    let followed = Tail::open(path, 0).and_then(|tail| Ok((tail, Watch::on(path)?)));
+fn follow(host: &Host, begun: &mut Begun<'_>) -> Option<(Tail, Watch)> {
+    let rules = begun.rules.take();
+    let path = begun.live.plan.sudo_log.as_deref()?;
+    let followed = Tail::open(path, 0).and_then(|tail| {
+        let tail = match rules {
+            Some(rules) => tail.with_rules(rules),
+            None => tail,
+        };
+        Ok((tail, Watch::on(path)?))
+    });
     followed
         .map_err(|error| host.complain(&format!("cannot follow `{}`: {error}", path.display())))
         .ok()

@@ -35,6 +35,7 @@ mod status;
 mod accept;
 mod lease;
 mod plan;
+mod rule_of;
 mod sudolog;
 
 // Remembering.

@@ -236,7 +236,7 @@ impl Draft {
         });
         // As in a rule: `user`, or `user:group` where a group was asked for.
         if let Some(group) = self.group {
-            self.run_as = format!("{}:{group}", self.run_as);
+            self.run_as = shortened(format!("{}:{group}", self.run_as), false);
         }
         // A rule may say where its command runs; else that is where the caller was.
         let ran_in = self.ran_in.filter(|path| path.starts_with('/'));
@@ -247,6 +247,8 @@ impl Draft {
             run_as: self.run_as,
             cwd: ran_in.unwrap_or(self.cwd),
             reason: self.reason.filter(|_| !self.allowed),
+            rule: None,
+            comment: None,
         };
         Some(SudoEvent { at, fact })
     }
@@ -259,12 +261,16 @@ fn text(value: &str, cut: bool) -> String {
     } else {
         serde_json::from_str::<String>(value).ok()
     };
-    let (text, shortened) = match whole {
-        Some(text) => (text, false),
+    match whole {
+        Some(text) => shortened(text, false),
         // Escapes of a string that was cut stay as they are written.
-        None => (value.trim_start_matches('"').to_owned(), true),
-    };
-    if text.len() <= MOST_TEXT && !shortened {
+        None => shortened(value.trim_start_matches('"').to_owned(), true),
+    }
+}
+
+/// So much of a text as is reported, and whether that is all of it.
+fn shortened(text: String, was_cut: bool) -> String {
+    if text.len() <= MOST_TEXT && !was_cut {
         return text;
     }
     let mut kept: String = text

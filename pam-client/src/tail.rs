@@ -9,6 +9,7 @@ use std::path::Path;
 use nix::libc;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
+use crate::rule_of::Rules;
 use crate::sudolog::{self, SudoEvent, SudoLog};
 
 /// How much is read at once. Each event in it is on the disk before the next one, so this also
@@ -37,6 +38,8 @@ pub(crate) struct Tail {
     log: SudoLog,
     /// Events at the beginning that were reported before a restart.
     skip: u64,
+    /// What let commands through, where that is known.
+    rules: Option<Rules>,
 }
 
 impl Tail {
@@ -53,7 +56,14 @@ impl Tail {
             is_behind: false,
             log: SudoLog::default(),
             skip,
+            rules: None,
         })
+    }
+
+    /// The same log, its events with the rules that let commands through.
+    pub(crate) fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = Some(rules);
+        self
     }
 
     /// The next events, as far as they have been read at once.
@@ -99,7 +109,15 @@ impl Tail {
             .unwrap_or(usize::MAX)
             .min(events.len());
         self.skip -= u64::try_from(skipped).unwrap_or(0);
-        events.into_iter().skip(skipped).collect()
+        let events = events.into_iter().skip(skipped);
+        let named = |event: SudoEvent| SudoEvent {
+            fact: match &self.rules {
+                Some(rules) => rules.named(event.fact),
+                None => event.fact,
+            },
+            ..event
+        };
+        events.map(named).collect()
     }
 }
 

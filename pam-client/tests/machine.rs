@@ -152,6 +152,7 @@ fn a_session_from_its_order_to_its_receipt() {
                     argv,
                     run_as,
                     reason,
+                    comment,
                     ..
                 } => Some((
                     *allowed,
@@ -159,6 +160,7 @@ fn a_session_from_its_order_to_its_receipt() {
                     argv.join(" "),
                     run_as.as_str(),
                     reason.is_some(),
+                    comment.as_deref(),
                 )),
                 HostFact::Login { .. } => None,
             })
@@ -166,13 +168,21 @@ fn a_session_from_its_order_to_its_receipt() {
         assert_eq!(
             sudo,
             [
-                (true, "/usr/bin/ss", "ss -tnp".to_owned(), "root", false),
+                (
+                    true,
+                    "/usr/bin/ss",
+                    "ss -tnp".to_owned(),
+                    "root",
+                    false,
+                    Some("sockets with the processes that hold them")
+                ),
                 (
                     false,
                     "/usr/bin/cat",
                     "cat /etc/shadow".to_owned(),
                     "root",
-                    true
+                    true,
+                    None
                 ),
             ]
         );

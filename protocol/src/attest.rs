@@ -96,6 +96,12 @@ pub enum HostFact {
         /// Why it was refused, in sudo's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The rule that allowed it: its bundle and line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+        /// What that rule is for, in the words of the bundle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
     },
     /// A login to the account was let in.
     Login {

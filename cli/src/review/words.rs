@@ -234,6 +234,8 @@ fn host_event(event: &HostEvent) -> String {
             argv,
             run_as,
             reason,
+            rule,
+            comment,
             ..
         } => {
             let line = if argv.is_empty() {
@@ -242,7 +244,15 @@ fn host_event(event: &HostEvent) -> String {
                 quote::command_line(argv)
             };
             match (allowed, reason) {
-                (true, _) => format!("sudo ran as {run_as}: {line}"),
+                (true, _) => {
+                    let by = [rule, comment].map(|text| text.as_deref().unwrap_or_default());
+                    let by = match by {
+                        ["", _] => String::new(),
+                        [rule, ""] => format!(" ({rule})"),
+                        [rule, comment] => format!(" ({rule}: {comment})"),
+                    };
+                    format!("sudo ran as {run_as}: {line}{by}")
+                }
                 (false, Some(reason)) => format!("sudo REFUSED as {run_as}: {line} ({reason})"),
                 (false, None) => format!("sudo REFUSED as {run_as}: {line}"),
             }

@@ -30,6 +30,7 @@ fn sudo(event: &SudoEvent) -> (bool, &str, &[String], &str, &str, Option<&str>) 
             run_as,
             cwd,
             reason,
+            ..
         } => (*allowed, command, argv, run_as, cwd, reason.as_deref()),
         HostFact::Login { .. } => panic!("no login here"),
     }
@@ -217,8 +218,14 @@ fn no_argument_makes_an_event_too_large() {
         let host: HostName = "prod-1".parse().unwrap();
         let session = SessionId::new(Timestamp::from_seconds(1), [0; 10]);
         let identity = Identity::from_seed(&[1; 32]).unwrap();
+        let mut fact = log.take().remove(0).fact;
+        if let HostFact::Sudo { rule, comment, .. } = &mut fact {
+            // As long as a bundle may write them.
+            *rule = Some("x".repeat(80));
+            *comment = Some("\u{10000}".repeat(1000));
+        }
         let event = Chain::new(host, session, session.account(), Digest::of(b"")).sign(
-            log.take().remove(0).fact,
+            fact,
             Timestamp::from_seconds(1),
             &identity,
         );

@@ -197,6 +197,8 @@ pub(crate) fn host_event() -> HostEvent {
             run_as: "root".into(),
             cwd: "/".into(),
             reason: Some("command not allowed".into()),
+            rule: None,
+            comment: None,
         },
     }
 }
