@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use base64ct::{Base64Unpadded, Encoding as _};
 use portreeve_protocol::age;
 use portreeve_protocol::certificate::{
-    EXTENSION_GRANT, EXTENSION_SESSION, OPTION_BASTION, OPTION_SOURCE_ADDRESS,
+    EXTENSION_BUNDLE, EXTENSION_GRANT, EXTENSION_SESSION, OPTION_BASTION, OPTION_SOURCE_ADDRESS,
 };
 use portreeve_protocol::grant::{Grant, MAX_GRANT};
 use portreeve_protocol::id::SessionId;
@@ -75,6 +75,7 @@ impl Acceptor {
         let refused = |reason| Refusal::of(&opened.grant, reason);
 
         grant::same_session(&opened, session, shown.user).map_err(refused)?;
+        grant::same_bundle(&opened, shown.certificate).map_err(refused)?;
         let access_key = fingerprint(shown.certificate).ok_or_else(|| refused(Reason::OtherKey))?;
         if opened.grant.access_key != access_key {
             return Err(refused(Reason::OtherKey));
@@ -127,6 +128,9 @@ impl Acceptor {
             return refuse(Reason::WrongPrincipal);
         }
         self.options(shown)?;
+        if !certificate.extensions().contains_key(EXTENSION_BUNDLE) {
+            return refuse(Reason::MalformedExtension);
+        }
         let named = certificate.extensions().get(EXTENSION_SESSION);
         named
             .and_then(|text| text.parse().ok())

@@ -21,6 +21,8 @@ pub const OPTION_SOURCE_ADDRESS: &str = "source-address";
 pub const EXTENSION_SESSION: &str = "session@portreeve";
 /// Extension of an access certificate: the sealed grant in unpadded base64.
 pub const EXTENSION_GRANT: &str = "grant@portreeve";
+/// Extension of an access certificate: the version of the bundle, as `name@sha256:…`.
+pub const EXTENSION_BUNDLE: &str = "bundle@portreeve";
 /// Extension known to OpenSSH: a terminal may be asked for.
 pub const EXTENSION_PTY: &str = "permit-pty";
 

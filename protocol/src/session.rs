@@ -1,5 +1,7 @@
 //! Asking for a session, and what is known of one.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::attest::EndCause;
@@ -19,6 +21,13 @@ pub struct BundleRef {
     pub name: BundleName,
     /// The digest of the published file.
     pub digest: Digest,
+}
+
+impl fmt::Display for BundleRef {
+    /// As people and certificates write a version: `name@sha256:…`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.digest)
+    }
 }
 
 /// What an agent asks for: `POST /v1/sessions`.

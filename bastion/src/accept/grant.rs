@@ -1,6 +1,6 @@
 //! What must hold inside a grant that was opened.
 
-use portreeve_protocol::certificate::{control_principal, session_principal};
+use portreeve_protocol::certificate::{EXTENSION_BUNDLE, control_principal, session_principal};
 use portreeve_protocol::grant::Grant;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::{MAX_BLOB, PublicKey};
@@ -42,6 +42,16 @@ pub(super) fn same_session(opened: &Opened, named: SessionId, user: &str) -> Res
         && order.bundle == grant.bundle
         && order.pair == grant.pair;
     if is_same {
+        Ok(())
+    } else {
+        Err(Reason::OtherSession)
+    }
+}
+
+/// The certificate says openly which version of the bundle the sealed grant holds.
+pub(super) fn same_bundle(opened: &Opened, certificate: &Certificate) -> Result<(), Reason> {
+    let named = certificate.extensions().get(EXTENSION_BUNDLE);
+    if named == Some(&opened.grant.bundle.to_string()) {
         Ok(())
     } else {
         Err(Reason::OtherSession)

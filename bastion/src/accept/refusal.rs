@@ -50,7 +50,7 @@ pub enum Reason {
     #[error("the certificate is not for this source address")]
     WrongAddress,
     /// An extension is missing or not in its form.
-    #[error("the certificate's session or grant extension is missing or malformed")]
+    #[error("the certificate's session, bundle or grant extension is missing or malformed")]
     MalformedExtension,
     /// The grant is sealed to other keys.
     #[error("the grant is sealed to another bastion")]

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use portreeve_protocol::age::{Identity, OpenError, Recipient};
 use portreeve_protocol::certificate::{
-    EXTENSION_GRANT, EXTENSION_SESSION, OPTION_BASTION, OPTION_SOURCE_ADDRESS,
+    EXTENSION_BUNDLE, EXTENSION_GRANT, EXTENSION_SESSION, OPTION_BASTION, OPTION_SOURCE_ADDRESS,
 };
 use portreeve_protocol::grant::Grant;
 use portreeve_protocol::id::SessionId;
@@ -226,6 +226,21 @@ fn one_for_another_address_is_refused() {
             .retain(|(name, _)| name != OPTION_SOURCE_ADDRESS)
     });
     assert!(without.is_ok());
+}
+
+#[test]
+fn a_certificate_names_the_version_of_the_bundle_that_its_grant_holds() {
+    check(
+        judge_draft(|_, draft| draft.extensions.retain(|(n, _)| n != EXTENSION_BUNDLE)),
+        Reason::MalformedExtension,
+    );
+    let zeros = "0".repeat(64);
+    for other in ["", "?", &format!("look@sha256:{zeros}")] {
+        check(
+            judge_draft(|_, draft| draft.set_extension(EXTENSION_BUNDLE, other)),
+            Reason::OtherSession,
+        );
+    }
 }
 
 #[test]

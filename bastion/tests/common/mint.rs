@@ -3,8 +3,8 @@
 use base64ct::{Base64Unpadded, Encoding as _};
 use portreeve_protocol::age;
 use portreeve_protocol::certificate::{
-    EXTENSION_GRANT, EXTENSION_PTY, EXTENSION_SESSION, OPTION_BASTION, OPTION_SOURCE_ADDRESS,
-    control_principal, session_principal,
+    EXTENSION_BUNDLE, EXTENSION_GRANT, EXTENSION_PTY, EXTENSION_SESSION, OPTION_BASTION,
+    OPTION_SOURCE_ADDRESS, control_principal, session_principal,
 };
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::facts::{Facts, Intent, SignIn};
@@ -237,6 +237,7 @@ impl Mint {
             ],
             extensions: vec![
                 (EXTENSION_SESSION.into(), self.session.to_string()),
+                (EXTENSION_BUNDLE.into(), grant.bundle.to_string()),
                 (EXTENSION_GRANT.into(), Self::seal(grant, &[to])),
             ],
             key: self.agent_key.clone(),

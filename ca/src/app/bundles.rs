@@ -92,7 +92,7 @@ impl App {
         version: &BundleRef,
         origin: Origin,
     ) -> Result<BundleRecord, Failure> {
-        self.may_see_bundles(person, target(version), origin)
+        self.may_see_bundles(person, version.to_string(), origin)
             .await?;
         self.find_version(version)
             .await?
@@ -212,7 +212,8 @@ impl App {
                 intent,
             }),
         };
-        self.permit(person, asked, target(version), origin).await
+        self.permit(person, asked, version.to_string(), origin)
+            .await
     }
 
     /// A version of this name, if it was published.
@@ -250,11 +251,6 @@ impl App {
         self.intents.keep(record.digest, bundle.intent());
         Ok(bundle.intent())
     }
-}
-
-/// A version as events name it.
-fn target(version: &BundleRef) -> String {
-    format!("{}@{}", version.name, version.digest)
 }
 
 /// A bundle without errors, and what else the linter has to say.

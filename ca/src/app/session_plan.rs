@@ -275,6 +275,7 @@ impl Plan {
             session: self.drawn.session,
             pair: self.pair.clone(),
             ticket: self.task.ticket.clone(),
+            bundle: self.bundle.clone(),
             bastions: self.bastions(),
             source_address: self.source_address,
             grant,

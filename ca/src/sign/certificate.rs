@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ed25519_dalek::ed25519::signature;
 use portreeve_protocol::certificate::{
-    EXTENSION_GRANT, EXTENSION_PTY, EXTENSION_SESSION, KeyId, OPTION_BASTION,
+    EXTENSION_BUNDLE, EXTENSION_GRANT, EXTENSION_PTY, EXTENSION_SESSION, KeyId, OPTION_BASTION,
     OPTION_SOURCE_ADDRESS, bastion_principal, control_principal, session_principal,
 };
 use portreeve_protocol::key::{MAX_BLOB, PublicKey};
@@ -46,6 +46,7 @@ pub(crate) fn access(
         .valid_principal(spec.session.account().as_str())?
         .critical_option(OPTION_BASTION, bastions.join(","))?
         .extension(EXTENSION_SESSION, spec.session.to_string())?
+        .extension(EXTENSION_BUNDLE, spec.bundle.to_string())?
         .extension(EXTENSION_GRANT, spec.grant)?;
     if let Some(address) = spec.source_address {
         builder.critical_option(OPTION_SOURCE_ADDRESS, networks(&[address]))?;

@@ -70,6 +70,7 @@ pub(crate) fn access() -> AccessSpec {
         session: session_id(),
         pair: pair(),
         ticket: task().ticket,
+        bundle: order().bundle,
         bastions: vec!["east".parse().unwrap(), "west".parse().unwrap()],
         source_address: Some("192.0.2.7".parse().unwrap()),
         grant: "c2VhbGVk".into(),

@@ -9,6 +9,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::name::{BastionName, HostName};
 use portreeve_protocol::pair::Pair;
+use portreeve_protocol::session::BundleRef;
 use portreeve_protocol::task::Ticket;
 use portreeve_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub struct AccessSpec {
     pub pair: Pair,
     /// Why.
     pub ticket: Ticket,
+    /// With which version of which bundle.
+    pub bundle: BundleRef,
     /// The bastions it is for.
     pub bastions: Vec<BastionName>,
     /// The one address it may be used from.

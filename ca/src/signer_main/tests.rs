@@ -110,8 +110,11 @@ async fn openssh_reads_the_access_certificate() {
     );
     assert_eq!(options.lines().count(), 2, "{options}");
     let extensions = between(&text, "Extensions:", "\n\n");
-    holds(extensions, &["grant@portreeve", "session@portreeve"]);
-    assert_eq!(extensions.lines().count(), 2, "{extensions}");
+    holds(
+        extensions,
+        &["bundle@portreeve", "grant@portreeve", "session@portreeve"],
+    );
+    assert_eq!(extensions.lines().count(), 3, "{extensions}");
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! Versions of bundles: what is in force, what was, and what becomes of sessions when one is withdrawn.
 
+use portreeve_protocol::certificate::EXTENSION_BUNDLE;
 use portreeve_protocol::digest::Digest;
+use portreeve_protocol::order::Order;
 use portreeve_protocol::session::SessionGranted;
 use portreeve_sudo_policy::STARTER_BUNDLE;
 use serde_json::{Value, json};
 use ssh_key::Certificate;
 
 use super::lab::{Answer, BUNDLE, Lab, bearer};
+use super::sessions::grant_of;
 
 /// The starter bundle with one more line, which is another version of it.
 fn other(line: &str) -> String {
@@ -138,6 +141,20 @@ async fn a_session_keeps_the_version_that_it_began_with() {
         show(&lab, id(&granted)).await["bundle"]["digest"],
         digest(STARTER_BUNDLE)
     );
+}
+
+#[tokio::test]
+async fn the_version_stands_in_certificate_grant_and_order() {
+    let lab = Lab::ready().await;
+    let granted: SessionGranted = serde_json::from_value(lab.session().await).unwrap();
+    let certificate = Certificate::from_openssh(&granted.certificate).unwrap();
+    let named = certificate.extensions().get(EXTENSION_BUNDLE).unwrap();
+    assert_eq!(*named, format!("{BUNDLE}@{}", digest(STARTER_BUNDLE)));
+    let grant = grant_of(&granted);
+    let order: Order = serde_json::from_str(grant.order.unverified_payload()).unwrap();
+    for version in [&granted.bundle, &grant.bundle, &order.bundle] {
+        assert_eq!(version.to_string(), *named);
+    }
 }
 
 #[tokio::test]

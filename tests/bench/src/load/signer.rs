@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use portreeve_ca::clock::Clock;
 use portreeve_ca::sign::{AccessSpec, SignerClient, Validity};
+use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::pair::{Human, Pair};
+use portreeve_protocol::session::BundleRef;
 use portreeve_protocol::task::Ticket;
 use ssh_key::PrivateKey;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
@@ -62,6 +64,10 @@ fn spec() -> Result<AccessSpec> {
             agent: "soc/forensics".parse()?,
         },
         ticket: Ticket::new("INC-4711")?,
+        bundle: BundleRef {
+            name: "forensic-read-only".parse()?,
+            digest: Digest::of(b"bundle"),
+        },
         bastions: vec!["bastion-1".parse()?],
         source_address: Some([192, 0, 2, 10].into()),
         grant: "A".repeat(6000),
