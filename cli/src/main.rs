@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         }
     };
     let json = cli.global.json;
-    let mut printer = Printer::standard(json).coloured(output::takes_colour(&variable));
+    let mut printer = Printer::standard(json).coloured(output::takes_colour(variable));
     match run(cli, &mut printer) {
         Ok(exit) => exit.into(),
         Err(failure) => {

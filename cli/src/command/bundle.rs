@@ -14,10 +14,13 @@ mod test;
 mod versions;
 mod withdraw;
 
+use serde::Serialize;
+
 use crate::args::bundle::Bundle as Act;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Printer;
+use crate::safe;
 use crate::settings::Settings;
 
 /// The longest bundle file that is read; the parser has a lower limit of its own and names it.
@@ -48,4 +51,21 @@ pub async fn run(act: Act, settings: &Settings, printer: &mut Printer) -> Result
         Act::History { name } => versions::history(&name, settings, printer).await,
         Act::Withdraw(args) => withdraw::run(args, settings, printer).await,
     }
+}
+
+/// Prints the text of a bundle byte for byte, since its digest is that of its bytes; `value` as JSON
+/// if that was asked for.
+fn print<T: Serialize>(value: &T, text: &str, printer: &mut Printer) -> Result<(), Failure> {
+    let shown = safe::lines(text);
+    if printer.json() {
+        printer.json_data(value)?;
+    } else if shown == text {
+        printer.bytes(text.as_bytes())?;
+    } else {
+        printer.text(&shown)?;
+        printer.say(
+            "what a terminal might obey is shown as escapes: the text as it is, is with --json",
+        );
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use portreeve_protocol::name::BundleName;
 use portreeve_sudo_policy::learn::{LeftOut, Observed, Wanted, learn};
 use serde::Serialize;
 
+use super::print;
 use crate::args::bundle::{Learn, Trail};
 use crate::ca::client::Ca;
 use crate::ca::exchange;
@@ -63,7 +64,7 @@ pub(super) async fn run(
         text: &learned.text,
         left_out: &learned.left_out,
     };
-    printer.data(&answer, || safe::lines(&learned.text))?;
+    print(&answer, &learned.text, printer)?;
     for one in &learned.left_out {
         printer.say(&format!(
             "left out: `{}`: {}",

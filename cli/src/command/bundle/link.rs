@@ -6,11 +6,10 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::name::BundleName;
 use serde::Serialize;
 
-use super::origin;
+use super::{origin, print};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Printer;
-use crate::safe;
 
 /// Prints the linked text, which is what is published.
 pub(super) fn run(file: &Path, printer: &mut Printer) -> Result<Exit, Failure> {
@@ -26,6 +25,6 @@ pub(super) fn run(file: &Path, printer: &mut Printer) -> Result<Exit, Failure> {
         digest: linked.bundle().digest(),
         text: linked.text(),
     };
-    printer.data(&answer, || safe::lines(linked.text()))?;
+    print(&answer, linked.text(), printer)?;
     Ok(Exit::Done)
 }

@@ -4,7 +4,7 @@ use portreeve_protocol::admin::Listing;
 use portreeve_protocol::bundle::{BundleAct, BundleChange, BundleRecord};
 use portreeve_protocol::name::BundleName;
 
-use super::origin;
+use super::{origin, print};
 use crate::args::bundle::Version;
 use crate::ca::client::Ca;
 use crate::ca::exchange;
@@ -46,9 +46,7 @@ pub(super) async fn show(
     let ca = Ca::new(settings)?;
     let caller = exchange::person(settings)?;
     let record = origin::published(&ca, &caller, version).await?;
-    printer.data(&record, || {
-        safe::lines(record.text.as_deref().unwrap_or_default())
-    })?;
+    print(&record, record.text.as_deref().unwrap_or_default(), printer)?;
     if let Some(withdrawn) = &record.withdrawn {
         printer.say(&safe::line(&format!(
             "this version was withdrawn by {} at {}: {}",
