@@ -174,7 +174,7 @@ pub struct HostFacts {
 }
 
 /// What makes a path one that somebody beside root may replace.
-const REPLACEABLE: [&str; 3] = ["SP403", "SP404", "SP411"];
+const REPLACEABLE: [&str; 2] = ["SP403", "SP404"];
 
 impl HostFacts {
     /// What an attestation says, as policies talk about it.

@@ -123,7 +123,7 @@ codes! {
     NoexecMount = "SP406": "a program lies on a file system that lets programs run",
     SetuidProgram = "SP407": "a program with setuid or setgid bits brings rights of its own",
     NoUsableSudo = "SP410": "the host has a sudo that rules can be written for",
-    SudoNotPrivileged = "SP411": "sudo belongs to root, is setuid, and nobody else may replace it",
+    SudoNotPrivileged = "SP411": "sudo is setuid, on a file system where that counts",
     NotExpressible = "SP412": "the host's sudo can hold the bundle",
     RulesRefused = "SP413": "the host's visudo takes the rules",
     RulesNotRead = "SP414": "the host's sudoers reads `/etc/sudoers.d`",

@@ -11,6 +11,7 @@ use portreeve_protocol::session::BundleRef;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::code::Code;
 use portreeve_sudo_policy::dialect::Dialect;
+use portreeve_sudo_policy::render::RenderError;
 use serde::Serialize;
 
 use super::besides;
@@ -19,7 +20,7 @@ use super::finding::{Finding, Severity, sorted};
 use super::program::{Found, Hashing, look_at, of_bundle};
 use super::show;
 use super::sudo::{self, SudoSeen};
-use crate::accept;
+use crate::accept::{self, NotAccepted};
 use crate::exit::Exit;
 use crate::log;
 use crate::paths::Paths;
@@ -124,8 +125,8 @@ fn report(paths: &Paths, bundle: &Bundle) -> Report {
     findings.extend(sudo::vulnerabilities(&seen));
     let refused = seen
         .dialect
-        .and_then(|dialect| refused(paths, bundle, dialect));
-    let rules = seen.dialect.is_some() && refused.is_none();
+        .map_or_else(Vec::new, |dialect| refused(paths, bundle, dialect));
+    let rules = seen.dialect.is_some() && refused.is_empty();
     findings.extend(refused);
     findings.extend(besides::look_at(seen.dialect, paths));
     let is_seen = |finding: &Finding| finding.code != Code::NotSeen;
@@ -166,26 +167,53 @@ impl SudoReport {
     }
 }
 
-/// Why a session with this bundle would be refused here; none when it would not.
-fn refused(paths: &Paths, bundle: &Bundle, dialect: Dialect) -> Option<Finding> {
-    let account: AccountName = ACCOUNT.parse().ok()?;
+/// Why a session with this bundle would be refused here; nothing when it would not.
+fn refused(paths: &Paths, bundle: &Bundle, dialect: Dialect) -> Vec<Finding> {
+    let Ok(account) = ACCOUNT.parse::<AccountName>() else {
+        return Vec::new();
+    };
     let rules = match accept::written(bundle, &account, dialect, paths) {
         Ok(rules) => rules,
-        Err(error) => {
-            let detail = error.to_string();
-            return Some(Finding::new(Code::NotExpressible, Severity::Error, detail));
-        }
+        Err(error) => return not_written(&error),
     };
-    let visudo = |detail: String| Finding::new(Code::RulesRefused, Severity::Error, detail);
+    let visudo = |detail: String| vec![Finding::new(Code::RulesRefused, Severity::Error, detail)];
     // A directory that only we may enter: what visudo reads is what we wrote.
     let directory = match nix::unistd::mkdtemp("/tmp/portreeve-check-XXXXXX") {
         Ok(directory) => directory,
-        Err(error) => return Some(visudo(format!("cannot write rules to check: {error}"))),
+        Err(error) => return visudo(format!("cannot write rules to check: {error}")),
     };
     let checked = sudoers::check(&rules, &directory.join("rules"));
     // An empty directory that stays is a nuisance and nothing else.
     let _ = std::fs::remove_dir(&directory);
-    checked.err().map(|error| visudo(error.to_string()))
+    checked
+        .err()
+        .map_or_else(Vec::new, |error| visudo(error.to_string()))
+}
+
+/// What keeps rules from being written, each problem of the bundle on its own.
+fn not_written(error: &NotAccepted) -> Vec<Finding> {
+    let NotAccepted::BundleInexpressible(problem) = error else {
+        let detail = error.to_string();
+        return vec![Finding::new(Code::NotExpressible, Severity::Error, detail)];
+    };
+    if let RenderError::TooOld { .. } = problem {
+        let detail = problem.to_string();
+        return vec![Finding::new(Code::NoUsableSudo, Severity::Error, detail)];
+    }
+    match problem.report() {
+        Some(report) => report
+            .findings()
+            .map(|found| {
+                let place = format!("line {}: {} ({})", found.line, found.message, found.code);
+                let detail = format!("{place}; {}", found.help);
+                Finding::new(Code::NotExpressible, Severity::Error, detail)
+            })
+            .collect(),
+        None => {
+            let detail = problem.to_string();
+            vec![Finding::new(Code::NotExpressible, Severity::Error, detail)]
+        }
+    }
 }
 
 /// What the exit status says.
@@ -233,6 +261,41 @@ pub(super) mod tests {
             programs: vec![],
             findings: vec![],
         }
+    }
+
+    #[test]
+    fn what_a_sudo_cannot_express_is_told_line_by_line() {
+        let text = r#"
+name = "look"
+description = "Looks."
+intent = "read-only"
+
+[[command]]
+path = "/usr/bin/ls"
+args_pattern = "^-l /var/log/[a-z]+$"
+
+[[command]]
+path = "/usr/bin/cat"
+args = ["/etc/hostname"]
+digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+"#;
+        let bundle = Bundle::parse("look.toml", text.as_bytes()).unwrap();
+        let refused = |dialect: &str| {
+            let dialect = Dialect::from_version_output(dialect).unwrap();
+            refused(&Paths::system(), &bundle, dialect)
+                .iter()
+                .map(|finding| (finding.code, finding.detail.clone()))
+                .collect::<Vec<_>>()
+        };
+        let by_rs = refused("sudo-rs 0.2.8");
+        assert_eq!(by_rs.len(), 2, "{by_rs:?}");
+        for (code, detail) in &by_rs {
+            assert_eq!(*code, Code::NotExpressible);
+            let has_place = detail.starts_with("line ") && detail.contains("(SP3");
+            assert!(has_place, "{detail}");
+        }
+        let by_old = refused("Sudo version 1.8.31");
+        assert_eq!(by_old[0].0, Code::NoUsableSudo, "{by_old:?}");
     }
 
     #[test]

@@ -35,10 +35,7 @@ pub(crate) struct SudoSeen {
 pub(crate) fn look_at(sudo: &Sudo, paths: &Paths) -> SudoSeen {
     let mut findings = Vec::new();
     let way = walk(Path::new(SUDO), &HostEyes);
-    findings.extend(way.gaps.iter().map(|gap| Finding {
-        code: Code::SudoNotPrivileged,
-        ..of_gap(gap)
-    }));
+    findings.extend(way.gaps.iter().map(of_gap));
     let real_path = match way.end {
         End::There(path, seen) => {
             if seen.mode & SETUID == 0 || is_nosuid(&path) {
