@@ -181,7 +181,7 @@ fn emit(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
         Node::Repeat { node, least, most } => {
             (0..*least).try_for_each(|_| emit(node, program))?;
             match most {
-                Some(most) => (*least..*most).try_for_each(|_| emit_optional(node, program))?,
+                Some(most) => emit_optional(node, most.saturating_sub(*least), program)?,
                 None => emit_loop(node, program)?,
             }
         }
@@ -209,11 +209,18 @@ fn emit_choice(choices: &[Node], program: &mut Vec<Instruction>) -> Option<()> {
     Some(())
 }
 
-fn emit_optional(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
-    let fork = program.len();
-    program.push(Instruction::Jump(0));
-    emit(node, program)?;
-    to_here(program, fork, |here| Instruction::Fork(fork + 1, here));
+/// So many more, or fewer. Whoever leaves one out leaves out all behind it, so that there is one way
+/// on and not one for each.
+fn emit_optional(node: &Node, times: u16, program: &mut Vec<Instruction>) -> Option<()> {
+    let mut forks = Vec::new();
+    for _ in 0..times {
+        forks.push(program.len());
+        program.push(Instruction::Jump(0));
+        emit(node, program)?;
+    }
+    for fork in forks {
+        to_here(program, fork, |here| Instruction::Fork(fork + 1, here));
+    }
     Some(())
 }
 
