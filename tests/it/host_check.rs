@@ -144,6 +144,26 @@ fn what_a_host_finds_decides_what_is_done_on_it() {
     // It takes a rule that no bundle writes, so work goes on.
     assert_works(&tried);
 
+    // A sudo that somebody built, of a release by which any account becomes root.
+    do_on(
+        prod,
+        r#"mv /usr/bin/sudo /usr/bin/sudo.own
+           printf '#!/bin/sh\n[ "$1" = --version ] && exec echo "Sudo version 1.9.15p5"\nexec /usr/bin/sudo.own "$@"\n' >/usr/bin/sudo
+           chmod 4755 /usr/bin/sudo
+           cp -p /var/lib/dpkg/info/sudo.list /root/sudo.list
+           sed -i '\#^/usr/bin/sudo$#d' /var/lib/dpkg/info/sudo.list"#,
+    );
+    let tried = try_to_work(&site);
+    do_on(
+        prod,
+        "mv /usr/bin/sudo.own /usr/bin/sudo && cp -p /root/sudo.list /var/lib/dpkg/info/sudo.list",
+    );
+    assert_refused(&tried, "no-work-past-a-vulnerable-sudo");
+    let told = tried
+        .text
+        .contains("CVE-2025-32463 (ANY ACCOUNT BECOMES ROOT)");
+    assert!(told, "{}", tried.text);
+
     // Everything is as it was, and looked at again.
     let clean = try_to_work(&site);
     assert!(clean.check.findings.is_empty(), "{:?}", clean.check);
