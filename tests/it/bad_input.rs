@@ -20,6 +20,7 @@ mod ssh;
 mod table;
 mod tokens;
 mod unknown;
+mod withdrawals;
 
 use std::time::SystemTime;
 

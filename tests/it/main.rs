@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod bundles;
 mod escapes;
 mod formats;
 mod host_check;

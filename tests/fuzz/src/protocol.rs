@@ -3,6 +3,7 @@
 use portreeve_protocol::admin::{AddAgent, AddBastion, AddHost, Publish};
 use portreeve_protocol::age::{self, Identity, Recipient};
 use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, Receipt};
+use portreeve_protocol::bundle::{PublishBundle, RunningSessions, WithdrawBundle};
 use portreeve_protocol::checkpoint::{Checkpoint, Trail, VerifierKey};
 use portreeve_protocol::control::{FromBastion, FromHost, HostReport, OrderRefusal};
 use portreeve_protocol::digest::Digest;
@@ -367,6 +368,8 @@ fn request(bytes: &[u8]) -> bool {
         json::<AddHost>(bytes),
         json::<AddBastion>(bytes),
         json::<Publish>(bytes),
+        json::<PublishBundle>(bytes),
+        json::<WithdrawBundle>(bytes),
         json::<HostTicket>(bytes),
         json::<HostProof>(bytes),
         json::<BastionEnrolment>(bytes),
@@ -413,6 +416,16 @@ fn request_seeds() -> Vec<Vec<u8>> {
         }),
         to_json(&Publish {
             text: "permit".into(),
+        }),
+        to_json(&PublishBundle {
+            text: "name = \"look\"".into(),
+            message: Some(task().purpose),
+        }),
+        to_json(&WithdrawBundle {
+            digest: Some(bundle().digest),
+            reason: task().purpose,
+            sessions: RunningSessions::Spare,
+            fall_back_to: Some(Digest::of(b"earlier")),
         }),
         to_json(&HostProof {
             identity: public(4),

@@ -85,6 +85,7 @@ fn unknown_and_forbidden_are_the_same_bytes() {
         site.https.send(&request.bearer(&token))
     };
     let post = |path: &str| Request::new("POST", path);
+    let withdrawal = json!({ "reason": "x", "sessions": "end" });
     let rows: Vec<(&str, Answer, Answer)> = vec![
         (
             "a host",
@@ -131,6 +132,16 @@ fn unknown_and_forbidden_are_the_same_bytes() {
             "a bundle, to a person",
             as_alice(Request::new("GET", "/v1/bundles/restart-web")),
             as_alice(Request::new("GET", "/v1/bundles/no-such-bundle")),
+        ),
+        (
+            "a bundle's history, to a person",
+            as_alice(Request::new("GET", "/v1/bundles/restart-web/history")),
+            as_alice(Request::new("GET", "/v1/bundles/no-such-bundle/history")),
+        ),
+        (
+            "a bundle to withdraw, to a person",
+            as_alice(post("/v1/bundles/restart-web/withdraw").json(&withdrawal)),
+            as_alice(post("/v1/bundles/no-such-bundle/withdraw").json(&withdrawal)),
         ),
     ];
     let mut table = Table::new(&site, "unknown and forbidden");
