@@ -8,6 +8,7 @@
 //!
 //! `parse` reads one, `language` matches and questions it, `posix` writes it for sudo.
 
+mod begin;
 mod lack;
 mod language;
 mod meet;
@@ -17,6 +18,7 @@ mod posix;
 mod question;
 mod walk;
 
+pub(crate) use self::begin::Beginnings;
 use self::language::Program;
 pub(crate) use self::meet::{Budget, Exhausted};
 pub use self::parse::PatternError;
@@ -57,7 +59,19 @@ impl Characters {
     }
 
     fn iter(self) -> impl Iterator<Item = u8> {
-        (0..128).filter(move |&character| self.contains(character))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let next = u8::try_from(left.trailing_zeros())
+                .ok()
+                .filter(|&next| next < 128)?;
+            left &= left - 1;
+            Some(next)
+        })
+    }
+
+    /// The characters that are not in the other set.
+    fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 }
 

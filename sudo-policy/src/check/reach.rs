@@ -1,7 +1,7 @@
 //! Asks what the arguments of a command may hold.
 
 use crate::bundle::Arguments;
-use crate::pattern::{Sought, holds};
+use crate::pattern::{Beginnings, Pattern, Sought, holds};
 use crate::simulate::joined;
 
 /// What the arguments of one command may be, made ready for many questions.
@@ -12,8 +12,12 @@ pub(super) enum Reach<'c> {
     Exact(Vec<Exact<'c>>),
     /// What a pattern takes.
     Pattern {
-        pattern: &'c crate::pattern::Pattern,
+        pattern: &'c Pattern,
+        /// Every letter that it takes, and every letter that its author spelled.
         letters: u128,
+        spelled: u128,
+        /// How its paths begin.
+        beginnings: Beginnings,
     },
 }
 
@@ -44,6 +48,8 @@ impl<'c> Reach<'c> {
             Arguments::Pattern(pattern) => Self::Pattern {
                 pattern,
                 letters: pattern.sets().fold(0, |all, set| all | set),
+                spelled: pattern.spelled(),
+                beginnings: pattern.path_beginnings(),
             },
         }
     }
@@ -87,8 +93,26 @@ impl<'c> Reach<'c> {
                 };
                 lists.iter().any(has)
             }
-            Self::Pattern { pattern, letters } => {
-                letters_of(sought.letters()) & !letters == 0 && pattern.may_hold(sought)
+            Self::Pattern {
+                pattern,
+                letters,
+                spelled,
+                beginnings,
+            } => {
+                // What is ruled out cheaply is most of what is asked.
+                let needed = letters_of(sought.letters());
+                let is_ruled_out = if let Sought::Word(word) | Sought::Prefix(word) = sought {
+                    !word.starts_with('-') && needed & !spelled != 0
+                } else if let Sought::PathBegin(path)
+                | Sought::LastPathBegin(path)
+                | Sought::PartsInOrder(path, _)
+                | Sought::Ending(path, _) = sought
+                {
+                    path.starts_with('/') && !beginnings.may_be(path)
+                } else {
+                    false
+                };
+                needed & !letters == 0 && !is_ruled_out && pattern.may_hold(sought)
             }
         }
     }

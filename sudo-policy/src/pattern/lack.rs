@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::Pattern;
 use super::language::Instruction;
 use super::question::{Sought, State};
+use super::{Characters, Pattern};
 
 /// Most pairs of places that are looked at; beyond, the answer is the careful one.
 const MAX_STEPS: usize = 20_000;
@@ -17,6 +17,9 @@ impl Pattern {
     pub(crate) fn may_lack(&self, sought: &[Sought<'_>]) -> bool {
         let mut todo = vec![(0, vec![Sought::START; sought.len()])];
         let mut seen = HashSet::new();
+        let apart = sought.iter().fold(Characters::NONE, |all, sought| {
+            all.with(sought.told_apart())
+        });
         while let Some(place) = todo.pop() {
             // What was found stays found, whatever follows.
             if place.1.contains(&State::Found) || !seen.insert(place.clone()) {
@@ -29,10 +32,8 @@ impl Pattern {
             match self.program.instruction(at) {
                 Some(Instruction::Take(set)) => {
                     let free = set.len() > 1;
-                    let matters =
-                        |character: u8| sought.iter().any(|sought| sought.tells_apart(character));
-                    let others = set.iter().find(|&character| !matters(character));
-                    let characters = set.iter().filter(|&character| matters(character));
+                    let others = set.without(apart).iter().take(1);
+                    let characters = set.common(apart).iter();
                     for character in characters.chain(others) {
                         let next = sought.iter().zip(&states);
                         let next = next.map(|(sought, state)| sought.step(*state, character, free));

@@ -60,6 +60,7 @@ impl Program {
         {
             return false;
         }
+        let apart = sought.told_apart();
         let width = sought.states();
         let mut seen = vec![false; self.0.len() * width];
         let mut todo = vec![(0, Sought::START)];
@@ -78,17 +79,9 @@ impl Program {
                 Some(Instruction::Take(set)) => {
                     let free = set.len() > 1;
                     let next = |character| (at + 1, sought.step(state, character, free));
-                    todo.extend(
-                        set.iter()
-                            .filter(|&character| sought.tells_apart(character))
-                            .map(next),
-                    );
+                    todo.extend(set.common(apart).iter().map(next));
                     // All others are the same to the question, so one stands for them.
-                    todo.extend(
-                        set.iter()
-                            .find(|&character| !sought.tells_apart(character))
-                            .map(next),
-                    );
+                    todo.extend(set.without(apart).iter().next().map(next));
                 }
                 Some(&Instruction::Fork(one, other)) => todo.extend([(one, state), (other, state)]),
                 Some(&Instruction::Jump(to)) => todo.push((to, state)),

@@ -9,6 +9,8 @@ mod step;
 
 use std::fmt;
 
+use super::Characters;
+
 use self::step::{
     RELATIVE_WITH_LETTER, advance, begin, cut, cut_at, found_when, in_order, relative, short,
     spelled, whole,
@@ -175,26 +177,34 @@ impl Sought<'_> {
         Fits(fits).index() + 1
     }
 
-    /// Whether the machine tells this character from those that it has no use for.
-    pub(super) fn tells_apart(&self, character: u8) -> bool {
-        let is_in = |text: &str| text.as_bytes().contains(&character);
+    /// The characters that the machine tells from those that it has no use for.
+    pub(super) fn told_apart(&self) -> Characters {
+        let of = |text: &str| {
+            text.bytes().fold(Characters::NONE, |set, letter| {
+                set.with(Characters::one(letter))
+            })
+        };
         let of_its_own = match self {
-            Self::Something | Self::Nothing | Self::FreeOption | Self::FreeSpace => false,
+            Self::Something | Self::Nothing | Self::FreeOption | Self::FreeSpace => {
+                Characters::NONE
+            }
             Self::Part(text)
             | Self::PathBegin(text)
             | Self::LastPathBegin(text)
             | Self::LastWord(text)
             | Self::Word(text)
             | Self::Prefix(text)
-            | Self::Operand(_, text) => is_in(text),
+            | Self::Operand(_, text) => of(text),
             Self::PartsInOrder(first, second)
             | Self::Ending(first, second)
-            | Self::Cut(first, second) => is_in(first) || is_in(second),
-            Self::Short(letter) | Self::FirstLetters(letter) => *letter == char::from(character),
-            Self::AnyOperand(_) => character.is_ascii_digit(),
-            Self::RelativeLast => !character.is_ascii_alphabetic(),
+            | Self::Cut(first, second) => of(first).with(of(second)),
+            Self::Short(letter) | Self::FirstLetters(letter) => of(letter.encode_utf8(&mut [0; 4])),
+            Self::AnyOperand(_) => Characters::range(b'0', b'9'),
+            Self::RelativeLast => Characters::range(0, 127)
+                .without(Characters::range(b'a', b'z'))
+                .without(Characters::range(b'A', b'Z')),
         };
-        of_its_own || matches!(character, SPACE | b'-' | b'=')
+        of_its_own.with(of(" -=/"))
     }
 
     /// Where the machine stands after one more character.
