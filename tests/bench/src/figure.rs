@@ -1,6 +1,7 @@
 //! The figures, one file each.
 
 mod account;
+mod bundle;
 mod echo;
 mod kill;
 mod log;
@@ -70,7 +71,11 @@ type Alone = fn(&Scale) -> Result<Vec<Figure>>;
 type OnSite = fn(&mut Site, &Scale) -> Result<Vec<Figure>>;
 
 /// Those that need no host.
-const ALONE: [(&str, Alone); 2] = [("policy", policy::measure), ("log", log::measure)];
+const ALONE: [(&str, Alone); 3] = [
+    ("policy", policy::measure),
+    ("bundle", bundle::measure),
+    ("log", log::measure),
+];
 /// Those on an installation.
 const ON_SITE: [(&str, OnSite); 7] = [
     ("session", session::measure),
