@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::code::Code;
-use crate::diagnostic::{Finding, Report, Severity};
+use crate::diagnostic::{Elsewhere, Finding, Report, Severity};
 
 /// Everything that was found in some files, as one log.
 #[must_use]
@@ -96,11 +96,16 @@ struct Outcome {
     level: Severity,
     message: Text<String>,
     locations: [Location; 1],
+    /// Another place that the problem is about, such as the rule that it contradicts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Location>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Location {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Text<String>>,
     physical_location: PhysicalLocation,
 }
 
@@ -148,12 +153,6 @@ fn result(finding: Finding<'_>) -> Outcome {
         end_line: finding.end_line,
         end_column: finding.end_column,
     };
-    let location = Location {
-        physical_location: PhysicalLocation {
-            artifact_location: artifact(finding.file),
-            region,
-        },
-    };
     Outcome {
         rule_id: finding.code,
         rule_index: Code::ALL.iter().position(|&code| code == finding.code),
@@ -161,7 +160,30 @@ fn result(finding: Finding<'_>) -> Outcome {
         message: Text {
             text: format!("{}; {}", finding.message, finding.help),
         },
-        locations: [location],
+        locations: [location(finding.file, region, None)],
+        related_locations: finding.related.iter().map(elsewhere).collect(),
+    }
+}
+
+fn elsewhere(related: &Elsewhere<'_>) -> Location {
+    let region = Region {
+        start_line: related.line,
+        start_column: related.column,
+        end_line: related.end_line,
+        end_column: related.end_column,
+    };
+    location(related.file, region, Some(related.note))
+}
+
+fn location(file: &str, region: Region, note: Option<&str>) -> Location {
+    Location {
+        message: note.map(|note| Text {
+            text: note.to_owned(),
+        }),
+        physical_location: PhysicalLocation {
+            artifact_location: artifact(file),
+            region,
+        },
     }
 }
 

@@ -9,7 +9,9 @@ use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::code::Code;
 use portreeve_sudo_policy::diagnostic::Report;
+use portreeve_sudo_policy::link::link;
 use portreeve_sudo_policy::sarif;
+use portreeve_sudo_policy::source::Source;
 use serde_json::Value;
 
 fn report(name: &str, text: &str) -> Report {
@@ -102,6 +104,26 @@ fn a_log_has_what_the_schema_requires() {
             assert!(start.0 >= 1 && start.1 >= 1 && start <= end, "{region}");
         }
     }
+}
+
+#[test]
+fn the_other_place_of_a_problem_is_told_too() {
+    let rule = "[[command]]\npath = \"/usr/bin/uptime\"\n";
+    let bundle = |name: &str, head: &str| {
+        let text =
+            format!("name = \"{name}\"\ndescription = \"d\"\nintent = \"read-only\"\n{head}{rule}");
+        Source::new(format!("{name}.toml"), text)
+    };
+    let root = bundle("root", "include = [\"base\"]\n");
+    let report = link(&root, &|_| Some(bundle("base", ""))).unwrap_err();
+    let result = log(&[report])["runs"][0]["results"][0].clone();
+    let other = &result["relatedLocations"][0];
+    assert_eq!(
+        other["physicalLocation"]["artifactLocation"]["uri"],
+        "base.toml"
+    );
+    assert_eq!(other["physicalLocation"]["region"]["startLine"], 4);
+    assert!(!other["message"]["text"].as_str().unwrap().is_empty());
 }
 
 #[test]
