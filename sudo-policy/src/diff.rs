@@ -6,7 +6,7 @@
 //! "no difference" is a proof and each difference has the shortest command lines that show it. The
 //! walk is bounded; where it ends too early the answer is that there may be a difference.
 //!
-//! [`compare`] decides, [`Diff`] is for programs, [`words`] for people.
+//! [`compare`] decides, a [`Diff`] as JSON is for programs, and [`Diff::render`] for people.
 
 mod side;
 mod walk;

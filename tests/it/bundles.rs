@@ -94,6 +94,7 @@ fn a_session_keeps_its_version_of_a_bundle_until_that_is_withdrawn() {
     );
     the_same_digest_stands_everywhere(&site, &older, &story, &first);
 
+    a_bundle_is_learned_from_what_was_asked_for(&site, &older);
     assert_eq!(sudo(&site, &newer, &["uptime"]), Some(0));
     nothing_begins_with_what_is_withdrawn(&site, &second);
 }
@@ -202,6 +203,37 @@ fn the_same_digest_stands_everywhere(
     let hex = version.digest.to_string();
     let hex = hex.trim_start_matches("sha256:").get(..12).unwrap();
     assert!(listed.contains(&format!("look@{hex}")), "{listed}");
+}
+
+/// What sudo was asked for in a session makes a bundle that allows what it allowed, and nothing that it
+/// refused.
+fn a_bundle_is_learned_from_what_was_asked_for(site: &Installation, granted: &SessionGranted) {
+    let account = &site.agent().account;
+    let session = granted.session.to_string();
+    let learned = account.portreeve(["bundle", "learn", &session]).run();
+    let learned = learned.unwrap().ok().unwrap().text();
+    let file = format!("{}/learned.toml", account.home());
+    account.write(&file, learned.as_bytes()).unwrap();
+    let asked = |args: &[&str]| {
+        let args = ["bundle"].iter().chain(args).copied();
+        account.portreeve(args).run().unwrap().code()
+    };
+    assert_eq!(asked(&["check", "--strict", &file]), Some(0), "{learned}");
+    assert_eq!(
+        asked(&["can", &file, "--", "ss", "-s"]),
+        Some(0),
+        "{learned}"
+    );
+    assert_eq!(
+        asked(&["can", &file, "--", "ss", "-tnp"]),
+        Some(1),
+        "{learned}"
+    );
+    assert_eq!(asked(&["can", &file, "--", "uptime"]), Some(1), "{learned}");
+    assert!(
+        learned.contains(&format!("# allowed in session {session}")),
+        "{learned}"
+    );
 }
 
 /// Spared sessions go on, and none begins.

@@ -35,6 +35,27 @@ impl App {
         request: &WithdrawBundle,
         origin: Origin,
     ) -> Result<BundleWithdrawn, Failure> {
+        let (version, permitted) = self.void(person, name, request, origin).await?;
+        let (ended, spared) = self.settle(&version, request, &permitted, origin).await?;
+        Ok(BundleWithdrawn {
+            bundle: BundleRecord {
+                text: None,
+                ..self.known_version(&version).await?
+            },
+            in_force: self.store.bundle(name).await?.map(|record| record.digest),
+            ended,
+            spared,
+        })
+    }
+
+    /// Makes a version void, durably, unless it is already.
+    async fn void(
+        &self,
+        person: &Person,
+        name: &BundleName,
+        request: &WithdrawBundle,
+        origin: Origin,
+    ) -> Result<(BundleRef, Permitted), Failure> {
         let _turn = self.publishing.lock().await;
         let record = self
             .version_to_withdraw(person, name, request, origin)
@@ -57,16 +78,7 @@ impl App {
             self.record_withdrawal(person, &record, request, &permitted, origin)
                 .await?;
         }
-        let (ended, spared) = self.settle(&version, request, &permitted, origin).await?;
-        Ok(BundleWithdrawn {
-            bundle: BundleRecord {
-                text: None,
-                ..self.known_version(&version).await?
-            },
-            in_force: self.store.bundle(name).await?.map(|record| record.digest),
-            ended,
-            spared,
-        })
+        Ok((version, permitted))
     }
 
     /// The version that is meant. That there is none is told only to those who may manage bundles.

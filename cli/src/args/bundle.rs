@@ -43,7 +43,7 @@ pub enum Bundle {
         after_help = "Exit codes: 0 the same command lines are allowed in the same way, 1 they differ, 2 trouble."
     )]
     Diff {
-        /// The bundle as it was: a file, or NAME[@DIGEST] of a published one
+        /// The bundle as it was: a file, or NAME or NAME@DIGEST of a published one
         #[arg(value_name = "BEFORE")]
         before: Origin,
         /// The bundle as it is to be, likewise
@@ -111,7 +111,7 @@ pub enum Form {
 /// `bundle can`.
 #[derive(Debug, Args)]
 pub struct Can {
-    /// The bundle: a file, or NAME[@DIGEST] of a published one
+    /// The bundle: a file, or NAME or NAME@DIGEST of a published one
     #[arg(value_name = "BUNDLE")]
     pub bundle: Origin,
     /// As which user; root unless a group is named
