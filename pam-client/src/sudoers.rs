@@ -89,7 +89,9 @@ impl Sudo {
 }
 
 fn ask() -> Result<Said, NoSudo> {
-    let said = run::run_well(SUDO, &["--version"], PATIENCE)?.stdout;
+    let run::Output { stdout, stderr, .. } = run::run_well(SUDO, &["--version"], PATIENCE)?;
+    // sudo-rs says it on standard error, up to 0.2.8 at least.
+    let said = if stdout.is_empty() { stderr } else { stdout };
     let numbered = Release::from_version_output(&said);
     let dialect = Dialect::from_version_output(&said).ok_or_else(|| {
         let line: String = said

@@ -36,7 +36,8 @@ impl Rights {
                 Part::Defaults => {
                     let locale = line
                         .split(", ")
-                        .find_map(|setting| setting.strip_prefix("sudoers_locale="));
+                        .find_map(|setting| setting.strip_prefix("sudoers_locale="))
+                        .map(|locale| locale.trim_end_matches(','));
                     rights.locale = rights.locale.or_else(|| locale.map(str::to_owned));
                 }
                 Part::Other => {}
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn the_parts_of_an_answer_are_told_apart() {
         let rights = Rights::read(
-            "Matching Defaults entries for nobody on prod-1:\n    env_reset, sudoers_locale=de_DE.UTF-8, use_pty\n\n\
+            "Matching Defaults entries for nobody on prod-1:\n    env_reset, sudoers_locale=de_DE.UTF-8,\n    use_pty\n\n\
              Runas and Command-specific defaults for nobody:\n    Defaults!/usr/bin/less !noexec\n\n\
              User nobody may run the following commands on prod-1:\n    (ALL) NOPASSWD: ALL\n    (root) /usr/bin/id\n",
         );

@@ -1,5 +1,6 @@
 //! Something that is not as it should be on this host.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use portreeve_sudo_policy::code::Code;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use crate::log;
 
 /// How much a finding matters, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// The bundle does not work here, or somebody can get round it.
@@ -20,7 +21,7 @@ pub(crate) enum Severity {
 }
 
 /// A finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Finding {
     /// How much it matters.
     pub(crate) severity: Severity,
@@ -56,9 +57,9 @@ impl Finding {
 
 /// The findings in the order in which somebody should look at them.
 pub(crate) fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by(|a, b| {
-        (a.severity, a.code, &a.path, &a.detail).cmp(&(b.severity, b.code, &b.path, &b.detail))
-    });
-    findings.dedup();
+    let mut known = HashSet::new();
+    findings.retain(|finding| known.insert(finding.clone()));
+    // Of the same kind and place, the order in which they were found.
+    findings.sort_by(|a, b| (a.severity, a.code, &a.path).cmp(&(b.severity, b.code, &b.path)));
     findings
 }

@@ -10,6 +10,7 @@ use portreeve_protocol::name::AccountName;
 use portreeve_protocol::session::BundleRef;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::code::Code;
+use portreeve_sudo_policy::diagnostic::Report as Problems;
 use portreeve_sudo_policy::dialect::Dialect;
 use portreeve_sudo_policy::render::RenderError;
 use serde::Serialize;
@@ -201,19 +202,35 @@ fn not_written(error: &NotAccepted) -> Vec<Finding> {
         return vec![Finding::new(Code::NoUsableSudo, Severity::Error, detail)];
     }
     match problem.report() {
-        Some(report) => report
-            .findings()
-            .map(|found| {
-                let place = format!("line {}: {} ({})", found.line, found.message, found.code);
-                let detail = format!("{place}; {}", found.help);
-                Finding::new(Code::NotExpressible, Severity::Error, detail)
-            })
-            .collect(),
+        Some(report) => of_bundle_problems(report),
         None => {
             let detail = problem.to_string();
             vec![Finding::new(Code::NotExpressible, Severity::Error, detail)]
         }
     }
+}
+
+/// The problems of a bundle on this sudo; those that differ only in their line are one.
+fn of_bundle_problems(report: &Problems) -> Vec<Finding> {
+    let mut all: Vec<(String, Vec<String>)> = Vec::new();
+    for found in report.findings() {
+        let text = format!("{} ({}); {}", found.message, found.code, found.help);
+        let line = found.line.to_string();
+        match all.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, lines)) => lines.push(line),
+            None => all.push((text, vec![line])),
+        }
+    }
+    all.iter()
+        .map(|(text, lines)| {
+            let lines = match lines.as_slice() {
+                [line] => format!("line {line}"),
+                lines => format!("lines {}", lines.join(", ")),
+            };
+            let detail = format!("{lines}: {text}");
+            Finding::new(Code::NotExpressible, Severity::Error, detail)
+        })
+        .collect()
 }
 
 /// What the exit status says.
@@ -275,6 +292,10 @@ path = "/usr/bin/ls"
 args_pattern = "^-l /var/log/[a-z]+$"
 
 [[command]]
+path = "/usr/bin/stat"
+args_pattern = "^/var/log/[a-z]+$"
+
+[[command]]
 path = "/usr/bin/cat"
 args = ["/etc/hostname"]
 digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -291,9 +312,15 @@ digest = "sha256:000000000000000000000000000000000000000000000000000000000000000
         assert_eq!(by_rs.len(), 2, "{by_rs:?}");
         for (code, detail) in &by_rs {
             assert_eq!(*code, Code::NotExpressible);
-            let has_place = detail.starts_with("line ") && detail.contains("(SP3");
-            assert!(has_place, "{detail}");
+            assert!(
+                detail.starts_with("line") && detail.contains("(SP3"),
+                "{detail}"
+            );
         }
+        let of_patterns = by_rs
+            .iter()
+            .any(|(_, detail)| detail.starts_with("lines 8, 12: "));
+        assert!(of_patterns, "{by_rs:?}");
         let by_old = refused("Sudo version 1.8.31");
         assert_eq!(by_old[0].0, Code::NoUsableSudo, "{by_old:?}");
     }
