@@ -10,10 +10,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use portreeve_protocol::name::BundleName;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::diagnostic::{Report, Severity};
+use portreeve_sudo_policy::link::link;
 use portreeve_sudo_policy::simulate::{CommandLine, can};
+use portreeve_sudo_policy::source::Source;
 use portreeve_sudo_policy::word::RunAs;
 use serde::Deserialize;
 
@@ -134,12 +137,16 @@ fn no_shipped_bundle_allows_an_escape() {
             continue;
         }
         bundles += 1;
-        let name = path.display().to_string();
-        let bundle = Bundle::parse(&name, &std::fs::read(&path).unwrap())
-            .unwrap_or_else(|report| panic!("{}", report.render()));
+        let read = |path: &Path| {
+            let text = std::fs::read_to_string(path).ok()?;
+            Some(Source::new(path.display().to_string(), text))
+        };
+        let beside = |name: &BundleName| read(&path.with_file_name(format!("{name}.toml")));
+        let linked = link(&read(&path).unwrap(), &beside);
+        let linked = linked.map_err(|report| report.render()).unwrap();
         for escape in escapes() {
-            let allowed = is_allowed(&bundle, &escape.argv);
-            assert!(!allowed, "{name} allows `{}`", escape.said());
+            let allowed = is_allowed(linked.bundle(), &escape.argv);
+            assert!(!allowed, "{} allows `{}`", path.display(), escape.said());
         }
     }
     assert!(bundles > 0);
