@@ -56,7 +56,7 @@ macro_rules! codes {
 codes! {
     NotToml = "SP001": "a bundle is a TOML file in UTF-8",
     TooLarge = "SP002": "a bundle has at most 64 KiB, 1,000 commands and 1,000 expectations",
-    ControlCharacter = "SP003": "a bundle holds no control characters, not even escaped ones",
+    ControlCharacter = "SP003": "a bundle holds no control or unseen characters, not even escaped ones",
     UnknownField = "SP004": "a bundle holds only the fields that the language defines",
     MissingField = "SP005": "some fields have no default",
     WrongType = "SP006": "each field has one type",
@@ -228,7 +228,11 @@ mod tests {
             ("root", None),
         ] {
             let error = text.parse::<Code>().unwrap_err();
-            assert_eq!(error.near().contains(&near.unwrap_or(Code::TooLarge)), near.is_some(), "{text}");
+            assert_eq!(
+                error.near().contains(&near.unwrap_or(Code::TooLarge)),
+                near.is_some(),
+                "{text}"
+            );
             assert!(error.near().len() <= MAX_NEAR);
             assert_eq!(error.to_string(), format!("`{text}` is not a code"));
         }

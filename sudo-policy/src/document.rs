@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::code::Code;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, is_unsafe};
 use crate::nearest::nearest;
 use crate::source::Span;
 use crate::word::NotAWord;
@@ -233,8 +233,8 @@ impl Reader {
             return None;
         };
         // The file itself was searched already; this finds what an escape wrote.
-        if text.chars().any(char::is_control) {
-            let message = format!("`{key}` has a control character in it");
+        if text.chars().any(is_unsafe) {
+            let message = format!("`{key}` has a character in it that is not seen");
             self.report(Diagnostic::error(
                 Code::ControlCharacter,
                 span,

@@ -32,6 +32,8 @@ fn every_problem_of_a_file_is_reported_at_its_place() {
             &["1:8 SP007", "2:15 SP006", "3:10 SP008", "4:1 SP004"],
         ),
         ("name = \"a\u{7}b\"", &["1:10 SP003"]),
+        ("# \u{202e}b\n", &["1:3 SP003"]),
+        ("\u{feff}name = \"a\"", &["1:1 SP003"]),
     ] {
         assert_eq!(places(&report(text)), wanted, "{text}");
     }
@@ -66,6 +68,10 @@ fn every_problem_of_a_file_is_reported_at_its_place() {
         ),
         (
             "[[command]]\npath = \"/bin/ls\"\ncomment = \"a\\u0007\"\n",
+            &["6:11 SP003"],
+        ),
+        (
+            "[[command]]\npath = \"/bin/ls\"\ncomment = \"a\\u2066\"\n",
             &["6:11 SP003"],
         ),
         (
@@ -201,7 +207,7 @@ fn colours_are_the_only_thing_that_drives_a_terminal() {
     let plain = report.render();
     assert!(!plain.contains(['\u{1b}', '\u{202e}']), "{plain}");
     assert!(
-        plain.contains(" --> \\u{1b}[2Jx\\u{a}.toml:5:8\n"),
+        plain.contains(" --> \\u{1b}[2Jx\\u{a}.toml:5:18\n"),
         "{plain}"
     );
     let coloured = report.render_as(Look {

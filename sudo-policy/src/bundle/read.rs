@@ -11,7 +11,7 @@ use super::item::{MAX_PROSE, command, expectation};
 use super::origin::Ingredient;
 use super::{Bundle, Command, Expectation, MAX_INCLUDES, MAX_INGREDIENTS, MAX_ITEMS, fields};
 use crate::code::Code;
-use crate::diagnostic::{Diagnostic, Report};
+use crate::diagnostic::{Diagnostic, Report, is_unsafe};
 use crate::document::{Placed, Reader};
 use crate::source::{MAX_BYTES, Source, Span};
 
@@ -80,7 +80,7 @@ pub(crate) fn read(file_name: &str, bytes: &[u8]) -> Result<Parsed, Report> {
     }
 }
 
-/// The bytes as text of bounded size without control characters.
+/// The bytes as text of bounded size without what drives a terminal or is not seen.
 fn text_of(file_name: &str, bytes: &[u8]) -> Result<Source, Report> {
     let refuse =
         |text: &str, problem| Err(Report::new(Source::new(file_name, text), vec![problem]));
@@ -106,13 +106,13 @@ fn text_of(file_name: &str, bytes: &[u8]) -> Result<Source, Report> {
             );
         }
     };
-    let is_forbidden = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let is_forbidden = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\r' | '\t');
     if let Some((at, found)) = text.char_indices().find(|&(_, c)| is_forbidden(c)) {
         let span = Span {
             start: at,
             end: at + found.len_utf8(),
         };
-        let message = format!("the control character {found:?} stands here");
+        let message = format!("the character {} stands here", found.escape_unicode());
         return refuse(
             text,
             Diagnostic::error(Code::ControlCharacter, span, message, "remove it"),

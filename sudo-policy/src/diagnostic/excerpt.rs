@@ -129,7 +129,7 @@ fn push_safe(c: char, out: &mut String) {
 }
 
 /// Whether a character may drive a terminal, or hide or reorder what stands around it.
-fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
