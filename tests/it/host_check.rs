@@ -6,8 +6,21 @@ use std::time::Duration;
 use portreeve_protocol::attest::{HostCheck, Reach};
 use portreeve_protocol::event::DecisionNote;
 use portreeve_tests::installation::{HOST, Installation, Story, Wish};
-use portreeve_tests::{Host, Output, programs, until};
+use portreeve_tests::{Host, Output, programs, sudo_rs, until};
 
+/// A bundle that both sudos can hold.
+const FOR_BOTH: &str = r#"
+name = "look"
+description = "Who is here."
+intent = "read-only"
+
+[[command]]
+path = "/usr/bin/id"
+args = ["-u"]
+
+[[expect]]
+refuse = ["cat", "/etc/shadow"]
+"#;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What a session on the host came to.
@@ -206,6 +219,16 @@ fn check_by_hand(prod: &Host) {
         .unwrap();
     assert_eq!(ss["findings"][0]["code"], "SP403", "{ss}");
     assert!(ss["digest"].as_str().unwrap().starts_with("sha256:"));
+
+    // The other sudo, which is asked in the same way.
+    prod.write(file, FOR_BOTH, 0o644).unwrap();
+    for version in sudo_rs::VERSIONS {
+        prod.use_sudo_rs(version).unwrap();
+        let by_rs = check("root");
+        assert_eq!(by_rs.code(), Some(0), "{by_rs:?}");
+        let name = format!("sudo-rs {version} at /usr/bin/sudo");
+        assert!(by_rs.text().contains(&name), "{by_rs:?}");
+    }
 
     prod.write(file, "name = 1\n", 0o644).unwrap();
     let no_bundle = check("root");
