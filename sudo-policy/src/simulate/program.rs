@@ -36,8 +36,16 @@ impl<'a> Program<'a> {
     /// Whether it is the program of a rule.
     pub(super) fn is(&self, path: &CommandPath) -> bool {
         match self {
-            Self::Name(name) => *name == path.file_name() && is_searched(path.directory()),
-            Self::Path(typed) => unmerged(typed) == unmerged(path.as_str()),
+            Self::Name(name) => {
+                // Almost every rule is about another program, so what costs least comes first.
+                path.as_str().ends_with(name)
+                    && *name == path.file_name()
+                    && is_searched(path.directory())
+            }
+            Self::Path(typed) => {
+                let typed = unmerged(typed);
+                path.as_str().ends_with(typed) && typed == unmerged(path.as_str())
+            }
             Self::None => false,
         }
     }
