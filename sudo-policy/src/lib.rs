@@ -37,8 +37,10 @@ pub mod render;
 pub mod sudoers;
 pub mod vulnerable;
 
-/// The bundle that a new installation starts with: looking at a host and touching nothing.
-pub const STARTER_BUNDLE: &str = include_str!("../bundles/forensic-read-only.toml");
+// What comes with it.
+pub mod shipped;
+
+pub use self::shipped::STARTER_BUNDLE;
 
 /// The JSON Schema of bundle files, for editors.
 pub const SCHEMA: &str = include_str!("../schema/bundle.schema.json");
