@@ -70,6 +70,11 @@ pub enum Bundle {
     },
     /// Print the JSON schema of bundle files, for editors
     Schema,
+    /// Print a bundle that comes with Portreeve, to publish or to build on; without a name, list them
+    Shipped {
+        /// The bundle, for example web-triage
+        name: Option<String>,
+    },
     /// Propose a bundle from what sessions asked sudo for
     Learn(Learn),
     /// Publish a bundle at the CA: new sessions get it; running ones keep theirs

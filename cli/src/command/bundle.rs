@@ -10,6 +10,7 @@ mod origin;
 mod publish;
 mod render;
 mod schema;
+mod shipped;
 mod test;
 mod versions;
 mod withdraw;
@@ -44,6 +45,7 @@ pub async fn run(act: Act, settings: &Settings, printer: &mut Printer) -> Result
         Act::Render { file, sudo } => render::run(&file, &sudo, printer),
         Act::Link { file } => link::run(&file, printer),
         Act::Schema => schema::run(printer),
+        Act::Shipped { name } => shipped::run(name.as_deref(), printer),
         Act::Learn(args) => learn::run(args, settings, printer).await,
         Act::Publish { file, message } => publish::run(&file, message, settings, printer).await,
         Act::List => versions::list(settings, printer).await,
