@@ -11,8 +11,9 @@ use super::MAX_SHOWN;
 use super::side::{Between, Found, Side, Wide, is_same};
 use crate::pattern::Places;
 
-/// The most places that are visited for one program and user.
-const MAX_PLACES: usize = 20_000;
+/// How often a state of a pattern is taken a character further for one program and user, at most.
+/// Bundles that people write need less than a tenth of it.
+const MAX_STEPS: usize = 10_000_000;
 /// What "any arguments" is made of here. No rule can name a double quote, so it also stands for
 /// everything else that only such a rule takes.
 const ANY: std::ops::RangeInclusive<u8> = b' '..=b'~';
@@ -34,8 +35,8 @@ struct Place {
     listed: Option<String>,
 }
 
-/// Finds what differs among texts that no side lists exactly. `false` when there were too many
-/// places to visit all of them.
+/// Finds what differs among texts that no side lists exactly. `false` when it would take too long
+/// to visit every place.
 pub(super) fn differences(
     before: &Side<'_>,
     after: &Side<'_>,
@@ -48,9 +49,14 @@ pub(super) fn differences(
     let start = place(before, after, start(before), start(after), "");
     let mut seen = HashSet::from([start.clone()]);
     let mut todo = VecDeque::from([(start, String::new())]);
+    let mut steps = 0;
     while let Some((at, text)) = todo.pop_front() {
         if !before.lists(&text) && !after.lists(&text) {
             note(before, after, &at, &text, found);
+        }
+        steps += at.weight() * letters.len();
+        if steps > MAX_STEPS {
+            return false;
         }
         for &letter in &letters {
             let mut longer = text.clone();
@@ -64,9 +70,6 @@ pub(super) fn differences(
             );
             if next.is_settled(before, after) || seen.contains(&next) {
                 continue;
-            }
-            if seen.len() >= MAX_PLACES {
-                return false;
             }
             seen.insert(next.clone());
             todo.push_back((next, longer));
@@ -150,6 +153,16 @@ fn place(
 }
 
 impl Place {
+    /// How much work it is to go on from here.
+    fn weight(&self) -> usize {
+        let all = self.before.iter().chain(&self.after);
+        let each = all.flatten().map(|stand| match stand {
+            Stand::Anywhere => 1,
+            Stand::In(places) => places.count(),
+        });
+        each.sum::<usize>().max(1)
+    }
+
     /// Whether nothing that goes on from here can differ: no pattern of either side has a way on, or
     /// both sides have the same rules at the same places.
     fn is_settled(&self, before: &Side<'_>, after: &Side<'_>) -> bool {

@@ -11,6 +11,11 @@ impl Places {
     pub(crate) fn is_nowhere(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// How many states they are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl Pattern {
