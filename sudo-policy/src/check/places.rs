@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use crate::pattern::Sought;
+
 const TABLE: &str = include_str!("../../data/places.txt");
 
 /// What a line of the table is about.
@@ -83,6 +85,14 @@ pub(super) fn is_public(word: &str) -> bool {
         Some(end) => path.ends_with(end),
         None => path.starts_with(place.text),
     }) && !path.contains("/../")
+}
+
+/// How the paths end that only look like those of secrets.
+pub(super) fn public_ends() -> Vec<Sought<'static>> {
+    of_kind(Public)
+        .filter_map(|place| place.text.strip_prefix('*'))
+        .map(|end| Sought::Ending("", end))
+        .collect()
 }
 
 fn entries() -> impl Iterator<Item = &'static str> {

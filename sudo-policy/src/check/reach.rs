@@ -1,10 +1,13 @@
 //! Asks what the arguments of a command may hold.
 
+use std::borrow::Cow;
+
 use crate::bundle::Arguments;
 use crate::pattern::{Beginnings, Pattern, Sought, holds};
 use crate::simulate::joined;
 
 /// What the arguments of one command may be, made ready for many questions.
+#[derive(Clone)]
 pub(super) enum Reach<'c> {
     /// Anything.
     Any,
@@ -22,6 +25,7 @@ pub(super) enum Reach<'c> {
 }
 
 /// One list of exact arguments.
+#[derive(Clone)]
 pub(super) struct Exact<'c> {
     /// The arguments.
     pub(super) words: Vec<&'c str>,
@@ -54,25 +58,24 @@ impl<'c> Reach<'c> {
         }
     }
 
-    /// The same without the words that `leave_out` names.
-    pub(super) fn without(self, leave_out: impl Fn(&str) -> bool) -> Self {
-        match self {
-            Self::Any | Self::Pattern { .. } => self,
-            Self::Exact(lists) => Self::Exact(
-                lists
-                    .into_iter()
-                    .map(|list| {
-                        if !list.words.iter().any(|word| leave_out(word)) {
-                            return list;
-                        }
-                        let kept = list.words.into_iter().filter(|word| !leave_out(word));
-                        let words: Vec<&str> = kept.collect();
-                        let text = words.join(" ");
-                        Exact::new(words, text)
-                    })
-                    .collect(),
-            ),
+    /// The same without the words that `leave_out` names; a pattern stays as it is.
+    pub(super) fn without(&self, leave_out: impl Fn(&str) -> bool) -> Cow<'_, Self> {
+        let Self::Exact(lists) = self else {
+            return Cow::Borrowed(self);
+        };
+        if !lists
+            .iter()
+            .any(|list| list.words.iter().any(|word| leave_out(word)))
+        {
+            return Cow::Borrowed(self);
         }
+        let left = lists.iter().map(|list| {
+            let kept = list.words.iter().copied().filter(|word| !leave_out(word));
+            let words: Vec<&str> = kept.collect();
+            let text = words.join(" ");
+            Exact::new(words, text)
+        });
+        Cow::Owned(Self::Exact(left.collect()))
     }
 
     /// Whether any arguments at all are allowed.
@@ -113,6 +116,16 @@ impl<'c> Reach<'c> {
                     false
                 };
                 needed & !letters == 0 && !is_ruled_out && pattern.may_hold(sought)
+            }
+        }
+    }
+
+    /// Whether the rule is a pattern that takes one path in each command line, which ends like this.
+    pub(super) fn is_one_path_ending(&self, ends: &[Sought<'_>]) -> bool {
+        match self {
+            Self::Any | Self::Exact(_) => false,
+            Self::Pattern { pattern, .. } => {
+                !pattern.may_hold(&Sought::SecondPath) && !pattern.may_lack(ends)
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::Subject;
 use super::abilities::way;
 use super::capability::Capability;
-use super::places::{Kind, Place, is_public, lies_in, of_kind};
+use super::places::{Kind, Place, is_public, lies_in, of_kind, public_ends};
 use super::reach::Reach;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -15,46 +15,44 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     if subject.reach.is_any() {
         return;
     }
+    let reach = subject.reach.without(is_public);
+    let mut reached: Vec<&Place> = of_kind(Kind::Process)
+        .filter(|place| reach.may_hold(&Sought::PartsInOrder("/proc/", place.text)))
+        .collect();
+    // Who sees names and sizes sees nothing secret.
+    if !subject.can(Capability::Names) || does(subject, Capability::Read) {
+        let files = files(subject, &reach);
+        if !files.is_empty() && !reach.is_one_path_ending(&public_ends()) {
+            reached.extend(files);
+        }
+    }
     let mut told: Vec<&str> = Vec::new();
-    let mut tell = |place: &Place, shown: &str| {
+    for place in reached {
         if !told.contains(&place.what) {
             told.push(place.what);
-            found.push(problem(subject, place, shown));
-        }
-    };
-    let reach = Reach::of(subject.command.arguments()).without(is_public);
-    for place in of_kind(Kind::Process) {
-        if reach.may_hold(&Sought::PartsInOrder("/proc/", place.text)) {
-            tell(place, place.text);
+            found.push(problem(subject, place));
         }
     }
-    // Who sees names and sizes sees nothing secret.
-    if subject.can(Capability::Names) && !does(subject, Capability::Read) {
-        return;
-    }
-    for place in of_kind(Kind::Secret).filter(|place| may_lead_to(&reach, place.text)) {
-        tell(place, place.text);
-    }
-    // A name of a unit may look like that of a host; it matters where something connects.
+}
+
+/// The files with secrets that a command may open, and the addresses that it may ask for some.
+fn files(subject: &Subject<'_>, reach: &Reach<'_>) -> Vec<&'static Place> {
     let is_exact = matches!(reach, Reach::Exact(_));
-    let counts = is_exact || does(subject, Capability::Network);
-    for place in of_kind(Kind::Metadata).filter(|_| counts) {
-        if reach.may_hold(&Sought::Part(place.text)) {
-            tell(place, place.text);
-        }
-    }
+    let secrets = of_kind(Kind::Secret).filter(|place| may_lead_to(reach, place.text));
+    // A name of a unit may look like that of a host; it matters where something connects.
+    let connects = is_exact || does(subject, Capability::Network);
+    let addresses = of_kind(Kind::Metadata)
+        .filter(|place| connects && reach.may_hold(&Sought::Part(place.text)));
     // What a pattern takes for a name may be this one; whether it is a file is another rule's to say.
-    for place in of_kind(Kind::Bare).filter(|_| is_exact) {
-        if reach.may_hold(&Sought::LastWord(place.text)) {
-            tell(place, place.text);
-        }
-    }
-    for place in of_kind(Kind::Name).filter(|place| may_end_with(&reach, place.text)) {
-        tell(place, place.text);
-    }
-    if let Some((place, directory)) = below(subject, &reach) {
-        tell(place, directory);
-    }
+    let bare = of_kind(Kind::Bare)
+        .filter(|place| is_exact && reach.may_hold(&Sought::LastWord(place.text)));
+    let names = of_kind(Kind::Name).filter(|place| may_end_with(reach, place.text));
+    secrets
+        .chain(addresses)
+        .chain(bare)
+        .chain(names)
+        .chain(below(subject, reach))
+        .collect()
 }
 
 /// Whether the command may be made to do this by its arguments.
@@ -100,7 +98,7 @@ fn may_end_with(reach: &Reach<'_>, name: &'static str) -> bool {
 }
 
 /// A directory whose files are all shown, with a secret among them.
-fn below(subject: &Subject<'_>, reach: &Reach<'_>) -> Option<(&'static Place, &'static str)> {
+fn below(subject: &Subject<'_>, reach: &Reach<'_>) -> Option<&'static Place> {
     let recurses = does(subject, Capability::Recurse);
     let Reach::Exact(lists) = reach else {
         return None;
@@ -112,22 +110,19 @@ fn below(subject: &Subject<'_>, reach: &Reach<'_>) -> Option<(&'static Place, &'
             .flat_map(|list| list.words.iter())
             .filter(|word| word.starts_with('/'))
     };
-    let secrets = of_kind(Kind::Secret)
+    let mut secrets = of_kind(Kind::Secret)
         .filter(|place| place.text.starts_with('/') && !place.text.starts_with("/."))
         .chain(of_kind(Kind::Keys));
-    secrets
-        .filter(|place| {
-            words().any(|word| {
-                let directory = word.trim_end_matches('/');
-                directory == place.text.trim_end_matches('/') || lies_in(place.text, directory)
-            })
+    secrets.find(|place| {
+        words().any(|word| {
+            let directory = word.trim_end_matches('/');
+            directory == place.text.trim_end_matches('/') || lies_in(place.text, directory)
         })
-        .map(|place| (place, place.text))
-        .next()
+    })
 }
 
-fn problem(subject: &Subject<'_>, place: &Place, shown: &str) -> Diagnostic {
-    let message = format!("the arguments reach {} (`{shown}`)", place.what);
+fn problem(subject: &Subject<'_>, place: &Place) -> Diagnostic {
+    let message = format!("the arguments reach {} (`{}`)", place.what, place.text);
     let help = if place.kind == Kind::Process {
         "name other files; `/proc/<pid>/exe`, `/proc/<pid>/status` and `lsof -nP -p <pid>` show no memory"
     } else {

@@ -51,6 +51,8 @@ pub(crate) enum Sought<'a> {
     Operand(u8, &'a str),
     /// That many words, and one more, that are neither options nor numbers.
     AnyOperand(u8),
+    /// A second word with a slash in it.
+    SecondPath,
     /// A word whose caller decides that it is an option.
     FreeOption,
     /// A space that the caller decides on.
@@ -61,7 +63,9 @@ impl fmt::Display for Sought<'_> {
     /// The argument as somebody would type it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Something | Self::AnyOperand(_) | Self::RelativeLast => f.write_str("…"),
+            Self::Something | Self::AnyOperand(_) | Self::RelativeLast | Self::SecondPath => {
+                f.write_str("…")
+            }
             Self::Nothing => Ok(()),
             Self::Part(text)
             | Self::PathBegin(text)
@@ -137,6 +141,7 @@ impl Sought<'_> {
             | Self::Short(_)
             | Self::FirstLetters(_)
             | Self::AnyOperand(_)
+            | Self::SecondPath
             | Self::RelativeLast => ("", ""),
             Self::Part(text)
             | Self::PathBegin(text)
@@ -157,7 +162,7 @@ impl Sought<'_> {
             Self::Cut(first, rest) => first.len() + rest.len(),
             Self::Operand(nth, text) => (usize::from(*nth) + 1) * operand::width(text),
             Self::AnyOperand(nth) => (usize::from(*nth) + 1) * operand::KINDS,
-            Self::RelativeLast => 3,
+            Self::RelativeLast | Self::SecondPath => 3,
             Self::Something
             | Self::Nothing
             | Self::FreeOption
@@ -185,9 +190,11 @@ impl Sought<'_> {
             })
         };
         let of_its_own = match self {
-            Self::Something | Self::Nothing | Self::FreeOption | Self::FreeSpace => {
-                Characters::NONE
-            }
+            Self::Something
+            | Self::Nothing
+            | Self::SecondPath
+            | Self::FreeOption
+            | Self::FreeSpace => Characters::NONE,
             Self::Part(text)
             | Self::PathBegin(text)
             | Self::LastPathBegin(text)
@@ -263,6 +270,13 @@ impl Sought<'_> {
                 (0, b'-') if free => Found,
                 (_, SPACE) => Fits(0),
                 _ => OtherWord,
+            },
+            // No path yet, in a path, behind one.
+            Self::SecondPath => match (fits, character) {
+                (0, b'/') => Fits(1),
+                (1, SPACE) => Fits(2),
+                (2, b'/') => Found,
+                _ => state,
             },
             Self::FreeSpace if free && character == SPACE => Found,
             Self::FreeSpace => state,
@@ -385,6 +399,11 @@ mod tests {
                 Sought::AnyOperand(1),
                 &["x y", "x -a y"],
                 &["x", "x 5", "x -y"],
+            ),
+            (
+                Sought::SecondPath,
+                &["/a b/c", "-f/x -g /y"],
+                &["/a/b", "a /b c"],
             ),
             (Sought::FreeOption, &[], &["-a", "a -b"]),
             (Sought::FreeSpace, &[], &["a b"]),
