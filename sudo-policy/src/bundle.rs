@@ -7,6 +7,7 @@
 mod arguments;
 pub(crate) mod fields;
 mod item;
+mod meet;
 mod origin;
 mod read;
 

@@ -9,14 +9,12 @@ use super::gather::Members;
 use crate::bundle::{Arguments, Bundle, Command};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Related};
-use crate::pattern::{Budget, Exhausted, Pattern};
+use crate::pattern::{Budget, Exhausted};
 use crate::simulate::{joined, unmerged};
 
 /// How much is tried to find a command line that two commands share. More than enough for bundles
 /// that people write; beyond it the commands are taken to conflict.
 const MAX_STEPS: usize = 1_000_000;
-/// What it costs to match a text with a pattern, for each of its characters.
-const STEPS_OF_A_CHARACTER: usize = 64;
 /// Most conflicts that are reported.
 const MAX_REPORTED: usize = 100;
 
@@ -73,7 +71,7 @@ fn conflict(earlier: &Written<'_>, later: &Written<'_>, budget: &mut Budget) -> 
         )
     } else {
         let differences = differences.join(" and ");
-        match meet(one.arguments(), other.arguments(), budget) {
+        match one.arguments().meet(other.arguments(), budget) {
             Ok(None) => return None,
             Ok(Some(arguments)) => {
                 let line = format!("{path} {arguments}");
@@ -130,45 +128,4 @@ fn is_same(one: &Arguments, other: &Arguments) -> bool {
         (Arguments::Any, Arguments::Any) => true,
         _ => false,
     }
-}
-
-/// Arguments that both take, joined by spaces; `None` when there are none.
-fn meet(
-    one: &Arguments,
-    other: &Arguments,
-    budget: &mut Budget,
-) -> Result<Option<String>, Exhausted> {
-    match (one, other) {
-        (Arguments::Any, Arguments::Any) => Ok(Some(String::new())),
-        (Arguments::Any, Arguments::Exactly(lists))
-        | (Arguments::Exactly(lists), Arguments::Any) => Ok(lists.first().map(|list| joined(list))),
-        (Arguments::Any, Arguments::Pattern(pattern))
-        | (Arguments::Pattern(pattern), Arguments::Any) => pattern.meet(pattern, budget),
-        (Arguments::Pattern(one), Arguments::Pattern(other)) => one.meet(other, budget),
-        (Arguments::Pattern(pattern), Arguments::Exactly(lists))
-        | (Arguments::Exactly(lists), Arguments::Pattern(pattern)) => {
-            let texts = lists.iter().map(|list| joined(list));
-            first_taken(pattern, texts, budget)
-        }
-        (Arguments::Exactly(one), Arguments::Exactly(other)) => {
-            let one: BTreeSet<String> = one.iter().map(|list| joined(list)).collect();
-            budget.spend(one.len() + other.len())?;
-            let mut others = other.iter().map(|list| joined(list));
-            Ok(others.find(|text| one.contains(text)))
-        }
-    }
-}
-
-fn first_taken(
-    pattern: &Pattern,
-    texts: impl Iterator<Item = String>,
-    budget: &mut Budget,
-) -> Result<Option<String>, Exhausted> {
-    for text in texts {
-        budget.spend((text.len() + 1) * STEPS_OF_A_CHARACTER)?;
-        if pattern.matches(&text) {
-            return Ok(Some(text));
-        }
-    }
-    Ok(None)
 }

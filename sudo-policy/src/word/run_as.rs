@@ -69,6 +69,15 @@ impl RunAs {
     }
 }
 
+impl RunAs {
+    /// Whether somebody may ask for something that rules for either of the two serve.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let same_user = self.user().is_some() && self.user() == other.user();
+        let same_group = self.group().is_some() && self.group() == other.group();
+        same_user || same_group
+    }
+}
+
 impl From<UserName> for RunAs {
     fn from(user: UserName) -> Self {
         Self::User(user)
@@ -124,6 +133,30 @@ mod tests {
                     !rule.covers(&asked.parse().unwrap()),
                     "{rule} is not for {asked}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn rules_meet_where_both_serve_somebody() {
+        let all: Vec<RunAs> = [
+            "root",
+            "nobody",
+            ":adm",
+            ":wheel",
+            "root:adm",
+            "root:wheel",
+            "nobody:adm",
+        ]
+        .iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
+        for one in &all {
+            for other in &all {
+                let served = all
+                    .iter()
+                    .any(|asked| one.covers(asked) && other.covers(asked));
+                assert_eq!(one.meets(other), served, "{one} {other}");
             }
         }
     }
