@@ -128,6 +128,21 @@ async fn what_the_linter_would_rather_not_see_is_told_to_the_publisher() {
     );
 }
 
+/// What is published is what a host is given, whole: nothing is looked up later.
+#[tokio::test]
+async fn a_bundle_that_includes_another_is_published_linked_or_not_at_all() {
+    let lab = Lab::ready().await;
+    let text = "name = \"more\"\ndescription = \"x\"\nintent = \"read-only\"\ninclude = [\"forensic-read-only\"]\n";
+    let refused = publish(&lab, text, None).await;
+    assert_eq!(refused.code(), "invalid");
+    assert!(refused.detail().contains("SP017"), "{}", refused.detail());
+    assert!(
+        refused.detail().contains("bundle link"),
+        "{}",
+        refused.detail()
+    );
+}
+
 #[tokio::test]
 async fn a_session_keeps_the_version_that_it_began_with() {
     let lab = Lab::ready().await;
