@@ -96,7 +96,7 @@ pub fn sudo_rights(bytes: &[u8]) -> Vec<String> {
         rules,
         settings,
         locale,
-    } = decoders::Rights::read(&text);
+    } = decoders::Rights::read(&text).unwrap_or_default();
     let directory = decoders::reads_directory(&text, "/etc/sudoers.d");
     let directory = directory.then(|| "directory".to_owned());
     [rules, settings]

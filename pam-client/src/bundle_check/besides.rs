@@ -58,6 +58,10 @@ pub(crate) fn look_at(dialect: Option<Dialect>, paths: &Paths) -> Vec<Finding> {
     let stand_in = STAND_INS
         .into_iter()
         .find(|name| nss::account(name).is_ok_and(|account| account.is_some()));
+    if stand_in.is_none() {
+        let why = format!("none of the users {STAND_INS:?} exists, who stand for everybody");
+        findings.push(Finding::new(Code::NotSeen, Severity::Note, why));
+    }
     let mut settings = Vec::new();
     let mut locale = None;
     for (user, is_everybody) in [(stand_in, true), (Some("root"), false)] {
@@ -98,7 +102,10 @@ fn ask(user: &str) -> Result<Rights, String> {
     let said =
         run::run(SUDO, &["-n", "-l", "-U", user], PATIENCE).map_err(|error| error.to_string())?;
     // Who may do nothing is told so with a status that differs between versions.
-    Ok(Rights::read(&said.stdout))
+    Rights::read(&said.stdout).ok_or_else(|| {
+        let why: String = said.stderr.trim().chars().take(200).collect();
+        format!("sudo does not say what `{user}` may do: {why}")
+    })
 }
 
 fn of_directory(dialect: Option<Dialect>, paths: &Paths) -> Vec<Finding> {

@@ -8,6 +8,9 @@ const MOST: usize = 16;
 /// Longest line that is kept.
 const MAX_LINE: usize = 200;
 
+/// How both sudos say that somebody may do nothing.
+const NO_RIGHTS: &str = " is not allowed to run sudo on ";
+
 /// What `sudo -l -U <user>` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rights {
@@ -20,13 +23,16 @@ pub(crate) struct Rights {
 }
 
 impl Rights {
-    /// Reads sudo's answer, in the locale `C`.
-    pub(crate) fn read(answer: &str) -> Self {
+    /// Reads sudo's answer, in the locale `C`; nothing when it is no answer. Silence does not mean
+    /// that there are no rights.
+    pub(crate) fn read(answer: &str) -> Option<Self> {
         let mut rights = Self::default();
         let mut part = Part::Other;
+        let mut is_answer = false;
         for line in answer.lines() {
             if !line.starts_with([' ', '\t']) {
                 part = Part::headed(line);
+                is_answer |= matches!(part, Part::Rules) || line.contains(NO_RIGHTS);
                 continue;
             }
             let line: String = line.trim().chars().take(MAX_LINE).collect();
@@ -43,7 +49,7 @@ impl Rights {
                 Part::Other => {}
             }
         }
-        rights
+        is_answer.then_some(rights)
     }
 }
 
@@ -101,7 +107,8 @@ mod tests {
             "Matching Defaults entries for nobody on prod-1:\n    env_reset, sudoers_locale=de_DE.UTF-8,\n    use_pty\n\n\
              Runas and Command-specific defaults for nobody:\n    Defaults!/usr/bin/less !noexec\n\n\
              User nobody may run the following commands on prod-1:\n    (ALL) NOPASSWD: ALL\n    (root) /usr/bin/id\n",
-        );
+        )
+        .unwrap();
         assert_eq!(rights.rules, ["(ALL) NOPASSWD: ALL", "(root) /usr/bin/id"]);
         assert_eq!(rights.settings, ["Defaults!/usr/bin/less !noexec"]);
         assert_eq!(rights.locale.as_deref(), Some("de_DE.UTF-8"));
@@ -109,12 +116,19 @@ mod tests {
 
     #[test]
     fn who_may_do_nothing_has_no_rules() {
+        let answer = "User nobody is not allowed to run sudo on prod-1.\n";
+        assert_eq!(Rights::read(answer), Some(Rights::default()));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_not_taken_for_no_rights() {
         for answer in [
-            "User nobody is not allowed to run sudo on prod-1.\n",
             "",
             "    (ALL) ALL\n",
+            "sudo: unknown user nobody\n",
+            "Matching Defaults entries for nobody on prod-1:\n    env_reset\n",
         ] {
-            assert_eq!(Rights::read(answer), Rights::default(), "{answer}");
+            assert_eq!(Rights::read(answer), None, "{answer}");
         }
     }
 
@@ -124,7 +138,7 @@ mod tests {
             "User x may run the following commands on y:\n{}",
             format!("    {}\n", "x".repeat(1000)).repeat(1000)
         );
-        let rights = Rights::read(&answer);
+        let rights = Rights::read(&answer).unwrap();
         assert_eq!(rights.rules.len(), MOST);
         assert!(rights.rules.iter().all(|rule| rule.len() == MAX_LINE));
     }

@@ -30,7 +30,7 @@ use crate::sudoers::{SUDO, Sudo};
 /// How long a session waits for its check at most, beside what it waits for anyway.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Checks at a time. A file system that does not answer holds one for ever, and no more than these.
-const MOST_AT_A_TIME: usize = 16;
+const MOST_AT_A_TIME: usize = 64;
 /// Programs with a digest up to this size are read while a session begins.
 const LARGEST: u64 = 32 * 1024 * 1024;
 
