@@ -10,6 +10,9 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::pattern::Sought;
 
+/// So many arguments that keep a program from something are named in a help.
+const MOST_NAMED: usize = 6;
+
 /// Reports what program and arguments make possible, each kind of danger once.
 pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let mut told: Vec<Code> = Vec::new();
@@ -23,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         } else if capability == Capability::Read {
             reads_anything(subject)
         } else {
-            by_itself(subject, &capability.danger(), way)
+            by_itself(subject, clause, way)
         };
         if let Some(problem) = problem.filter(|problem| !told.contains(&problem.code)) {
             told.push(problem.code);
@@ -80,7 +83,8 @@ pub(super) fn way(subject: &Subject<'_>, clause: &Clause) -> Option<Way> {
 }
 
 /// A danger as an error, a warning or nothing, by the bundle's intent and the command's reason.
-fn by_itself(subject: &Subject<'_>, danger: &Danger, way: Way) -> Option<Diagnostic> {
+fn by_itself(subject: &Subject<'_>, clause: &Clause, way: Way) -> Option<Diagnostic> {
+    let danger = clause.capability.danger();
     let severity = match (danger.when, subject.intent) {
         (When::Never, _) | (When::ReadOnly, Intent::Write) => return None,
         (When::Always, _) => Severity::Error,
@@ -109,8 +113,28 @@ fn by_itself(subject: &Subject<'_>, danger: &Danger, way: Way) -> Option<Diagnos
     };
     Some(Diagnostic {
         severity,
-        ..Diagnostic::error(danger.code, span, message, danger.help)
+        ..Diagnostic::error(danger.code, span, message, help(&danger, clause))
     })
+}
+
+/// What to do instead; first of all, what keeps the program from it.
+fn help(danger: &Danger, clause: &Clause) -> String {
+    let keep: Vec<String> = clause
+        .unless
+        .iter()
+        .take(MOST_NAMED)
+        .map(|feature| format!("`{}`", feature.shown))
+        .collect();
+    if keep.is_empty() {
+        return danger.help.to_owned();
+    }
+    let more = if clause.unless.len() > MOST_NAMED {
+        " or another that only looks"
+    } else {
+        ""
+    };
+    let keep = keep.join(" or ");
+    format!("with {keep}{more} it does not; otherwise: {}", danger.help)
 }
 
 /// Whether the caller chooses the file, wherever it lies.

@@ -65,7 +65,11 @@ fn variable(subject: &Subject<'_>) -> Option<Diagnostic> {
             .then(|| of_kind(Kind::Variable).next())
             .flatten()
     };
-    let place = of_kind(Kind::Variable).find(sets).or_else(chosen)?;
+    let place = subject
+        .reach
+        .places(Kind::Variable)
+        .find(sets)
+        .or_else(chosen)?;
     let message = format!(
         "an argument sets `{}`, which {}",
         place.text.trim_end_matches(['_', '=']),
@@ -81,6 +85,9 @@ fn variable(subject: &Subject<'_>) -> Option<Diagnostic> {
 
 /// Whether a word gives a value to a variable, by itself or behind an option.
 fn assigns(word: &str, variable: &str) -> bool {
+    if !word.contains(['=', '_']) {
+        return false;
+    }
     let is_named = |name: &str| match variable.strip_suffix('_') {
         Some(_) => name.starts_with(variable),
         None => name == variable.trim_end_matches('='),

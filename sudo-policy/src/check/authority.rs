@@ -3,7 +3,7 @@
 use super::Subject;
 use super::abilities::way;
 use super::capability::Capability;
-use super::places::{Kind, of_kind};
+use super::places::Kind;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::pattern::Sought;
@@ -23,7 +23,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let reached = writes
         .filter(|clause| way(subject, clause).is_some())
         .find_map(|clause| {
-            of_kind(Kind::Authority).find(|place| {
+            subject.reach.places(Kind::Authority).find(|place| {
                 let sought = if clause.last {
                     Sought::LastPathBegin(place.text)
                 } else {

@@ -44,9 +44,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         let before = [""].iter().chain(list.words.iter());
         before.zip(&list.words).find_map(|(before, word)| {
             let is_value = TAKE_PATTERNS.contains(before)
-                || TAKE_PATTERNS
-                    .iter()
-                    .any(|option| word.starts_with(&format!("{option}=")));
+                || TAKE_PATTERNS.iter().any(|option| gives(word, option));
             habit(word, takes_wildcards || is_value).map(|(what, help)| (*word, what, help))
         })
     });
@@ -59,6 +57,12 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             help,
         ));
     }
+}
+
+/// Whether a word is this option with its value.
+fn gives(word: &str, option: &str) -> bool {
+    word.strip_prefix(option)
+        .is_some_and(|rest| rest.starts_with('='))
 }
 
 /// What a word of sudoers would mean there, and what to write here.

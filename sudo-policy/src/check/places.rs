@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use super::reach::letters_of;
 use crate::pattern::Sought;
 
 const TABLE: &str = include_str!("../../data/places.txt");
@@ -58,13 +59,30 @@ pub(super) struct Place {
     pub(super) text: &'static str,
     /// What is there, for messages.
     pub(super) what: &'static str,
+    /// The letters of the text, a bit for each ASCII code.
+    pub(super) letters: u128,
 }
 
-static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| entries().flat_map(line).collect());
+/// The places of each kind, in the order of [`KINDS`].
+static PLACES: LazyLock<Vec<Vec<Place>>> = LazyLock::new(|| {
+    let places: Vec<Place> = entries().flat_map(line).collect();
+    let of = |kind| {
+        places
+            .iter()
+            .filter(move |place| place.kind == kind)
+            .copied()
+    };
+    KINDS
+        .into_iter()
+        .map(|(_, kind)| of(kind).collect())
+        .collect()
+});
 
 /// Every place of a kind, in the order of the table.
 pub(super) fn of_kind(kind: Kind) -> impl Iterator<Item = &'static Place> {
-    PLACES.iter().filter(move |place| place.kind == kind)
+    let index = KINDS.iter().position(|(_, known)| *known == kind);
+    let places = index.and_then(|index| PLACES.get(index));
+    places.map(Vec::as_slice).unwrap_or_default().iter()
 }
 
 /// The place of a kind below which a path lies.
@@ -80,6 +98,10 @@ pub(super) fn lies_in(path: &str, directory: &str) -> bool {
 
 /// Whether a word only looks like the path of a secret.
 pub(super) fn is_public(word: &str) -> bool {
+    // Whatever is public has one of these in it.
+    if !word.contains(['/', '.']) {
+        return false;
+    }
     let path = word.rsplit('=').next().unwrap_or(word);
     of_kind(Public).any(|place| match place.text.strip_prefix('*') {
         Some(end) => path.ends_with(end),
@@ -107,11 +129,12 @@ fn line(text: &'static str) -> impl Iterator<Item = Place> {
         // The words behind the last ` = `; a text may hold an equals sign.
         let (texts, what) = rest.rsplit_once(" = ")?;
         let (_, kind) = KINDS.into_iter().find(|(known, _)| *known == word)?;
-        Some(
-            texts
-                .split_whitespace()
-                .map(move |text| Place { kind, text, what }),
-        )
+        Some(texts.split_whitespace().map(move |text| Place {
+            kind,
+            text,
+            what,
+            letters: letters_of(text.bytes()),
+        }))
     };
     read().into_iter().flatten()
 }

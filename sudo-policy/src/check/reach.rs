@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::places::{Kind, Place, of_kind};
 use crate::bundle::Arguments;
 use crate::pattern::{Beginnings, Pattern, Sought, holds};
 use crate::simulate::joined;
@@ -83,6 +84,16 @@ impl<'c> Reach<'c> {
         matches!(self, Self::Any)
     }
 
+    /// The places of a kind that could be in the arguments at all, told by their letters.
+    pub(super) fn places(&self, kind: Kind) -> impl Iterator<Item = &'static Place> + use<> {
+        let letters = match self {
+            Self::Any => u128::MAX,
+            Self::Exact(lists) => lists.iter().fold(0, |all, list| all | list.letters),
+            Self::Pattern { letters, .. } => *letters,
+        };
+        of_kind(kind).filter(move |place| place.letters & !letters == 0)
+    }
+
     /// Whether any command line that the rule allows holds what is sought.
     pub(super) fn may_hold(&self, sought: &Sought<'_>) -> bool {
         match self {
@@ -160,7 +171,7 @@ impl<'c> Exact<'c> {
     }
 }
 
-fn letters_of(text: impl Iterator<Item = u8>) -> u128 {
+pub(super) fn letters_of(text: impl Iterator<Item = u8>) -> u128 {
     text.fold(0, |all, letter| {
         all | 1_u128.checked_shl(letter.into()).unwrap_or(0)
     })

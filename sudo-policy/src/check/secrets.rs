@@ -16,7 +16,8 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     let reach = subject.reach.without(is_public);
-    let mut reached: Vec<&Place> = of_kind(Kind::Process)
+    let mut reached: Vec<&Place> = reach
+        .places(Kind::Process)
         .filter(|place| reach.may_hold(&Sought::PartsInOrder("/proc/", place.text)))
         .collect();
     // Who sees names and sizes sees nothing secret.
@@ -38,15 +39,21 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 /// The files with secrets that a command may open, and the addresses that it may ask for some.
 fn files(subject: &Subject<'_>, reach: &Reach<'_>) -> Vec<&'static Place> {
     let is_exact = matches!(reach, Reach::Exact(_));
-    let secrets = of_kind(Kind::Secret).filter(|place| may_lead_to(reach, place.text));
+    let secrets = reach
+        .places(Kind::Secret)
+        .filter(|place| may_lead_to(reach, place.text));
     // A name of a unit may look like that of a host; it matters where something connects.
     let connects = is_exact || does(subject, Capability::Network);
-    let addresses = of_kind(Kind::Metadata)
+    let addresses = reach
+        .places(Kind::Metadata)
         .filter(|place| connects && reach.may_hold(&Sought::Part(place.text)));
     // What a pattern takes for a name may be this one; whether it is a file is another rule's to say.
-    let bare = of_kind(Kind::Bare)
+    let bare = reach
+        .places(Kind::Bare)
         .filter(|place| is_exact && reach.may_hold(&Sought::LastWord(place.text)));
-    let names = of_kind(Kind::Name).filter(|place| may_end_with(reach, place.text));
+    let names = reach
+        .places(Kind::Name)
+        .filter(|place| may_end_with(reach, place.text));
     secrets
         .chain(addresses)
         .chain(bare)
@@ -70,9 +77,9 @@ fn may_lead_to(reach: &Reach<'_>, secret: &'static str) -> bool {
     match reach {
         Reach::Any | Reach::Exact(_) => reach.may_hold(&Sought::Part(secret)),
         Reach::Pattern { .. } if is_rooted(secret) => reach.may_hold(&Sought::PathBegin(secret)),
-        Reach::Pattern { .. } => of_kind(Kind::Keys).any(|directory| {
-            let inside = secret.trim_start_matches('/');
-            reach.may_hold(&Sought::PartsInOrder(directory.text, inside))
+        Reach::Pattern { .. } => reach.places(Kind::Keys).any(|directory| {
+            let directory = directory.text.trim_end_matches('/');
+            reach.may_hold(&Sought::PartsInOrder(directory, secret))
         }),
     }
 }
@@ -92,7 +99,8 @@ fn is_rooted(path: &str) -> bool {
 fn may_end_with(reach: &Reach<'_>, name: &'static str) -> bool {
     match reach {
         Reach::Any | Reach::Exact(_) => reach.may_hold(&Sought::Ending("", name)),
-        Reach::Pattern { .. } => of_kind(Kind::Keys)
+        Reach::Pattern { .. } => reach
+            .places(Kind::Keys)
             .any(|directory| reach.may_hold(&Sought::Ending(directory.text, name))),
     }
 }
@@ -103,10 +111,12 @@ fn below(subject: &Subject<'_>, reach: &Reach<'_>) -> Option<&'static Place> {
     let Reach::Exact(lists) = reach else {
         return None;
     };
+    if !recurses {
+        return None;
+    }
     let words = || {
         lists
             .iter()
-            .filter(|_| recurses)
             .flat_map(|list| list.words.iter())
             .filter(|word| word.starts_with('/'))
     };

@@ -54,12 +54,6 @@ impl Program {
     ///
     /// Walks this machine beside that of the question; a pair of their states is visited once.
     pub(super) fn may_hold(&self, sought: &Sought<'_>) -> bool {
-        if !sought
-            .letters()
-            .all(|letter| self.characters().contains(letter))
-        {
-            return false;
-        }
         let apart = sought.told_apart();
         let width = sought.states();
         let mut seen = vec![false; self.0.len() * width];
@@ -108,16 +102,6 @@ impl Program {
             Instruction::Take(set) => Some(*set),
             Instruction::Fork(..) | Instruction::Jump(_) | Instruction::Done => None,
         })
-    }
-
-    /// Every character that the pattern takes anywhere.
-    fn characters(&self) -> Characters {
-        self.0
-            .iter()
-            .fold(Characters::NONE, |all, instruction| match instruction {
-                Instruction::Take(set) => all.with(*set),
-                Instruction::Fork(..) | Instruction::Jump(_) | Instruction::Done => all,
-            })
     }
 
     fn step(&self, states: &[usize], takes: impl Fn(Characters) -> bool) -> Vec<usize> {
