@@ -23,4 +23,5 @@ mod kill9;
 mod labs;
 mod recording;
 mod scenario;
+mod sudo_rs;
 mod tidy;
