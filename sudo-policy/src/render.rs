@@ -11,6 +11,7 @@ use std::fmt;
 use portreeve_protocol::name::AccountName;
 
 use crate::bundle::Bundle;
+use crate::check::check;
 use crate::diagnostic::Report;
 use crate::dialect::Dialect;
 use crate::sudoers::{MAX_BYTES, Permission, Rules};
@@ -127,6 +128,25 @@ pub fn check_for(bundle: &Bundle, dialect: Dialect) -> Result<(), RenderError> {
         return Err(RenderError::TooLarge { dialect, length });
     }
     Ok(())
+}
+
+/// Everything that is wrong or unwise with a bundle, and what these sudos cannot express of it.
+///
+/// # Errors
+///
+/// When there are no rules at all for one of them.
+pub fn check_with(bundle: &Bundle, dialects: &[Dialect]) -> Result<Report, RenderError> {
+    let mut found = check(bundle).into_diagnostics();
+    for &dialect in dialects {
+        match check_for(bundle, dialect) {
+            Ok(()) => {}
+            Err(RenderError::Inexpressible { report, .. }) => {
+                found.extend(report.into_diagnostics());
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(Report::new(bundle.source().clone(), found))
 }
 
 /// Longest name of an account with the space and the line end that stand around a rule.

@@ -9,6 +9,7 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::BundleName;
 use portreeve_protocol::task::Purpose;
+use portreeve_sudo_policy::dialect::Dialect;
 
 /// `bundle …`.
 #[derive(Debug, Subcommand)]
@@ -18,6 +19,9 @@ pub enum Bundle {
         /// The bundle files
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Also say what this sudo cannot express, as `sudo:1.9.13` or `sudo-rs:0.2.14`; may be repeated
+        #[arg(long = "dialect", value_name = "SUDO")]
+        dialects: Vec<Dialect>,
         /// Count warnings as errors
         #[arg(long)]
         strict: bool,

@@ -35,9 +35,10 @@ pub async fn run(act: Act, settings: &Settings, printer: &mut Printer) -> Result
     match act {
         Act::Check {
             files,
+            dialects,
             strict,
             format,
-        } => check::run(&files, strict, format, printer),
+        } => check::run(&files, &dialects, strict, format, printer),
         Act::Explain { code } => explain::run(code.as_deref(), printer),
         Act::Test { files } => test::run(&files, printer),
         Act::Can(args) => can::run(&args, settings, printer).await,

@@ -60,6 +60,28 @@ fn a_file_that_cannot_be_read_does_not_hide_the_others() {
 }
 
 #[test]
+fn what_a_named_sudo_cannot_express_is_told_with_its_place() {
+    let user = User::new();
+    let path = user.home().join("pattern.toml");
+    let body = "[[command]]\npath = \"/usr/bin/uptime\"\nargs_pattern = \"^-[ps]$\"\n";
+    std::fs::write(&path, format!("{HEAD}{body}{REFUSAL}")).unwrap();
+    let file = path.to_str().unwrap();
+    let check = |dialect: &str| user.run(&["bundle", "check", "--dialect", dialect, file]);
+    check("sudo:1.9.10").ok();
+    let said = check("sudo-rs:0.2.14");
+    assert_eq!(said.code, 7, "{said:?}");
+    assert!(
+        said.out
+            .contains("error[SP301]: sudo-rs 0.2.14 has no patterns"),
+        "{said:?}"
+    );
+    assert!(said.out.contains(":6:16\n"), "{said:?}");
+    for none in ["sudo:1.9.4", "doas:6.8"] {
+        assert_eq!(check(none).code, 2, "{none}");
+    }
+}
+
+#[test]
 fn programs_get_the_same_as_json_and_as_sarif() {
     let user = User::new();
     let [good, typo, shell] = three(&user);

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use portreeve_sudo_policy::bundle::Bundle;
-use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::diagnostic::{Finding, Look, Report};
+use portreeve_sudo_policy::dialect::Dialect;
 use portreeve_sudo_policy::link::link;
+use portreeve_sudo_policy::render::check_with;
 use portreeve_sudo_policy::sarif;
 use portreeve_sudo_policy::source::Source;
 
@@ -21,6 +22,7 @@ use crate::safe;
 /// Checks all of the files, whatever is wrong with one of them, and says it in their order.
 pub(super) fn run(
     paths: &[PathBuf],
+    dialects: &[Dialect],
     strict: bool,
     form: Option<Form>,
     printer: &mut Printer,
@@ -29,7 +31,7 @@ pub(super) fn run(
     let mut unread = Vec::new();
     for path in paths {
         match files::read(path, MAX_FILE) {
-            Ok(bytes) => reports.push(report(seen_from_here(path, form), &bytes)),
+            Ok(bytes) => reports.push(report(seen_from_here(path, form), &bytes, dialects)?),
             Err(error) => unread.push(Failure::from(error)),
         }
     }
@@ -63,14 +65,19 @@ pub(super) fn run(
 }
 
 /// What is found in a file together with those that it includes.
-fn report(path: &Path, bytes: &[u8]) -> Report {
+fn report(path: &Path, bytes: &[u8], dialects: &[Dialect]) -> Result<Report, Failure> {
     let name = path.display().to_string();
+    let all = |bundle: &Bundle| {
+        check_with(bundle, dialects).map_err(|error| {
+            Failure::usage("there are no rules for this bundle and this sudo").because(&error)
+        })
+    };
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return Bundle::parse(&name, bytes).map_or_else(|report| report, |bundle| check(&bundle));
+        return Bundle::parse(&name, bytes).map_or_else(Ok, |bundle| all(&bundle));
     };
     match link(&Source::new(name, text), &|name| beside(path, name)) {
-        Ok(linked) => linked.retraced(check(linked.bundle())),
-        Err(report) => report,
+        Ok(linked) => Ok(linked.retraced(all(linked.bundle())?)),
+        Err(report) => Ok(report),
     }
 }
 
