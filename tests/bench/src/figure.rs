@@ -117,7 +117,10 @@ pub(crate) fn measure(
         for (name, measure) in ON_SITE.into_iter().filter(|(name, _)| is_wanted(name)) {
             say(&format!("measuring: {name}"));
             let measured = site.sign_in().and_then(|()| measure(&mut site, scale));
-            figures.extend(measured.unwrap_or_else(|error| failed(name, &error)));
+            figures.extend(measured.unwrap_or_else(|error| {
+                site.installation.lab().save_logs();
+                failed(name, &error)
+            }));
         }
     }
     Ok(figures)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -81,6 +82,32 @@ pub(crate) fn processor_seconds_of_tree(pid: i32) -> Result<f64> {
         sum += processor_seconds_of_tree(child).unwrap_or(0.0);
     }
     Ok(sum)
+}
+
+/// Counts the processor time of a process of a host and of everything that it starts from now on, also of what nobody
+/// waits for: sshd leaves its children to the kernel, which then adds their time to nobody's.
+#[derive(Debug)]
+pub(crate) struct Meter(PathBuf);
+
+impl Meter {
+    /// Puts a process into a control group of its own, on its host.
+    pub(crate) fn around(pid: i32) -> Result<Self> {
+        let group = PathBuf::from(format!("/proc/{pid}/root/sys/fs/cgroup/bench-{pid}"));
+        fs::create_dir(&group)
+            .and_then(|()| fs::write(group.join("cgroup.procs"), pid.to_string()))
+            .with_context(|| format!("cannot use the control group `{}`", group.display()))?;
+        Ok(Self(group))
+    }
+
+    /// The seconds so far.
+    pub(crate) fn seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(self.0.join("cpu.stat"))?;
+        let usage = stat
+            .lines()
+            .find_map(|line| line.strip_prefix("usage_usec "));
+        let micros: f64 = usage.context("no `usage_usec` in cpu.stat")?.parse()?;
+        Ok(micros / 1e6)
+    }
 }
 
 /// The memory that is a process's own, and its part of what it shares, in KiB.

@@ -267,7 +267,10 @@ fn push(argv: &[String], data: Data, bytes: u64) -> Result<f64> {
     'sending: loop {
         for piece in block.chunks(PIECE) {
             let length = u64::try_from(piece.len())?.min(left);
-            input.write_all(piece.get(..usize::try_from(length)?).unwrap_or_default())?;
+            let piece = piece.get(..usize::try_from(length)?).unwrap_or_default();
+            if let Err(error) = input.write_all(piece) {
+                bail!("{error} with {left} bytes left: {}", started.complaint());
+            }
             left -= length;
             if left == 0 {
                 break 'sending;

@@ -5,6 +5,7 @@
 
 mod disk;
 mod openssh;
+mod settings;
 
 use std::time::Duration;
 
@@ -12,11 +13,14 @@ use anyhow::{Context, Result};
 use portreeve_protocol::id::SessionId;
 use portreeve_tests::installation::{HOST, Installation, Wish};
 use portreeve_tests::programs::Build;
-use portreeve_tests::{Host, Sshd};
+use portreeve_tests::{Host, Sshd, until};
 
 pub(crate) use self::disk::Disk;
+use crate::machine::Meter;
 use crate::runner::{Ran, Runner};
 
+/// How long a bastion may take to hear of the CA.
+const FEED_TIME: Duration = Duration::from_secs(20);
 /// This program on the hosts.
 const PROGRAM: &str = "/usr/bin/portreeve-bench";
 
@@ -55,6 +59,8 @@ pub(crate) struct Site {
     pub(crate) human: Runner,
     /// The sshd that ProxyJump goes through.
     pub(crate) jump: Sshd,
+    /// What that sshd and its children use.
+    pub(crate) jump_meter: Meter,
     /// Portreeve.
     pub(crate) installation: Installation,
     /// The folder of live sessions on the agent's host.
@@ -67,6 +73,7 @@ impl Site {
     /// Installs everything, and moves what must be durable onto this machine's disk.
     pub(crate) fn new(say: &mut dyn FnMut(&str)) -> Result<Self> {
         let mut installation = Installation::with(Build::Own, say)?;
+        settings::lift_limits(&installation)?;
         say("the state of the CA and of the bastion moves onto this machine's disk");
         let disk = Disk::move_state(&mut installation)?;
         say("plain OpenSSH is set up beside it");
@@ -88,6 +95,7 @@ impl Site {
             desk: start(bastion.command(PROGRAM).user(openssh::DESK))?,
             prod: start(installation.lab().host(HOST).command(PROGRAM))?,
             human: start(human.command(PROGRAM))?,
+            jump_meter: Meter::around(jump.process.pid())?,
             jump,
             installation,
             runtime: format!("/tmp/portreeve-{uid}"),
@@ -131,6 +139,16 @@ impl Site {
         let session = self.session()?;
         self.run(Route::Ours(&session), "echo open")?;
         Ok(session)
+    }
+
+    /// Stops the bastion and starts it, until it lets sessions in: it waits for the CA's feed.
+    pub(crate) fn start_bastion_again(&mut self) -> Result<()> {
+        self.installation.bastion.stop()?;
+        self.installation.bastion.start_again()?;
+        until("the bastion to hear of the policy", FEED_TIME, || {
+            let log = self.installation.bastion.log()?;
+            Ok(log.contains("policy is in force").then_some(()))
+        })
     }
 
     /// Ends a session.

@@ -34,6 +34,7 @@ fn both_ways(
     (data, name): (Data, &'static str),
     download: &str,
 ) -> Result<Vec<Figure>> {
+    site.sign_in()?;
     let session = site.open_session()?;
     let mut down: BTreeMap<&str, Samples> = BTreeMap::new();
     let mut up: BTreeMap<&str, Samples> = BTreeMap::new();
@@ -68,6 +69,8 @@ fn both_ways(
                 .add((after - between) / gib(scale.bytes));
         }
     }
+    // What was signed before all this is void by now.
+    site.sign_in()?;
     site.end(&session)?;
 
     let cipher = "aes128-gcm";
@@ -106,7 +109,7 @@ fn both_ways(
 fn used(site: &Site, what: &str) -> Result<f64> {
     settle();
     match what {
-        JUMP => machine::processor_seconds_of_tree(site.jump.process.pid()),
+        JUMP => site.jump_meter.seconds(),
         OURS => machine::processor_seconds_of_tree(site.bastion_pid()?),
         _ => Ok(0.0),
     }
