@@ -31,13 +31,40 @@ pub fn node_hash(left: &Digest, right: &Digest) -> Digest {
 /// the length that this place in a tree of this size demands.
 #[must_use]
 pub fn root_from_proof(leaf: &Digest, index: u64, size: u64, proof: &[Digest]) -> Option<Digest> {
-    let mut node = index;
-    let mut last = size.checked_sub(1)?;
-    if index > last {
-        return None;
-    }
-    let mut hash = *leaf;
+    let mut place = Place::of_leaf(leaf, index, size)?;
     for sibling in proof {
+        place = place.up(sibling)?;
+    }
+    place.root()
+}
+
+/// Where one is on the way from a leaf to the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The node's number on its level, and that of the last one there.
+    node: u64,
+    last: u64,
+    hash: Digest,
+}
+
+impl Place {
+    /// At the leaf with this index in a tree of this size.
+    pub(super) fn of_leaf(leaf: &Digest, index: u64, size: u64) -> Option<Self> {
+        let last = size.checked_sub(1)?;
+        (index <= last).then_some(Self {
+            node: index,
+            last,
+            hash: *leaf,
+        })
+    }
+
+    /// One step of the proof further; nothing above the root.
+    pub(super) fn up(self, sibling: &Digest) -> Option<Self> {
+        let Self {
+            mut node,
+            mut last,
+            mut hash,
+        } = self;
         if last == 0 {
             return None;
         }
@@ -51,8 +78,15 @@ pub fn root_from_proof(leaf: &Digest, index: u64, size: u64, proof: &[Digest]) -
         } else {
             hash = node_hash(&hash, sibling);
         }
-        node >>= 1;
-        last >>= 1;
+        Some(Self {
+            node: node >> 1,
+            last: last >> 1,
+            hash,
+        })
     }
-    (last == 0).then_some(hash)
+
+    /// The hash of the root, if this is the root.
+    pub(super) fn root(self) -> Option<Digest> {
+        (self.last == 0).then_some(self.hash)
+    }
 }

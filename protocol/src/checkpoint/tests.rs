@@ -128,6 +128,42 @@ fn a_trail_verifies_and_so_does_a_part_of_it() {
     assert_eq!(trail.verify(&key).unwrap().checkpoint().size, 3);
 }
 
+/// The proofs of every choice of events of a small tree, and of the same with one step altered.
+#[test]
+fn neighbours_are_proved_together_exactly_if_each_is_proved_alone() {
+    let all: Vec<_> = (0..9_u8).map(|n| leaf_hash(&[n])).collect();
+    for size in 1..all.len() {
+        let leaves = &all[..size];
+        let checkpoint = Checkpoint {
+            origin: "log.example.com".into(),
+            size: size as u64,
+            root: root(leaves),
+        };
+        let proofs: Vec<Vec<_>> = (0..size)
+            .map(|index| path(index, leaves).iter().map(encode_hash).collect())
+            .collect();
+        for choice in 1_u32..1 << size {
+            let chosen = || (0..size).filter(move |index| choice >> index & 1 == 1);
+            let mut way = Way::to(&checkpoint);
+            for index in chosen() {
+                assert!(way.leads_from(&leaves[index], index as u64, &proofs[index]));
+            }
+            let Some(last) = chosen().last() else {
+                continue;
+            };
+            for step in 0..proofs[last].len() {
+                let mut altered = proofs[last].clone();
+                altered[step] = encode_hash(&leaf_hash(b"another"));
+                let mut way = Way::to(&checkpoint);
+                for index in chosen().filter(|index| *index != last) {
+                    assert!(way.leads_from(&leaves[index], index as u64, &proofs[index]));
+                }
+                assert!(!way.leads_from(&leaves[last], last as u64, &altered));
+            }
+        }
+    }
+}
+
 #[test]
 fn an_altered_trail_does_not_verify() {
     let (good, key) = trail();
@@ -149,6 +185,11 @@ fn an_altered_trail_does_not_verify() {
     assert_eq!(
         altered(&|t| t.events[0].proof = vec![t.events[0].proof[0].clone(); 65]),
         NotProved::Inclusion(0)
+    );
+    // The step that it shares with the event before.
+    assert_eq!(
+        altered(&|t| t.events[1].proof[1] = encode_hash(&leaf_hash(b"another"))),
+        NotProved::Inclusion(1)
     );
     assert_eq!(
         altered(&|t| t.checkpoint = t.checkpoint.replace("\n3\n", "\n03\n")),
