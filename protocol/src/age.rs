@@ -18,7 +18,7 @@ mod wrap;
 
 pub use key::{Identity, ParseKeyError, Recipient};
 pub use open::{OpenError, open};
-pub use seal::{SealError, seal};
+pub use seal::{SealError, seal, seal_onto};
 
 /// The most stanzas a header may have: each costs the reader one scalar multiplication before
 /// anything is authenticated.

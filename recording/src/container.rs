@@ -56,12 +56,31 @@ impl Name {
 
 /// An entry as it is appended: header, content, and zeroes up to a whole block.
 pub(crate) fn frame(name: Name, content: &[u8], seconds: u64) -> Vec<u8> {
-    let padding = content.len().next_multiple_of(BLOCK) - content.len();
-    let mut framed = Vec::with_capacity(BLOCK + content.len() + padding);
-    framed.extend_from_slice(&header(name, content.len() as u64, seconds));
-    framed.extend_from_slice(content);
-    framed.resize(framed.len() + padding, 0);
-    framed
+    let mut entry = Vec::with_capacity(BLOCK + content.len().next_multiple_of(BLOCK));
+    begin_entry(&mut entry);
+    entry.extend_from_slice(content);
+    end_entry(&mut entry, name, seconds);
+    entry
+}
+
+/// Begins an entry in an emptied buffer. The content is to be appended, which spares a copy of it.
+pub(crate) fn begin_entry(entry: &mut Vec<u8>) {
+    entry.clear();
+    entry.resize(BLOCK, 0);
+}
+
+/// The content so far of an entry that was begun.
+pub(crate) fn content(entry: &[u8]) -> &[u8] {
+    entry.get(BLOCK..).unwrap_or_default()
+}
+
+/// Ends an entry that was begun: its header, and zeroes up to a whole block.
+pub(crate) fn end_entry(entry: &mut Vec<u8>, name: Name, seconds: u64) {
+    let head = header(name, content(entry).len() as u64, seconds);
+    if let Some(room) = entry.first_chunk_mut() {
+        *room = head;
+    }
+    entry.resize(entry.len().next_multiple_of(BLOCK), 0);
 }
 
 fn header(name: Name, size: u64, seconds: u64) -> [u8; BLOCK] {

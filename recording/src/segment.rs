@@ -12,6 +12,7 @@ use portreeve_protocol::id::SessionId;
 use thiserror::Error;
 
 use crate::cbor::Reader;
+use crate::container;
 use crate::event::{self, DecodeError, Event};
 use crate::info::{Format, UnknownFormat};
 
@@ -80,7 +81,7 @@ impl Pending {
     }
 
     /// Takes everything out and leaves `buffer`, which is to be empty, for the next segment.
-    pub(crate) fn take(&mut self, buffer: Vec<u8>) -> Self {
+    pub(crate) fn replace(&mut self, buffer: Vec<u8>) -> Self {
         std::mem::replace(
             self,
             Self {
@@ -99,8 +100,10 @@ impl Pending {
 
 /// A segment as it stands in the file.
 #[derive(Debug)]
-pub(crate) struct Sealed {
-    pub(crate) bytes: Vec<u8>,
+pub(crate) struct Sealed<'a> {
+    /// An entry of the file that was begun with it.
+    pub(crate) entry: &'a mut Vec<u8>,
+    pub(crate) size: u64,
     pub(crate) digest: Digest,
     pub(crate) run: Run,
 }
@@ -116,10 +119,11 @@ pub enum SealSegmentError {
     Seal(#[from] SealError),
 }
 
-/// Compresses and seals; keeps the compressor and its buffer from one segment to the next.
+/// Compresses and seals; keeps the compressor and its buffers from one segment to the next.
 pub(crate) struct Sealer {
     compressor: zstd::bulk::Compressor<'static>,
     compressed: Vec<u8>,
+    entry: Vec<u8>,
 }
 
 impl Sealer {
@@ -127,6 +131,7 @@ impl Sealer {
         Ok(Self {
             compressor: zstd::bulk::Compressor::new(level)?,
             compressed: Vec::new(),
+            entry: Vec::new(),
         })
     }
 
@@ -136,7 +141,7 @@ impl Sealer {
         header: &Header,
         recipients: &[Recipient],
         entropy: &mut impl FnMut(&mut [u8]),
-    ) -> Result<Sealed, SealSegmentError> {
+    ) -> Result<Sealed<'_>, SealSegmentError> {
         let mut head = Vec::with_capacity(HEADER_LEN);
         event::write_header(
             &mut head,
@@ -157,11 +162,14 @@ impl Sealer {
         self.compressor
             .compress_to_buffer(&pending.raw, &mut self.compressed)
             .map_err(SealSegmentError::Compress)?;
-        let bytes = age::seal(recipients, &self.compressed, entropy)?;
+        container::begin_entry(&mut self.entry);
+        age::seal_onto(&mut self.entry, recipients, &self.compressed, entropy)?;
+        let sealed = container::content(&self.entry);
         Ok(Sealed {
-            digest: Digest::of(&bytes),
-            bytes,
+            digest: Digest::of(sealed),
+            size: sealed.len() as u64,
             run: pending.run,
+            entry: &mut self.entry,
         })
     }
 }
@@ -262,7 +270,7 @@ mod tests {
             let sealed = sealer
                 .seal(&mut pending, &header(number), &[identity.recipient()], &mut |bytes| bytes.fill(9))
                 .unwrap();
-            let mut opened = open(&sealed.bytes, &[identity]).unwrap();
+            let mut opened = open(container::content(sealed.entry), &[identity]).unwrap();
             prop_assert_eq!(opened.header, header(number));
             let read: Result<Vec<_>, _> = opened.by_ref().collect();
             prop_assert_eq!(read.unwrap(), events);

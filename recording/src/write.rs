@@ -11,14 +11,14 @@
 //! ```
 //!
 //! A segment is closed when it holds [`PoolOptions::segment_bytes`], when it is
-//! [`PoolOptions::segment_age`] old, or when somebody waits for it. Under load it takes everything
-//! that came before the thread got to it, so that bulk pays less per byte. A session without
+//! [`PoolOptions::segment_age`] old, or when somebody waits for it. A session without
 //! traffic costs no buffer and no wake-up.
 //!
 //! Whatever fails (disk, sealing, signing) fails the recording for good: every later event is
 //! refused and [`Recorder::failed`] resolves. The caller closes the session; this module closes
 //! none.
 
+mod gathered;
 mod inbox;
 mod recorder;
 mod state;
@@ -71,7 +71,7 @@ impl Default for PoolOptions {
             threads: NonZeroUsize::MIN.saturating_add(1),
             compression: 1,
             session_bytes: 8 * 1024 * 1024,
-            segment_bytes: 256 * 1024,
+            segment_bytes: 512 * 1024,
             segment_age: Duration::from_secs(1),
         }
     }

@@ -34,6 +34,21 @@ pub fn seal(
     plaintext: &[u8],
     entropy: &mut impl FnMut(&mut [u8]),
 ) -> Result<Vec<u8>, SealError> {
+    let mut sealed = Vec::new();
+    seal_onto(&mut sealed, recipients, plaintext, entropy)?;
+    Ok(sealed)
+}
+
+/// As [`seal`], appended to `out`: whoever seals much keeps one buffer for it.
+///
+/// # Errors
+/// As for [`seal`]; `out` is as it was.
+pub fn seal_onto(
+    out: &mut Vec<u8>,
+    recipients: &[Recipient],
+    plaintext: &[u8],
+    entropy: &mut impl FnMut(&mut [u8]),
+) -> Result<(), SealError> {
     match recipients.len() {
         0 => return Err(SealError::NoRecipient),
         count if count > MAX_RECIPIENTS => return Err(SealError::TooManyRecipients { count }),
@@ -48,10 +63,10 @@ pub fn seal(
     let mut nonce = [0; NONCE_LEN];
     entropy(&mut nonce);
 
-    let mut sealed =
-        Vec::with_capacity(header.len() + NONCE_LEN + payload::sealed_len(plaintext.len()));
-    sealed.extend_from_slice(header.as_bytes());
-    sealed.extend_from_slice(&nonce);
-    payload::seal_onto(&mut sealed, &file_key.payload_cipher(&nonce), plaintext);
-    Ok(sealed)
+    // Exact: what grows is copied.
+    out.reserve_exact(header.len() + NONCE_LEN + payload::sealed_len(plaintext.len()));
+    out.extend_from_slice(header.as_bytes());
+    out.extend_from_slice(&nonce);
+    payload::seal_onto(out, &file_key.payload_cipher(&nonce), plaintext);
+    Ok(())
 }

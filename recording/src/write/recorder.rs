@@ -78,7 +78,7 @@ impl Recorder {
         if state.used() + bound > session.limits.session_bytes {
             return Err(Refused::Full);
         }
-        state.pending.push(event);
+        state.pending.push(event, session.limits.segment_bytes);
         state.recorded += 1;
         let position = Position(state.recorded);
         let begins_to_age = !std::mem::replace(&mut state.is_aging, true);

@@ -6,11 +6,11 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::PoolOptions;
+use super::gathered::Gathered;
 use super::inbox::Inbox;
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
 use crate::info::SessionInfo;
 use crate::manifest::End;
-use crate::segment::Pending;
 
 /// One session's recording.
 pub(super) struct Session {
@@ -43,7 +43,7 @@ pub(super) enum Reel {
 }
 
 pub(super) struct State {
-    pub(super) pending: Pending,
+    pub(super) pending: Gathered,
     /// Bytes that the thread has taken and not yet written.
     pub(super) in_flight: usize,
     /// How many events were accepted.
@@ -110,7 +110,7 @@ impl Session {
                 segment_age: options.segment_age,
             },
             state: Mutex::new(State {
-                pending: Pending::default(),
+                pending: Gathered::default(),
                 in_flight: 0,
                 recorded: 0,
                 durable: None,
@@ -157,12 +157,21 @@ impl Session {
         }
     }
 
+    /// So many bytes that the thread had taken are in the file, or in nobody's way any more.
+    pub(super) fn has_written(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.in_flight = state.in_flight.saturating_sub(bytes);
+        if state.has_room(&self.limits) {
+            wake(state);
+        }
+    }
+
     pub(super) fn fail(&self, why: RecordingFailed) {
         let mut state = self.lock();
         if matches!(state.phase, Phase::Open | Phase::Ending(_)) {
             state.phase = Phase::Failed(why);
             // Nothing of it will be written any more.
-            state.pending = Pending::default();
+            state.pending = Gathered::default();
         }
         state.in_flight = 0;
         wake(state);

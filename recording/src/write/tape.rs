@@ -153,7 +153,7 @@ impl Tape {
     }
 
     /// Appends a sealed segment; on disk when this returns.
-    pub(super) fn append(&mut self, sealed: &Sealed) -> Result<(), WriteError> {
+    pub(super) fn append(&mut self, sealed: Sealed<'_>) -> Result<(), WriteError> {
         let number = self.next_number();
         if number == u32::MAX {
             return Err(WriteError::TooManySegments);
@@ -161,14 +161,15 @@ impl Tape {
         let last = self
             .started_at
             .plus(std::time::Duration::from_micros(sealed.run.last_us));
-        self.write(&container::frame(
+        container::end_entry(
+            sealed.entry,
             Name::Segment(number),
-            &sealed.bytes,
             last.as_unsigned_seconds(),
-        ))?;
+        );
+        self.write(sealed.entry)?;
         self.segments.push(SegmentEntry {
             digest: sealed.digest,
-            size: sealed.bytes.len() as u64,
+            size: sealed.size,
             events: Some(sealed.run.events),
             first_us: Some(sealed.run.first_us),
             last_us: Some(sealed.run.last_us),

@@ -1,16 +1,19 @@
 //! One thread: takes what has gathered, and puts it on disk.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
 use super::Entropy;
+use super::gathered::Spares;
 use super::inbox::{Inbox, Job};
-use super::state::{Ending, Phase, Reel, Session, wake};
+use super::state::{Ending, Phase, Reel, Session, State, wake};
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
 use crate::manifest::ManifestSigner;
 use crate::segment::{Pending, Sealer};
 
-/// The largest buffer that is kept for the next segment.
+/// The largest buffer that is kept for another segment, and how many of them are.
 const MAX_SPARE: usize = 1024 * 1024;
+const MAX_SPARES: usize = 8;
 
 pub(super) struct Worker {
     inbox: Arc<Inbox>,
@@ -18,14 +21,14 @@ pub(super) struct Worker {
     signer: Arc<dyn ManifestSigner>,
     entropy: Entropy,
     segment_bytes: usize,
-    /// A used buffer. A session under load gets it in exchange for its full one, so bulk allocates
-    /// nothing.
-    spare: Vec<u8>,
+    /// Used buffers. A session under load gets them in exchange for its full ones, so bulk
+    /// allocates nothing.
+    spares: Spares,
 }
 
 /// What was taken out of a session in one visit.
 struct Taken {
-    pending: Pending,
+    segments: VecDeque<Pending>,
     /// How many events are recorded with these.
     recorded: u64,
     ending: Option<Ending>,
@@ -45,7 +48,7 @@ impl Worker {
             signer,
             entropy,
             segment_bytes,
-            spare: Vec::new(),
+            spares: Spares::new(),
         }
     }
 
@@ -57,7 +60,7 @@ impl Worker {
                     (session, taken)
                 }
                 Job::Due(session) => {
-                    let taken = take_due(&session);
+                    let taken = self.take_due(&session);
                     (session, taken)
                 }
             };
@@ -65,9 +68,10 @@ impl Worker {
         }
     }
 
-    fn visit(&mut self, session: &Session, mut taken: Taken) {
+    fn visit(&mut self, session: &Session, taken: Taken) {
+        let recorded = taken.recorded;
         let mut reel = session.reel.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = self.write(&mut reel, &mut taken);
+        let written = self.write(session, &mut reel, taken);
         if !matches!(written, Ok(None)) {
             *reel = Reel::Done;
         }
@@ -79,22 +83,19 @@ impl Worker {
         let mut state = session.lock();
         state.in_flight = 0;
         if matches!(state.phase, Phase::Open | Phase::Ending(_)) {
-            state.durable = state.durable.max(Some(taken.recorded));
+            state.durable = state.durable.max(Some(recorded));
         }
         if let Some(finished) = finished {
             state.phase = Phase::Finished(finished);
         }
         wake(state);
-        let buffer = taken.pending.into_buffer();
-        if buffer.capacity() <= MAX_SPARE && buffer.capacity() > self.spare.capacity() {
-            self.spare = buffer;
-        }
     }
 
     fn write(
         &mut self,
+        session: &Session,
         reel: &mut Reel,
-        taken: &mut Taken,
+        taken: Taken,
     ) -> Result<Option<Finished>, WriteError> {
         let tape = match reel {
             Reel::Running(tape) => tape,
@@ -109,17 +110,19 @@ impl Worker {
                 }
             }
         };
-        if !taken.pending.is_empty() {
+        for mut segment in taken.segments {
             let entropy = &self.entropy;
             let sealed = self.sealer.seal(
-                &mut taken.pending,
+                &mut segment,
                 &tape.next_header(),
                 tape.recipients(),
                 &mut |bytes| {
                     entropy(bytes);
                 },
             )?;
-            tape.append(&sealed)?;
+            tape.append(sealed)?;
+            session.has_written(segment.len());
+            self.keep(segment.into_buffer());
         }
         match taken.ending {
             None => Ok(None),
@@ -132,33 +135,42 @@ impl Worker {
         let mut state = session.lock();
         state.is_ready = false;
         let is_bulk = state.pending.len() >= self.segment_bytes;
-        let buffer = if is_bulk {
-            std::mem::take(&mut self.spare)
+        let spares = if is_bulk {
+            std::mem::take(&mut self.spares)
         } else {
-            Vec::new()
+            Spares::new()
         };
-        take(&mut state, buffer)
+        self.take(&mut state, spares)
     }
-}
 
-/// Takes what is due and leaves no buffer behind: every event starts to age, so this comes after
-/// the last of them, and a session that falls silent ends up without memory.
-fn take_due(session: &Session) -> Taken {
-    let mut state = session.lock();
-    state.is_aging = false;
-    take(&mut state, Vec::new())
-}
+    /// Takes what is due and leaves no buffer behind: every event starts to age, so this comes
+    /// after the last of them, and a session that falls silent ends up without memory.
+    fn take_due(&mut self, session: &Session) -> Taken {
+        let mut state = session.lock();
+        state.is_aging = false;
+        self.take(&mut state, Spares::new())
+    }
 
-fn take(state: &mut super::state::State, buffer: Vec<u8>) -> Taken {
-    let pending = state.pending.take(buffer);
-    state.in_flight = pending.len();
-    let ending = match state.phase {
-        Phase::Ending(ending) => Some(ending),
-        Phase::Open | Phase::Finished(_) | Phase::Failed(_) => None,
-    };
-    Taken {
-        pending,
-        recorded: state.recorded,
-        ending,
+    fn take(&mut self, state: &mut State, spares: Spares) -> Taken {
+        let gathered = state.pending.len();
+        let (segments, unused) = state.pending.take(spares);
+        state.in_flight = gathered;
+        unused.into_iter().for_each(|buffer| self.keep(buffer));
+        let ending = match state.phase {
+            Phase::Ending(ending) => Some(ending),
+            Phase::Open | Phase::Finished(_) | Phase::Failed(_) => None,
+        };
+        Taken {
+            segments,
+            recorded: state.recorded,
+            ending,
+        }
+    }
+
+    fn keep(&mut self, buffer: Vec<u8>) {
+        let is_useful = (self.segment_bytes..=MAX_SPARE).contains(&buffer.capacity());
+        if is_useful && self.spares.len() < MAX_SPARES {
+            self.spares.push(buffer);
+        }
     }
 }
