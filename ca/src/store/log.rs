@@ -14,9 +14,9 @@ use sqlx::{Row as _, SqliteConnection, SqlitePool};
 use super::apply::{Applied, changed};
 use super::row::{Columns as _, damaged, signed};
 use super::{EventOutcome, StoreError};
-use crate::trail::tree::{Frontier, Source};
+use crate::trail::tree::{Frontier, Node, Source};
 
-/// How many hashes are fetched with one statement.
+/// How many hashes are fetched or kept with one statement.
 const TOGETHER: usize = 256;
 
 /// An event with all that was computed of it before it reached the writer.
@@ -48,9 +48,12 @@ impl Leaf {
     }
 }
 
+/// Appends an event. The inner nodes that are complete now are added to `complete`, which is to be
+/// kept in the same transaction ([`keep_nodes`]).
 pub(super) async fn append(
     db: &mut SqliteConnection,
     frontier: &mut Frontier,
+    complete: &mut Vec<Node>,
     leaf: &Leaf,
     at: Timestamp,
 ) -> Result<EventOutcome, StoreError> {
@@ -70,14 +73,25 @@ pub(super) async fn append(
     if !changed(&done) {
         return known(db, leaf).await;
     }
-    for node in frontier.append(leaf.hash) {
-        sqlx::query("INSERT INTO log_node (number, hash) VALUES ($1, $2)")
-            .bind(signed(node.number))
-            .bind(encode_hash(&node.hash))
-            .execute(&mut *db)
-            .await?;
-    }
+    complete.extend(frontier.append(leaf.hash));
     Ok(EventOutcome::Logged(place))
+}
+
+/// Keeps inner nodes. Together, because what a statement costs is mostly the way to the thread that runs it.
+pub(super) async fn keep_nodes(
+    db: &mut SqliteConnection,
+    nodes: &[Node],
+) -> Result<(), StoreError> {
+    for some in nodes.chunks(TOGETHER) {
+        let mut query =
+            sqlx::QueryBuilder::<sqlx::Sqlite>::new("INSERT INTO log_node (number, hash) ");
+        query.push_values(some, |mut row, node| {
+            row.push_bind(signed(node.number))
+                .push_bind(encode_hash(&node.hash));
+        });
+        query.build().persistent(false).execute(&mut *db).await?;
+    }
+    Ok(())
 }
 
 async fn known(db: &mut SqliteConnection, leaf: &Leaf) -> Result<EventOutcome, StoreError> {

@@ -56,6 +56,8 @@ pub(super) async fn create(path: &Path) -> Result<Opened, StoreError> {
         .max_connections(READERS)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(5))
+        // A file does not go away as a server does, and asking costs as much as the question.
+        .test_before_acquire(false)
         .connect_with(options.clone().pragma("query_only", "1"))
         .await
         .map_err(|error| failed(error.to_string()))?;

@@ -13,7 +13,7 @@ use super::apply::{NotApplied, apply};
 use super::log::{self, Leaf};
 use super::{Change, CommitError, Committed, StoreError, feed};
 use crate::clock::Clock;
-use crate::trail::tree::Frontier;
+use crate::trail::tree::{Frontier, Node};
 
 /// How many commits share a transaction at most.
 const TOGETHER: usize = 256;
@@ -187,12 +187,13 @@ impl Writer {
         self.doubtful = true;
         let now = self.clock.now();
         let mut end = self.end.clone();
+        let mut complete = Vec::new();
         let mut answers = Vec::with_capacity(commits.len());
         let mut transaction = self.db.begin_with("BEGIN IMMEDIATE").await?;
         for commit in commits {
             let answer = match behind(now, end.last_at) {
                 Some(refused) => Err(refused),
-                None => match one(&mut transaction, commit, &mut end, now).await {
+                None => match one(&mut transaction, commit, &mut end, &mut complete, now).await {
                     Ok(committed) => Ok(committed),
                     Err(NotApplied::Refused(refusal)) => Err(CommitError::Refused(refusal)),
                     Err(NotApplied::Failed(error)) => return Err(error),
@@ -200,6 +201,7 @@ impl Writer {
             };
             answers.push(answer);
         }
+        log::keep_nodes(&mut transaction, &complete).await?;
         let fed = commits.iter().any(Commit::feeds);
         let feed = if fed {
             Some(feed::last(&mut transaction).await?)
@@ -247,6 +249,7 @@ async fn one(
     db: &mut SqliteConnection,
     commit: &Commit,
     end: &mut End,
+    complete: &mut Vec<Node>,
     now: Timestamp,
 ) -> Result<Committed, NotApplied> {
     // A single change refuses before it writes; only several need something to return to.
@@ -271,7 +274,7 @@ async fn one(
     for leaf in &commit.leaves {
         // The column tells in which order events were logged, also where the clock did not.
         let at = end.last_at.map_or(now, |last| last.max(now));
-        events.push(log::append(db, &mut end.frontier, leaf, at).await?);
+        events.push(log::append(db, &mut end.frontier, complete, leaf, at).await?);
         end.last_at = Some(at);
     }
     Ok(Committed { events })
