@@ -148,7 +148,7 @@ fn neighbours_are_proved_together_exactly_if_each_is_proved_alone() {
             for index in chosen() {
                 assert!(way.leads_from(&leaves[index], index as u64, &proofs[index]));
             }
-            let Some(last) = chosen().last() else {
+            let Some(last) = chosen().next_back() else {
                 continue;
             };
             for step in 0..proofs[last].len() {

@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn spare_buffers_are_used_and_come_back() {
         let mut gathered = Gathered::default();
-        let spares = || vec![Vec::with_capacity(5000); 3];
-        gathered.take(spares());
+        let spares = (0..3).map(|_| Vec::with_capacity(5000)).collect();
+        gathered.take(spares);
         gathered.push(&event(1, 1, Kind::EndOfInput), 1000);
         let (segments, left) = gathered.take(Spares::new());
         assert!(segments.iter().all(|segment| segment.capacity() >= 5000));
