@@ -98,8 +98,8 @@ impl Source {
         let first = before.rfind('\n').map_or(0, |newline| newline + 1);
         let mut at = first;
         let mut lines = Vec::new();
-        for (number, line) in (self.position(start).line..)
-            .zip(self.text.get(first..).unwrap_or("").split('\n'))
+        for (number, line) in
+            (self.position(start).line..).zip(self.text.get(first..).unwrap_or("").split('\n'))
         {
             lines.push(Line {
                 number,

@@ -99,8 +99,10 @@ fn a_ca_with_a_full_disk_ends_the_sessions_and_goes_on_when_there_is_room() {
     let bastion = site.lab().host("bastion").clone();
     let sh = |script: &str| bastion.sh(script).unwrap().ok().unwrap();
     site.ca.stop().unwrap();
-    sh("cd /var/lib && mv portreeve-ca large && mkdir portreeve-ca && mount -t tmpfs -o size=8m small portreeve-ca && \
-        cp -a large/. portreeve-ca/ && chown --reference=large portreeve-ca && chmod 700 portreeve-ca");
+    sh(
+        "cd /var/lib && mv portreeve-ca large && mkdir portreeve-ca && mount -t tmpfs -o size=8m small portreeve-ca && \
+        cp -a large/. portreeve-ca/ && chown --reference=large portreeve-ca && chmod 700 portreeve-ca",
+    );
     site.ca.start_again().unwrap();
     let running = Running::start(&site);
     let before = running.trail(&site);
