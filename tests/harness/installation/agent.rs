@@ -110,7 +110,6 @@ impl AgentAccount {
     }
 
     /// A command that takes what the agent was handed for the human's own sign-in.
-    #[must_use]
     pub fn posing_as_human(&self, command: [&str; 2]) -> HostCommand {
         self.account
             .portreeve(["--as", "person"])
