@@ -23,5 +23,6 @@ mod kill9;
 mod labs;
 mod recording;
 mod scenario;
+mod shipped;
 mod sudo_rs;
 mod tidy;

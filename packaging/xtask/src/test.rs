@@ -15,6 +15,7 @@ pub(crate) fn run() -> Result<()> {
     packages::ensure(packages::HOSTS, &mut say::line)?;
     packages::ensure(sudo_rs::PACKAGES, &mut say::line)?;
     packages::ensure(packages::ESCAPES, &mut say::line)?;
+    packages::ensure(packages::SHIPPED, &mut say::line)?;
     packages::ensure_node(&mut say::line)?;
 
     check::run()?;
