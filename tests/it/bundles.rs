@@ -181,13 +181,17 @@ fn the_same_digest_stands_everywhere(
     assert_eq!(order.bundle, *version);
 
     assert_eq!(story.attestation().unwrap().bundle, *version);
-    let mut in_trail = story.facts().filter_map(|fact| match fact {
-        AccessFact::SessionIntended { bundle, .. } | AccessFact::BundleWithdrawn { bundle, .. } => {
+    let in_trail = story.facts().filter_map(|fact| {
+        if let AccessFact::SessionIntended { bundle, .. }
+        | AccessFact::BundleWithdrawn { bundle, .. } = fact
+        {
             Some(bundle)
+        } else {
+            None
         }
-        _ => None,
     });
-    assert!(in_trail.by_ref().count() == 2, "intended and withdrawn");
+    let in_trail: Vec<_> = in_trail.collect();
+    assert_eq!(in_trail, [version, version], "intended and withdrawn");
 
     let recording = site.evidence.recording(granted);
     let head = bastion
