@@ -64,8 +64,8 @@ pub(crate) fn text(status: &Status) -> String {
     for live in &status.sessions {
         let _ = writeln!(
             text,
-            "          {} {} until {}",
-            live.account, live.pair, live.expires_at
+            "          {} {} {} until {}",
+            live.session, live.account, live.pair, live.expires_at
         );
     }
     let full = if status.spool_full {
@@ -124,6 +124,20 @@ mod tests {
             assert_eq!(exit(&status), Exit::NeedsALook);
             assert!(text(&status).contains(shown));
         }
+    }
+
+    #[test]
+    fn a_live_session_is_named_as_it_is_killed_and_followed() {
+        let status = Status {
+            sessions: vec![crate::root::LiveSession {
+                session: "01890a5d-ac96-774b-8123-456789abcdef".parse().unwrap(),
+                account: "pr-8123456789abcdef".parse().unwrap(),
+                pair: "portreeve://soc/forensics/alice@example.com".into(),
+                expires_at: "2026-03-01T10:15:00Z".into(),
+            }],
+            ..well()
+        };
+        assert!(text(&status).contains("01890a5d-ac96-774b-8123-456789abcdef pr-8123456789abcdef"));
     }
 
     #[test]
