@@ -1,7 +1,7 @@
 //! `log`: the audit log itself: what belongs to no session stands there too.
 
 use portreeve_protocol::checkpoint::{Trail, VerifiedTrail};
-use portreeve_protocol::event::Event;
+use portreeve_protocol::event::{Body, Event};
 use portreeve_protocol::id::EventId;
 use serde::Serialize;
 
@@ -37,9 +37,19 @@ pub async fn run(args: &Log, settings: &Settings, printer: &mut Printer) -> Resu
     let mut found = false;
     loop {
         let page = reader.page(place).await?;
+        let wanted = args
+            .event
+            .map(|id| page.events().iter().find(|(_, event)| event.id == id));
         for (index, event) in page.events() {
             place = index.saturating_add(1);
-            if args.event.is_none_or(|wanted| wanted == event.id) {
+            let asked_for = match wanted {
+                None => true,
+                Some(None) => false,
+                Some(Some((_, wanted))) => {
+                    event.id == wanted.id || (!printer.json() && of_one_act(event, wanted))
+                }
+            };
+            if asked_for {
                 found = true;
                 print(*index, event, printer)?;
             }
@@ -52,6 +62,16 @@ pub async fn run(args: &Log, settings: &Settings, printer: &mut Printer) -> Resu
             None => {}
         }
     }
+}
+
+/// Whether two events tell of one act in a session: what was asked and decided stands in one, what
+/// came of it in another, and the CA writes both at one moment.
+fn of_one_act(one: &Event, other: &Event) -> bool {
+    let session = |event: &Event| match &event.body {
+        Body::Access { session, .. } => *session,
+        Body::Administration { .. } | Body::Refused { .. } | Body::Machine { .. } => None,
+    };
+    one.at == other.at && session(one).is_some() && session(one) == session(other)
 }
 
 fn outcome(event: EventId, found: bool) -> Result<Exit, Failure> {
@@ -124,4 +144,47 @@ fn print(index: u64, event: &Event, printer: &mut Printer) -> Result<(), Failure
         ]))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(session: Option<&str>, at: &str) -> Event {
+        serde_json::from_value(serde_json::json!({
+            "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+            "at": at,
+            "source": "ca",
+            "body": {
+                "kind": "access",
+                "pair": {
+                    "human": {
+                        "issuer": "https://idp.example.com",
+                        "subject": "1",
+                        "name": "alice@example.com"
+                    },
+                    "agent": "soc/forensics"
+                },
+                "session": session,
+                "fact": {"fact": "session_refused", "code": "not_permitted", "detail": "-"}
+            }
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_refusal_comes_with_the_decision_that_it_is_about() {
+        const SESSION: &str = "01890a5d-ac96-774b-8123-456789abcdef";
+        const THEN: &str = "2026-03-01T10:00:00Z";
+        let refusal = event(Some(SESSION), THEN);
+        assert!(of_one_act(&refusal, &event(Some(SESSION), THEN)));
+        for other in [
+            event(Some(SESSION), "2026-03-01T10:00:01Z"),
+            event(Some("01890a5d-ac96-774b-8123-000000000000"), THEN),
+            event(None, THEN),
+        ] {
+            assert!(!of_one_act(&refusal, &other));
+        }
+        assert!(!of_one_act(&event(None, THEN), &event(None, THEN)));
+    }
 }
