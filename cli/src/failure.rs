@@ -59,6 +59,17 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// The command line could not be parsed; `said` is what the parser says to people: its first
+    /// paragraph is the fault, the rest is advice.
+    #[must_use]
+    pub fn of_command_line(said: &str) -> Self {
+        let fault = said.split("\n\n").next().unwrap_or(said);
+        let words: Vec<&str> = fault.split_whitespace().collect();
+        let fault = words.join(" ");
+        Self::usage(fault.strip_prefix("error: ").unwrap_or(&fault))
+            .next("`--help` says what is expected")
+    }
+
     /// Nobody reads our output any more: there is nobody to tell.
     #[must_use]
     pub fn nobody_reads() -> Self {

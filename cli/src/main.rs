@@ -17,6 +17,11 @@ use portreeve_cli::settings::{Environment, Settings};
 fn main() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && asks_for_json(std::env::args_os()) => {
+            Printer::standard(true)
+                .say(&Failure::of_command_line(&error.render().to_string()).to_json());
+            return Exit::Usage.into();
+        }
         Err(error) => {
             // Help and version are answers and go to standard output; clap knows which is which.
             let _ = error.print();
@@ -43,6 +48,12 @@ fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// Whether a command line that could not be parsed asks for JSON; what is behind `--` is not ours.
+fn asks_for_json(args: impl Iterator<Item = OsString>) -> bool {
+    args.take_while(|arg| arg != "--")
+        .any(|arg| arg == "--json")
 }
 
 /// An environment variable; one that is set to nothing counts as none.

@@ -182,3 +182,19 @@ fn manual_pages_are_made_for_every_command() {
     }
     assert!(!folder.join("portreeve-hold.1").exists());
 }
+
+#[test]
+fn a_wrong_command_line_is_json_where_json_is_asked_for() {
+    for args in [
+        &["--json", "session", "kill"][..],
+        &["agent", "lst", "--json"],
+    ] {
+        let said = User::new().run(args);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{said:?}");
+        assert_eq!(said.err.lines().count(), 1, "{said:?}");
+        let value: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+        assert_eq!(value["error"]["kind"], "usage");
+    }
+    let said = User::new().run(&["exec", "--", "jq", "--json"]);
+    assert!(said.err.starts_with("error: "), "{said:?}");
+}
