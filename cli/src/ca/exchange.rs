@@ -105,8 +105,22 @@ pub async fn exchange(
     if token.serves(ca.issuer(), &agent.name, key, now) {
         Ok(token)
     } else {
-        Err(Failure::failed("the CA's delegated token is for somebody else, or void already")
-            .next("check that the clocks agree, and that the CA's URL is its issuer URL, character by character"))
+        Err(useless(token.lasts(now)))
+    }
+}
+
+/// Why a token that the CA has just made is of no use. It ends with the human's sign-in, so one that
+/// does not last is a matter of that.
+fn useless(lasts: bool) -> Failure {
+    if lasts {
+        Failure::failed("the CA's delegated token is for somebody else")
+            .next("check that the CA's URL is its issuer URL, character by character")
+    } else {
+        Failure::new(
+            Exit::NotAuthenticated,
+            "the human's sign-in is about to end, and the delegated token with it",
+        )
+        .next("ask for a fresh ID token; if this one is fresh, check that the clocks agree")
     }
 }
 
@@ -135,4 +149,19 @@ fn subject_token(source: &SubjectSource) -> Result<IdToken, Failure> {
         SubjectSource::SignedIn(path) => IdToken::read(path, now),
     }
     .map_err(|failure| failure.within("the human's ID token is needed for a delegated token"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_ends_at_once_asks_for_another_sign_in() {
+        let ended = useless(false);
+        assert_eq!(ended.exit(), Exit::NotAuthenticated);
+        assert!(ended.to_string().contains("fresh ID token"), "{ended}");
+        let foreign = useless(true);
+        assert_eq!(foreign.exit(), Exit::Failed);
+        assert!(foreign.to_string().contains("issuer URL"), "{foreign}");
+    }
 }

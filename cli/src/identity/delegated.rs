@@ -55,7 +55,13 @@ impl DelegatedToken {
         self.claims.iss == issuer
             && self.claims.act.sub == *agent
             && self.claims.cnf.jkt == key.jwk().thumbprint()
-            && self.claims.exp.saturating_sub(MARGIN) > now.as_seconds()
+            && self.lasts(now)
+    }
+
+    /// Whether it is good for long enough to be used.
+    #[must_use]
+    pub fn lasts(&self, now: Timestamp) -> bool {
+        self.claims.exp.saturating_sub(MARGIN) > now.as_seconds()
     }
 
     /// Stores it for the next commands.
