@@ -46,7 +46,7 @@ pub enum Agents {
     },
     /// List the agents
     List,
-    /// Disable an agent: its sessions end, and it gets no other
+    /// Disable an agent for good: its sessions end, and neither its name nor its key works again
     Disable {
         /// The agent, as team/name
         #[arg(value_name = "TEAM/NAME")]
