@@ -186,6 +186,6 @@ pub enum EndCause {
     HostFailed,
     /// The host's daemon started and found it.
     Restarted,
-    /// The bastion was stopped.
+    /// The bastion, or the host's daemon, was stopped.
     Shutdown,
 }

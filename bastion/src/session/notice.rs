@@ -29,7 +29,9 @@ impl Notice {
                 "the host did not open; its administrators find the reason in the trail"
             }
             EndCause::Restarted => "the host restarted",
-            EndCause::Shutdown => "the bastion is being stopped; ask for another session",
+            EndCause::Shutdown => {
+                "the bastion is being stopped, or the host's daemon; ask for another session"
+            }
         };
         let reason = reason
             .map(|text| format!(": {}", printable(text)))

@@ -307,7 +307,7 @@ pub const fn why(cause: EndCause) -> &'static str {
         EndCause::RecordingFailed => "it could not be recorded",
         EndCause::HostFailed => "the host did not do or prove what was ordered",
         EndCause::Restarted => "the host's daemon started and found it",
-        EndCause::Shutdown => "the bastion was stopped",
+        EndCause::Shutdown => "the bastion, or the host's daemon, was stopped",
     }
 }
 
