@@ -50,11 +50,10 @@ pub(super) fn same_session(opened: &Opened, named: SessionId, user: &str) -> Res
 
 /// The certificate says openly which version of the bundle the sealed grant holds.
 pub(super) fn same_bundle(opened: &Opened, certificate: &Certificate) -> Result<(), Reason> {
-    let named = certificate.extensions().get(EXTENSION_BUNDLE);
-    if named == Some(&opened.grant.bundle.to_string()) {
-        Ok(())
-    } else {
-        Err(Reason::OtherSession)
+    match certificate.extensions().get(EXTENSION_BUNDLE) {
+        None => Err(Reason::MalformedExtension),
+        Some(named) if *named == opened.grant.bundle.to_string() => Ok(()),
+        Some(_) => Err(Reason::OtherSession),
     }
 }
 

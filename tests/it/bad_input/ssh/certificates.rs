@@ -3,7 +3,7 @@
 use std::thread;
 
 use portreeve_protocol::certificate::{
-    EXTENSION_GRANT, EXTENSION_SESSION, OPTION_BASTION, OPTION_SOURCE_ADDRESS,
+    EXTENSION_BUNDLE, EXTENSION_GRANT, EXTENSION_SESSION, OPTION_BASTION, OPTION_SOURCE_ADDRESS,
 };
 use portreeve_tests::Host;
 use ssh_key::Certificate;
@@ -167,25 +167,31 @@ fn a_bad_certificate_lets_nobody_in() {
             "without session",
             extended(EXTENSION_SESSION, None),
             UNAUTHENTICATED,
-            "session or grant extension is missing or malformed",
+            "extension is missing or malformed",
         ),
         (
             "with a session that is none",
             extended(EXTENSION_SESSION, Some("x")),
             UNAUTHENTICATED,
-            "session or grant extension is missing or malformed",
+            "extension is missing or malformed",
+        ),
+        (
+            "without the version of its bundle",
+            extended(EXTENSION_BUNDLE, None),
+            UNAUTHENTICATED,
+            "extension is missing or malformed",
         ),
         (
             "without grant",
             extended(EXTENSION_GRANT, None),
             UNAUTHENTICATED,
-            "session or grant extension is missing or malformed",
+            "extension is missing or malformed",
         ),
         (
             "with a grant that is no base64",
             extended(EXTENSION_GRANT, Some("*")),
             UNAUTHENTICATED,
-            "session or grant extension is missing or malformed",
+            "extension is missing or malformed",
         ),
         (
             "of 17 KiB",

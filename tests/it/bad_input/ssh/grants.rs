@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use portreeve_protocol::age;
+use portreeve_protocol::certificate::EXTENSION_BUNDLE;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::signed::Signed;
 use portreeve_tests::until;
@@ -136,6 +137,17 @@ fn a_bad_grant_opens_nothing() {
         (
             "of another session",
             granted.around(&site, &other.grant),
+            of_pair("the grant is of another session"),
+        ),
+        (
+            "in a certificate that names another version of its bundle",
+            granted
+                .draft()
+                .with(|draft| {
+                    let other = "forensic-read-only@sha256:00".to_owned();
+                    draft.extensions.insert(EXTENSION_BUNDLE.to_owned(), other);
+                })
+                .sign(&site.ca_key("access_ca")),
             of_pair("the grant is of another session"),
         ),
         (
