@@ -88,9 +88,9 @@ fn by_itself(subject: &Subject<'_>, clause: &Clause, way: Way) -> Option<Diagnos
     let severity = match (danger.when, subject.intent) {
         (When::Never, _) | (When::ReadOnly, Intent::Write) => return None,
         (When::Always, _) => Severity::Error,
-        // Who may write any file as root may write the rules.
-        (When::ReadOnlyOrAny, Intent::Write) if !reaches_everything(subject) => return None,
-        (When::ReadOnlyOrAny, Intent::Write) => Severity::Error,
+        // Who may write any file as root may write the rules, whatever the bundle calls itself.
+        (When::ReadOnlyOrAny, _) if reaches_everything(subject) => Severity::Error,
+        (When::ReadOnlyOrAny, Intent::Write) => return None,
         (When::ReadOnly | When::ReadOnlyOrAny, Intent::ReadOnly) => {
             if subject.command.reason().is_some() {
                 Severity::Warning
