@@ -98,6 +98,16 @@ fn expectations_that_fail_have_a_line_each_and_a_count() {
         .collect();
     assert_eq!(failing.len(), 1);
     assert_eq!(failing[0]["line"], 13);
+
+    let including = "name = \"team\"\ndescription = \"More.\"\nintent = \"read-only\"\ninclude = [\"look\"]\n\n\
+                     [[expect]]\nallow = [\"id\"]\n";
+    let including = file(&user, "team.toml", including);
+    let said = user.run(&["bundle", "test", &including]);
+    assert!(
+        said.out
+            .starts_with(&format!("{including}:6: expected to allow")),
+        "{said:?}"
+    );
 }
 
 #[test]

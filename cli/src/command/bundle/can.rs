@@ -26,7 +26,14 @@ pub(super) async fn run(
     }
     let run_as = run_as(args)?;
     let dialect = args.sudo.as_deref().map(render::dialect).transpose()?;
-    let bundle = origin::fetched(&args.bundle, settings).await?;
+    // 1 is an answer, so a question that cannot be asked ends with another code.
+    let trouble = |failure: Failure| match failure.exit() {
+        Exit::Failed => failure.with_exit(Exit::Usage),
+        _ => failure,
+    };
+    let bundle = origin::fetched(&args.bundle, settings)
+        .await
+        .map_err(trouble)?;
     let line = CommandLine {
         argv: &args.argv,
         run_as: &run_as,

@@ -63,14 +63,14 @@ fn not_rendered(file: &Path, linked: &Linked, error: &RenderError) -> Failure {
     }
 }
 
-/// `sudo 1.9.13` and `sudo-rs 0.2.8`, and what either prints with `--version`.
+/// `sudo:1.9.13` and `sudo-rs:0.2.8`, also with a space, and what either prints with `--version`.
 pub(super) fn dialect(text: &str) -> Result<Dialect, Failure> {
-    let as_printed = match text.strip_prefix("sudo ") {
-        Some(version) => format!("Sudo version {version}"),
-        None => text.to_owned(),
-    };
-    Dialect::from_version_output(&as_printed).ok_or_else(|| {
-        Failure::usage(format!("`{text}` is no sudo that rules are written for"))
-            .next("write `sudo 1.9.13` or `sudo-rs 0.2.8`, as `sudo --version` on the host says")
-    })
+    let named = text.replacen(' ', ":", 1).parse().ok();
+    named
+        .or_else(|| Dialect::from_version_output(text))
+        .ok_or_else(|| {
+            Failure::usage(format!("`{text}` is no sudo that rules are written for")).next(
+                "write `sudo:1.9.13` or `sudo-rs:0.2.8`, as `sudo --version` on the host says",
+            )
+        })
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use portreeve_sudo_policy::bundle::Outcome;
+use portreeve_sudo_policy::bundle::{Expectation, Outcome};
 use portreeve_sudo_policy::expect::run_expectations;
 use portreeve_sudo_policy::explain::explain;
 use portreeve_sudo_policy::simulate::CommandLine;
@@ -32,14 +32,24 @@ pub(super) fn run(paths: &[PathBuf], printer: &mut Printer) -> Result<Exit, Fail
     for path in paths {
         let linked = origin::linked(path)?;
         let bundle = linked.bundle();
+        let place = |expectation: &Expectation| match expectation.origin() {
+            // What is included was found beside the file under its own name.
+            Some(origin) if origin.bundle() != bundle.name() => {
+                let beside = path.with_file_name(format!("{}.toml", origin.bundle()));
+                (beside, origin.line() as usize)
+            }
+            Some(origin) => (path.clone(), origin.line() as usize),
+            None => (path.clone(), bundle.line(expectation.span())),
+        };
         rows.extend(run_expectations(bundle).map(|tried| {
             let line = CommandLine {
                 argv: tried.expectation.argv(),
                 run_as: tried.expectation.run_as(),
             };
+            let (file, line_number) = place(tried.expectation);
             Row {
-                file: path.display().to_string(),
-                line: bundle.line(tried.expectation.span()),
+                file: file.display().to_string(),
+                line: line_number,
                 expected: match tried.expectation.outcome() {
                     Outcome::Allow => "allow",
                     Outcome::Refuse => "refuse",
