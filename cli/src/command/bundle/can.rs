@@ -27,9 +27,12 @@ pub(super) async fn run(
     let run_as = run_as(args)?;
     let dialect = args.sudo.as_deref().map(render::dialect).transpose()?;
     // 1 is an answer, so a question that cannot be asked ends with another code.
-    let trouble = |failure: Failure| match failure.exit() {
-        Exit::Failed => failure.with_exit(Exit::Usage),
-        _ => failure,
+    let trouble = |failure: Failure| {
+        if matches!(failure.exit(), Exit::Failed) {
+            failure.with_exit(Exit::Usage)
+        } else {
+            failure
+        }
     };
     let bundle = origin::fetched(&args.bundle, settings)
         .await
