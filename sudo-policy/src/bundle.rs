@@ -4,7 +4,7 @@
 //! bundle is wise is for [`check`](crate::check) to say. A file that includes others becomes a
 //! bundle by [`link`](crate::link).
 
-mod arguments;
+pub(crate) mod arguments;
 pub(crate) mod fields;
 mod item;
 mod meet;

@@ -12,9 +12,9 @@ use crate::source::Span;
 use crate::word::Argument;
 
 /// Most argument lists of one command.
-const MAX_ALTERNATIVES: usize = 100;
+pub(crate) const MAX_ALTERNATIVES: usize = 100;
 /// Most arguments of one list.
-const MAX_ARGUMENTS: usize = 64;
+pub(crate) const MAX_ARGUMENTS: usize = 64;
 
 /// The fields that give arguments; one of them at most.
 const ARGUMENT_FIELDS: [&str; 3] = ["args", "args_any_of", "args_pattern"];

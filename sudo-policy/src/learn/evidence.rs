@@ -6,11 +6,9 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
 
 use super::{LeftOut, Observed};
+use crate::bundle::arguments::MAX_ARGUMENTS;
 use crate::simulate::{serves, unmerged};
 use crate::word::{Argument, CommandPath, NotAWord, RunAs};
-
-/// Most arguments of one rule.
-const MAX_ARGUMENTS: usize = 64;
 
 /// A command line as an exact rule would say it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

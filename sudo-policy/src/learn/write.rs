@@ -5,10 +5,9 @@ use portreeve_protocol::facts::Intent;
 
 use super::evidence::{Evidence, Line};
 use super::{Known, LeftOut, Wanted};
+use crate::bundle::arguments::MAX_ALTERNATIVES;
 use crate::word::RunAs;
 
-/// Most argument lists of one rule.
-const MAX_ALTERNATIVES: usize = 100;
 /// How many places a rule says that it comes from.
 const MAX_SOURCES: usize = 5;
 /// How many command lines of one rule become expectations.
