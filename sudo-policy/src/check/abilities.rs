@@ -36,7 +36,10 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         if matches!(way, Way::Always)
             && clause.unless.is_empty()
             && !clause.only_any
-            && clause.capability.danger().when == When::Always
+            && clause
+                .capability
+                .danger()
+                .is_some_and(|danger| danger.when == When::Always)
             && clause.capability != Capability::Page
         {
             break;
@@ -84,9 +87,9 @@ pub(super) fn way(subject: &Subject<'_>, clause: &Clause) -> Option<Way> {
 
 /// A danger as an error, a warning or nothing, by the bundle's intent and the command's reason.
 fn by_itself(subject: &Subject<'_>, clause: &Clause, way: Way) -> Option<Diagnostic> {
-    let danger = clause.capability.danger();
+    let danger = clause.capability.danger()?;
     let severity = match (danger.when, subject.intent) {
-        (When::Never, _) | (When::ReadOnly, Intent::Write) => return None,
+        (When::ReadOnly, Intent::Write) => return None,
         (When::Always, _) => Severity::Error,
         // Who may write any file as root may write the rules, whatever the bundle calls itself.
         (When::ReadOnlyOrAny, _) if reaches_everything(subject) => Severity::Error,

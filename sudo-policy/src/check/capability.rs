@@ -52,12 +52,10 @@ pub(super) enum Capability {
 pub(super) enum When {
     /// In every bundle.
     Always,
-    /// In a bundle that says it only reads, and in others where any arguments are allowed.
+    /// In a bundle that says it only reads, and in others where any file is in reach.
     ReadOnlyOrAny,
     /// In a bundle that says it only reads.
     ReadOnly,
-    /// In none by itself; other rules ask for it.
-    Never,
 }
 
 /// What is reported about a capability.
@@ -107,13 +105,15 @@ impl Capability {
         }
     }
 
-    /// What is reported about it.
-    pub(super) fn danger(self) -> Danger {
-        let danger = |code, when, effect, help| Danger {
-            code,
-            when,
-            effect,
-            help,
+    /// What is reported about it by itself, if anything is.
+    pub(super) fn danger(self) -> Option<Danger> {
+        let danger = |code, when, effect, help| {
+            Some(Danger {
+                code,
+                when,
+                effect,
+                help,
+            })
         };
         match self {
             Shell => danger(
@@ -206,12 +206,7 @@ impl Capability {
                 "opens network connections",
                 "leave it out; let the agent connect from where it runs",
             ),
-            Read | Recurse | Glob | Names | Look => danger(
-                Code::Secret,
-                When::Never,
-                "shows files",
-                "name the files that are needed, as exact arguments",
-            ),
+            Read | Recurse | Glob | Names | Look => None,
         }
     }
 }
