@@ -19,7 +19,7 @@ pub const SHIPPED: &[ShippedBundle] = &[
     ShippedBundle {
         name: "forensic-read-only",
         purpose: "look at a host and touch nothing",
-        text: include_str!("../bundles/forensic-read-only.toml"),
+        text: STARTER_BUNDLE,
     },
     ShippedBundle {
         name: "forensic-exact",
