@@ -106,13 +106,7 @@ impl Site {
     /// Lets the human sign in and hand it to the agent. A sign-in is good for minutes, so every
     /// figure begins with one.
     pub(crate) fn sign_in(&self) -> Result<()> {
-        let alice = self.installation.person("alice")?;
-        // Some figures act as the human, too.
-        alice.login()?;
-        let token = alice.login_for_agent()?;
-        let agent = self.installation.agent();
-        agent.receive(&token)?;
-        agent.exchange().map(drop)
+        self.installation.sign_in("alice")
     }
 
     /// Asks for a session. Its account is made when something connects.
