@@ -16,8 +16,12 @@ use nix::sys::socket::{Shutdown, shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How much is read at once.
-const READ_BYTES: usize = 128 * 1024;
+/// How much is read at once, at least and at most. Most connections are quiet, and one that carries a lot says so by
+/// filling its buffer.
+const READ_LEAST: usize = 4 * 1024;
+const READ_MOST: usize = 128 * 1024;
+/// So many reads in a row that the least would have held, and the buffer is that small again.
+const QUIET_READS: u8 = 8;
 /// How much a blocked write takes in. A peer that keeps to the windows of its channels never sends more.
 const MAX_AHEAD: usize = 32 * 1024 * 1024;
 
@@ -26,7 +30,15 @@ const MAX_AHEAD: usize = 32 * 1024 * 1024;
 pub struct Socket {
     stream: Arc<TcpStream>,
     ahead: BytesMut,
+    pace: Pace,
     is_at_end: bool,
+}
+
+/// How much to read at once, learned from the reads before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    bytes: usize,
+    quiet: u8,
 }
 
 /// Ends a connection from outside, at once and whatever its owner waits for.
@@ -45,6 +57,7 @@ impl Socket {
         let socket = Self {
             stream,
             ahead: BytesMut::new(),
+            pace: Pace::SLOW,
             is_at_end: false,
         };
         Ok((socket, cutter))
@@ -54,13 +67,16 @@ impl Socket {
     fn fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(context))?;
-            self.ahead.reserve(READ_BYTES);
+            self.ahead.reserve(self.pace.bytes);
             match self.stream.try_read_buf(&mut self.ahead) {
                 Ok(0) => {
                     self.is_at_end = true;
                     return Poll::Ready(Ok(()));
                 }
-                Ok(_) => return Poll::Ready(Ok(())),
+                Ok(count) => {
+                    self.pace = self.pace.after(count);
+                    return Poll::Ready(Ok(()));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -79,6 +95,33 @@ impl Socket {
     }
 }
 
+impl Pace {
+    const SLOW: Self = Self {
+        bytes: READ_LEAST,
+        quiet: 0,
+    };
+
+    /// After a read of so many bytes.
+    const fn after(self, count: usize) -> Self {
+        let Self { bytes, quiet } = self;
+        if count >= bytes && bytes < READ_MOST {
+            Self {
+                bytes: bytes * 2,
+                quiet: 0,
+            }
+        } else if count > READ_LEAST {
+            Self { bytes, quiet: 0 }
+        } else if quiet < QUIET_READS {
+            Self {
+                bytes,
+                quiet: quiet + 1,
+            }
+        } else {
+            Self::SLOW
+        }
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -91,8 +134,8 @@ impl AsyncRead for Socket {
         let count = self.ahead.len().min(into.remaining());
         into.put_slice(self.ahead.get(..count).unwrap_or(&[]));
         self.ahead.advance(count);
-        if self.ahead.is_empty() && self.ahead.capacity() > 2 * READ_BYTES {
-            // What a blocked write took in must not stay allocated for the rest of the connection.
+        if self.ahead.is_empty() && self.ahead.capacity() > 2 * self.pace.bytes {
+            // What a blocked write took in, or a busy hour needed, must not stay allocated for the rest of the connection.
             self.ahead = BytesMut::new();
         }
         Poll::Ready(Ok(()))
@@ -181,6 +224,34 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(got, (count, count));
+    }
+
+    #[test]
+    fn a_buffer_grows_with_what_fills_it_and_shrinks_when_it_is_quiet() {
+        let mut pace = Pace::SLOW;
+        for _ in 0..10 {
+            pace = pace.after(pace.bytes);
+        }
+        assert_eq!(pace.bytes, READ_MOST);
+        let quiet = |pace: Pace, reads| (0..reads).fold(pace, |pace, _| pace.after(100));
+        assert_eq!(quiet(pace, QUIET_READS).bytes, READ_MOST);
+        assert_eq!(quiet(pace, QUIET_READS).after(READ_MOST).quiet, 0);
+        assert_eq!(quiet(pace, QUIET_READS + 1), Pace::SLOW);
+    }
+
+    #[tokio::test]
+    async fn a_quiet_connection_keeps_a_small_buffer() {
+        let ((mut one, _), (mut other, _)) = pair().await;
+        let mut bytes = vec![0; 1 << 20];
+        let send = async { one.write_all(&vec![7; 1 << 20]).await.unwrap() };
+        tokio::join!(send, async {
+            other.read_exact(&mut bytes).await.unwrap();
+        });
+        for _ in 0..=QUIET_READS {
+            one.write_u8(1).await.unwrap();
+            other.read_u8().await.unwrap();
+        }
+        assert!(other.ahead.capacity() <= 2 * READ_LEAST);
     }
 
     #[tokio::test]
