@@ -17,7 +17,9 @@ use portreeve_protocol::time::Timestamp;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::diagnostic::Report;
 use portreeve_sudo_policy::dialect::Dialect;
-use portreeve_sudo_policy::render::{self, LogFile, NotALogFile, RenderError, Sudoers, Target};
+use portreeve_sudo_policy::render::{
+    self, LogFile, NotALogFile, RenderError, Sudoers, Target, Until,
+};
 
 use crate::paths::{self, Paths};
 use crate::trust::Trust;
@@ -174,7 +176,8 @@ pub(crate) fn accept(
     }
     within_limits(&order, host)?;
     let bundle = ordered_bundle(&order, bundle)?;
-    let rules = written(&bundle, &order.account, host.sudo, host.paths)?;
+    let until = Until::of(order.expires_at);
+    let rules = written(&bundle, &order.account, until, host.sudo, host.paths)?;
     Ok(AcceptedOrder {
         order,
         digest,
@@ -249,25 +252,28 @@ fn ordered_bundle(order: &Order, bundle: &str) -> Result<Bundle, NotAccepted> {
         .map_err(|report| NotAccepted::BundleErrors(first_of(&report)))
 }
 
-/// The rules of a bundle for an account, as this host's sudo takes them.
+/// The rules of a bundle for an account, as this host's sudo takes them. They end by themselves where
+/// the sudo can do that: whoever stops the daemon gains no time.
 ///
 /// # Errors
 /// When its sudo cannot express them.
 pub(crate) fn written(
     bundle: &Bundle,
     account: &AccountName,
+    until: Until,
     sudo: Dialect,
     paths: &Paths,
 ) -> Result<Sudoers, NotAccepted> {
-    let log = match sudo {
-        Dialect::Sudo(_) => Some(log_file(paths, account)?),
-        // It writes to syslog only.
-        Dialect::SudoRs(_) => None,
+    let (log, until) = match sudo {
+        Dialect::Sudo(_) => (Some(log_file(paths, account)?), Some(until)),
+        // It writes to syslog only, and its rules have no end.
+        Dialect::SudoRs(_) => (None, None),
     };
     let target = Target {
         account,
         dialect: sudo,
         log: log.as_ref(),
+        until,
     };
     Ok(render::render(bundle, &target)?)
 }

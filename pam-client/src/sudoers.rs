@@ -206,6 +206,7 @@ mod tests {
             account: &account,
             dialect: "sudo:1.9.13".parse().unwrap(),
             log: None,
+            until: None,
         };
         let rules = render(&bundle, &target).unwrap();
         let directory = tempfile::tempdir().unwrap();

@@ -94,6 +94,11 @@ impl Dialect {
         matches!(self, Self::Sudo(_))
     }
 
+    /// Whether a rule can say until when it counts.
+    pub(crate) fn has_end(self) -> bool {
+        matches!(self, Self::Sudo(_))
+    }
+
     /// How many bytes a command with its arguments may have in a rule, escapes not counted; `None`
     /// when it may have any number.
     pub(crate) fn longest_command(self) -> Option<usize> {

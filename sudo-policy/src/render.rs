@@ -5,11 +5,14 @@
 //! Whoever writes the file to a disk runs `visudo -c` on it first.
 
 mod choice;
+mod until;
 
 use std::fmt;
 
 use portreeve_protocol::name::AccountName;
+use portreeve_protocol::time::Timestamp;
 
+pub use self::until::{NotAnUntil, Until};
 use crate::bundle::Bundle;
 use crate::check::check;
 use crate::diagnostic::Report;
@@ -31,6 +34,8 @@ pub struct Target<'a> {
     pub dialect: Dialect,
     /// Where sudo writes what the account asked for, as JSON; original sudo only.
     pub log: Option<&'a LogFile>,
+    /// When the rules end, should nobody take them away; original sudo only.
+    pub until: Option<Until>,
 }
 
 /// The absolute path of a file that sudo appends its events to.
@@ -93,12 +98,16 @@ pub fn render(bundle: &Bundle, target: &Target<'_>) -> Result<Sudoers, RenderErr
     if target.log.is_some() && !dialect.has_log_file() {
         return Err(RenderError::NoLogFile { dialect });
     }
+    if target.until.is_some() && !dialect.has_end() {
+        return Err(RenderError::NoEnd { dialect });
+    }
     let rules = Rules {
         bundle: bundle.name().clone(),
         digest: bundle.digest(),
         account: target.account.clone(),
         dialect,
         log: target.log.cloned(),
+        until: target.until,
         permissions: permissions(bundle, dialect)?,
     };
     let text = rules.write();
@@ -115,13 +124,17 @@ pub fn render(bundle: &Bundle, target: &Target<'_>) -> Result<Sudoers, RenderErr
 ///
 /// # Errors
 ///
-/// As [`render`] for an account and without a log file.
+/// As [`render`] for an account, without a log file and without an end.
 pub fn check_for(bundle: &Bundle, dialect: Dialect) -> Result<(), RenderError> {
     let permissions = permissions(bundle, dialect)?;
-    // Every account has a name of at most this length, so its rules are at most this large.
+    // Every account has a name of at most this length, and every end is as long as this one, so its
+    // rules are at most this large.
+    let until = dialect
+        .has_end()
+        .then(|| Until::of(Timestamp::from_seconds(0)));
     let most: usize = permissions
         .iter()
-        .map(|permission| permission.written_length(dialect) + MAX_ACCOUNT)
+        .map(|permission| permission.written_length(dialect, until) + MAX_ACCOUNT)
         .sum();
     let length = most + MAX_FRAME;
     if length > MAX_BYTES {
@@ -194,6 +207,12 @@ pub enum RenderError {
         /// What the host has.
         dialect: Dialect,
     },
+    /// The host's sudo has no rules that end.
+    #[error("{dialect} has no rules that end by themselves; ask for no end and take the file away")]
+    NoEnd {
+        /// What the host has.
+        dialect: Dialect,
+    },
     /// There would be so many rules that sudo is slow for every command.
     #[error(
         "the rules for {dialect} take {length} bytes and {MAX_BYTES} is the most; \
@@ -221,7 +240,10 @@ impl RenderError {
     pub fn report(&self) -> Option<&Report> {
         match self {
             Self::Inexpressible { report, .. } => Some(report),
-            Self::TooOld { .. } | Self::NoLogFile { .. } | Self::TooLarge { .. } => None,
+            Self::TooOld { .. }
+            | Self::NoLogFile { .. }
+            | Self::NoEnd { .. }
+            | Self::TooLarge { .. } => None,
         }
     }
 }

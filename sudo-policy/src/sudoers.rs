@@ -19,7 +19,7 @@ use portreeve_protocol::name::{AccountName, BundleName};
 pub use self::read::ReadError;
 use crate::bundle::Arguments;
 use crate::dialect::Dialect;
-use crate::render::LogFile;
+use crate::render::{LogFile, Until};
 use crate::simulate::{self, CommandLine};
 use crate::word::{CommandPath, DirectoryPath, RunAs};
 
@@ -36,6 +36,7 @@ pub struct Rules {
     pub(crate) account: AccountName,
     pub(crate) dialect: Dialect,
     pub(crate) log: Option<LogFile>,
+    pub(crate) until: Option<Until>,
     pub(crate) permissions: Vec<Permission>,
 }
 
@@ -79,13 +80,19 @@ impl Rules {
         self.log.as_ref()
     }
 
+    /// The last second in which they count; `None` when they count until they are taken away.
+    #[must_use]
+    pub fn until(&self) -> Option<Until> {
+        self.until
+    }
+
     /// What is allowed, in the order of the file.
     #[must_use]
     pub fn permissions(&self) -> &[Permission] {
         &self.permissions
     }
 
-    /// The last rule that allows a command line, as the sudo would choose it.
+    /// The last rule that allows a command line, as the sudo would choose it before the rules end.
     #[must_use]
     pub fn permission_for(&self, line: &CommandLine<'_>) -> Option<&Permission> {
         simulate::permission_for(self, line)
@@ -140,9 +147,9 @@ impl Permission {
     }
 
     /// How many bytes it takes in a file, without the account.
-    pub(crate) fn written_length(&self, dialect: Dialect) -> usize {
+    pub(crate) fn written_length(&self, dialect: Dialect, until: Option<Until>) -> usize {
         let mut out = String::new();
-        write::one(self, dialect, &mut out);
+        write::one(self, dialect, until, &mut out);
         out.len()
     }
 

@@ -50,6 +50,10 @@ fn rules_read_back_mean_what_the_bundle_says() {
             rules.log().map(ToString::to_string),
             golden.log.map(str::to_owned)
         );
+        assert_eq!(
+            rules.until().map(|until| until.to_string()),
+            golden.until.map(str::to_owned)
+        );
         let mut permissions = rules.permissions().iter();
         for command in bundle.commands() {
             for way in ways(command) {
@@ -221,6 +225,45 @@ fn what_is_never_written_is_not_read() {
         Rules::read(&"#".repeat(2_000_000)),
         Err(ReadError::TooLarge)
     );
+}
+
+#[test]
+fn no_rule_outlives_the_others() {
+    let golden = FILES.iter().find(|one| one.until.is_some()).unwrap();
+    let good = golden.render();
+    let body = body(&good);
+    let end = golden.until.unwrap();
+    let (head, rules) = body.split_once('\n').unwrap();
+    let endless = head.replacen(&format!(" until {end}"), "", 1);
+    let rs = head.replacen("sudo 1.9.13", "sudo-rs 0.2.14", 1);
+    for (what, changed) in [
+        (
+            "a rule without an end",
+            body.replacen(&format!("NOTAFTER={end} "), "", 1),
+        ),
+        (
+            "a rule that ends later",
+            body.replacen(&format!("NOTAFTER={end}"), "NOTAFTER=20270131120000Z", 1),
+        ),
+        (
+            "an end in another form",
+            body.replace(end, "20260131120000+0100"),
+        ),
+        ("an end without seconds", body.replace(end, "202601311200Z")),
+        (
+            "two ends",
+            body.replacen("NOTAFTER", "NOTBEFORE=20260101000000Z NOTAFTER", 1),
+        ),
+        (
+            "ends that the first line does not tell",
+            format!("{endless}\n{rules}"),
+        ),
+        ("ends for a sudo that has none", format!("{rs}\n{rules}")),
+    ] {
+        assert_ne!(changed, body, "{what} is no change");
+        let read = Rules::read(&sealed(&changed));
+        assert!(matches!(read, Err(ReadError::Line(_))), "{what}: {read:?}");
+    }
 }
 
 #[test]

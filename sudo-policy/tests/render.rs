@@ -10,7 +10,7 @@ use portreeve_protocol::name::AccountName;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::code::Code;
 use portreeve_sudo_policy::dialect::{Dialect, Version};
-use portreeve_sudo_policy::render::{LogFile, RenderError, Target, render};
+use portreeve_sudo_policy::render::{LogFile, RenderError, Target, Until, render};
 
 const SUDO: Dialect = Dialect::Sudo(Version(1, 9, 13));
 const SUDO_RS: Dialect = Dialect::SudoRs(Version(0, 2, 8));
@@ -25,6 +25,7 @@ fn rendered(commands: &str, dialect: Dialect, log: Option<&str>) -> Result<Strin
         account: &account,
         dialect,
         log: log.as_ref(),
+        until: None,
     };
     render(&bundle, &target).map(|sudoers| sudoers.as_str().to_owned())
 }
@@ -190,6 +191,27 @@ fn a_page_shows_what_the_sudo_cannot_express_and_what_it_can() {
         }
     }
     assert_eq!(shown, 8, "a right and a wrong one for each code");
+}
+
+#[test]
+fn rules_that_end_say_so_in_each_of_them() {
+    let text = "name = \"x\"\ndescription = \"d\"\nintent = \"write\"\n[[command]]\npath = \"/usr/bin/ls\"\nargs_any_of = [[], [\"-l\"]]\n";
+    let bundle = Bundle::parse("x.toml", text.as_bytes()).unwrap();
+    let account: AccountName = "pr-0123456789abcdef".parse().unwrap();
+    let until: Until = "20260131120000Z".parse().unwrap();
+    let rendered = |dialect| {
+        let target = Target {
+            account: &account,
+            dialect,
+            log: None,
+            until: Some(until),
+        };
+        render(&bundle, &target).map(|rules| rules.as_str().to_owned())
+    };
+    let rules = rendered(SUDO).unwrap();
+    assert_eq!(rules.matches(" NOTAFTER=20260131120000Z ").count(), 2);
+    let error = rendered(SUDO_RS).unwrap_err();
+    assert_eq!(error, RenderError::NoEnd { dialect: SUDO_RS });
 }
 
 #[test]

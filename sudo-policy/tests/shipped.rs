@@ -198,6 +198,7 @@ fn only_two_bundles_need_patterns() {
             account: &account,
             dialect: Dialect::from_version_output(sudo).unwrap(),
             log: None,
+            until: None,
         };
         render(bundle, &target).map(|_| ())
     };

@@ -6,6 +6,7 @@ use portreeve_protocol::session::BundleRef;
 use portreeve_protocol::task::{Purpose, Task, Ticket};
 use portreeve_sudo_policy::STARTER_BUNDLE;
 use portreeve_sudo_policy::dialect::Version;
+use portreeve_sudo_policy::sudoers::Rules;
 
 pub(crate) const DEBIAN_12: Dialect = Dialect::Sudo(Version(1, 9, 13));
 
@@ -119,7 +120,9 @@ fn a_good_order_is_accepted_with_its_rules() {
     let accepted = outcome(|_| {}, |_| {}).unwrap();
     assert_eq!(*accepted.order(), order());
     assert_eq!(accepted.digest(), sign(&order()).digest());
-    assert!(accepted.rules().as_str().contains(order().account.as_str()));
+    let rules = Rules::read(accepted.rules().as_str()).unwrap();
+    assert_eq!(rules.account(), &order().account);
+    assert_eq!(rules.until(), Some(Until::of(order().expires_at)));
 }
 
 #[test]

@@ -8,11 +8,11 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::name::BundleName;
 
 use super::feature::lack;
-use super::write::{FOR, HEAD, NO_ARGUMENTS, SEAL};
+use super::write::{FOR, HEAD, NO_ARGUMENTS, NOT_AFTER, SEAL, UNTIL};
 use super::{MAX_BYTES, Permission, Rules, exact};
 use crate::bundle::Arguments;
 use crate::dialect::Dialect;
-use crate::render::LogFile;
+use crate::render::{LogFile, Until};
 
 /// Why a text is not a file of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,12 @@ pub(super) fn read(text: &str) -> Result<Rules, ReadError> {
     let body = unsealed(text).ok_or(ReadError::Seal)?;
     let mut lines = body.lines();
     let head = lines.next().unwrap_or_default();
-    let (bundle, digest, dialect) = header(head).ok_or(ReadError::Line(1))?;
+    let Header {
+        bundle,
+        digest,
+        dialect,
+        until,
+    } = header(head).ok_or(ReadError::Line(1))?;
     let settings = lines.next().unwrap_or_default();
     let account = settings
         .strip_prefix("Defaults:")
@@ -48,6 +53,7 @@ pub(super) fn read(text: &str) -> Result<Rules, ReadError> {
         account,
         dialect,
         log: None,
+        until,
         permissions: Vec::new(),
     };
     for (line, number) in lines.zip(3..) {
@@ -94,14 +100,31 @@ fn same(written: &str, text: &str) -> Result<(), ReadError> {
     Err(ReadError::Line(common + 1))
 }
 
-fn header(line: &str) -> Option<(BundleName, Digest, Dialect)> {
-    let (bundle, dialect) = line.strip_prefix(HEAD)?.split_once(FOR)?;
+/// What the first line says.
+struct Header {
+    bundle: BundleName,
+    digest: Digest,
+    dialect: Dialect,
+    until: Option<Until>,
+}
+
+fn header(line: &str) -> Option<Header> {
+    let (bundle, rest) = line.strip_prefix(HEAD)?.split_once(FOR)?;
+    let (dialect, until) = match rest.split_once(UNTIL) {
+        None => (rest, None),
+        Some((dialect, until)) => (dialect, Some(until.parse().ok()?)),
+    };
     let (name, digest) = bundle.split_once(' ')?;
     let dialect: Dialect = dialect.parse().ok()?;
-    if dialect.is_too_old() {
+    if dialect.is_too_old() || (until.is_some() && !dialect.has_end()) {
         return None;
     }
-    Some((name.parse().ok()?, digest.parse().ok()?, dialect))
+    Some(Header {
+        bundle: name.parse().ok()?,
+        digest: digest.parse().ok()?,
+        dialect,
+        until,
+    })
 }
 
 fn log(line: &str) -> Option<LogFile> {
@@ -113,6 +136,11 @@ fn log(line: &str) -> Option<LogFile> {
 /// What stands behind the account.
 fn permission(text: &str, dialect: Dialect) -> Option<Permission> {
     let (run_as, rest) = text.strip_prefix("ALL=(")?.split_once(") ")?;
+    // The first line says it for all of them.
+    let rest = match rest.strip_prefix(NOT_AFTER) {
+        None => rest,
+        Some(rest) => rest.split_once(' ')?.1,
+    };
     let (cwd, rest) = match rest.strip_prefix("CWD=") {
         None => (None, rest),
         Some(rest) => {

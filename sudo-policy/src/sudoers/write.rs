@@ -9,26 +9,34 @@ use portreeve_protocol::digest::Digest;
 use super::{Permission, Rules, exact};
 use crate::bundle::Arguments;
 use crate::dialect::Dialect;
-use crate::render::SECURE_PATH;
+use crate::render::{SECURE_PATH, Until};
 
 /// What the first line begins with.
 pub(super) const HEAD: &str = "# portreeve: ";
 /// What stands between the bundle and the sudo that the rules are for.
 pub(super) const FOR: &str = " for ";
+/// What stands between that sudo and the end of the rules.
+pub(super) const UNTIL: &str = " until ";
 /// What the last line begins with.
 pub(super) const SEAL: &str = "# end ";
+/// How a rule says until when it counts.
+pub(super) const NOT_AFTER: &str = "NOTAFTER=";
 /// How a rule says that there are no arguments: nothing at all would mean any.
 pub(super) const NO_ARGUMENTS: &str = "\"\"";
 
 pub(super) fn write(rules: &Rules) -> String {
     let mut out = format!(
-        "{HEAD}{} {}{FOR}{}\n",
+        "{HEAD}{} {}{FOR}{}",
         rules.bundle, rules.digest, rules.dialect
     );
+    if let Some(until) = rules.until {
+        let _ = write!(out, "{UNTIL}{until}");
+    }
+    out.push('\n');
     settings(rules, &mut out);
     for permission in &rules.permissions {
         let _ = write!(out, "{} ", rules.account);
-        one(permission, rules.dialect, &mut out);
+        one(permission, rules.dialect, rules.until, &mut out);
         out.push('\n');
     }
     let seal = Digest::of(out.as_bytes());
@@ -77,9 +85,17 @@ fn settings(rules: &Rules, out: &mut String) {
 }
 
 /// One permission as it stands behind the account.
-pub(super) fn one(permission: &Permission, dialect: Dialect, out: &mut String) {
+pub(super) fn one(
+    permission: &Permission,
+    dialect: Dialect,
+    until: Option<Until>,
+    out: &mut String,
+) {
     let exec = if permission.noexec { "NOEXEC" } else { "EXEC" };
     let _ = write!(out, "ALL=({}) ", permission.run_as);
+    if let Some(until) = until {
+        let _ = write!(out, "{NOT_AFTER}{until} ");
+    }
     if let Some(cwd) = &permission.cwd {
         let _ = write!(out, "CWD={cwd} ");
     }

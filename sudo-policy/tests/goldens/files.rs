@@ -14,27 +14,35 @@ pub(crate) struct Golden {
     pub(crate) bundle: &'static str,
     pub(crate) dialect: &'static str,
     pub(crate) log: Option<&'static str>,
+    pub(crate) until: Option<&'static str>,
 }
 
 const LOG: Option<&str> = Some("/run/portreeve/log/pr-0123456789abcdef.json");
+const UNTIL: Option<&str> = Some("20260131120000Z");
 
 /// Every golden file.
 pub(crate) const FILES: &[Golden] = &[
-    golden("portable", "sudo:1.9.5", None),
-    golden("portable", "sudo:1.9.13", LOG),
-    golden("portable", "sudo-rs:0.2.8", None),
-    golden("portable", "sudo-rs:0.2.14", None),
-    golden("escapes", "sudo:1.9.5", LOG),
-    golden("escapes", "sudo:1.9.13", None),
-    golden("patterns", "sudo:1.9.10", None),
-    golden("patterns", "sudo:1.9.17", LOG),
+    golden("portable", "sudo:1.9.5", None, None),
+    golden("portable", "sudo:1.9.13", LOG, UNTIL),
+    golden("portable", "sudo-rs:0.2.8", None, None),
+    golden("portable", "sudo-rs:0.2.14", None, None),
+    golden("escapes", "sudo:1.9.5", LOG, UNTIL),
+    golden("escapes", "sudo:1.9.13", None, None),
+    golden("patterns", "sudo:1.9.10", None, UNTIL),
+    golden("patterns", "sudo:1.9.17", LOG, None),
 ];
 
-const fn golden(bundle: &'static str, dialect: &'static str, log: Option<&'static str>) -> Golden {
+const fn golden(
+    bundle: &'static str,
+    dialect: &'static str,
+    log: Option<&'static str>,
+    until: Option<&'static str>,
+) -> Golden {
     Golden {
         bundle,
         dialect,
         log,
+        until,
     }
 }
 
@@ -67,6 +75,7 @@ impl Golden {
             account: &self.account(),
             dialect: self.dialect(),
             log: log.as_ref(),
+            until: self.until.map(|until| until.parse().unwrap()),
         };
         render(&self.bundle(), &target).unwrap().as_str().to_owned()
     }

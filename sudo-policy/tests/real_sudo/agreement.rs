@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::dialect::Dialect;
-use portreeve_sudo_policy::render::{Target, render};
+use portreeve_sudo_policy::render::{Target, Until, render};
 use portreeve_sudo_policy::simulate::{CommandLine, can_on};
 use portreeve_sudo_policy::sudoers::Rules;
 use portreeve_sudo_policy::word::RunAs;
@@ -185,8 +185,17 @@ fn written(bundle: &Bundle, dialect: Dialect) -> String {
         account: &account,
         dialect,
         log: None,
+        until: far_off(dialect),
     };
     render(bundle, &target).unwrap().as_str().to_owned()
+}
+
+/// An end that is not reached, where rules can have one: it changes no answer.
+fn far_off(dialect: Dialect) -> Option<Until> {
+    match dialect {
+        Dialect::Sudo(_) => Some("20991231235959Z".parse().unwrap()),
+        Dialect::SudoRs(_) => None,
+    }
 }
 
 /// The smallest disagreement that is left when rules, arguments and characters are taken away.

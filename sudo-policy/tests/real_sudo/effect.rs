@@ -1,10 +1,13 @@
 //! What the rules do when a command really runs: the log, `noexec`, the environment, the directory.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
+use portreeve_protocol::time::Timestamp;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::dialect::Dialect;
-use portreeve_sudo_policy::render::{LogFile, Target, render};
+use portreeve_sudo_policy::render::{LogFile, Target, Until, render};
+use portreeve_sudo_policy::word::RunAs;
 
 use crate::machine::{ACCOUNT, Inside, Machine, said};
 use crate::program::Program;
@@ -18,8 +21,56 @@ fn rules(commands: &str, dialect: Dialect, log: Option<&LogFile>) -> String {
         account: &account,
         dialect,
         log,
+        until: None,
     };
     render(&bundle, &target).unwrap().as_str().to_owned()
+}
+
+const LOOK: &str = r#"name = "x"
+description = "d"
+intent = "write"
+
+[[command]]
+path = "/usr/bin/pr-look"
+noexec = false
+reason = "a script"
+"#;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "sudo reads the same clock, which a test cannot set"
+)]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from_seconds(i64::try_from(since.unwrap().as_secs()).unwrap())
+}
+
+#[test]
+fn rules_end_by_themselves_whatever_zone_the_caller_names() {
+    let program = Program::original();
+    let bundle = Bundle::parse("x.toml", LOOK.as_bytes()).unwrap();
+    let account = ACCOUNT.parse().unwrap();
+    let now = now();
+    // An hour or a zone that is read wrongly is more than this.
+    let soon = Duration::from_secs(20 * 60);
+    Machine::new(&program).within(|inside| {
+        for (end, counts) in [(now.plus(soon), true), (now.minus(soon), false)] {
+            let target = Target {
+                account: &account,
+                dialect: program.dialect,
+                log: None,
+                until: Some(Until::of(end)),
+            };
+            inside.set_rules(render(&bundle, &target).unwrap().as_str());
+            for zone in ["UTC0", "EAST-9", "WEST8"] {
+                let zone = format!("TZ={zone}");
+                let ran = inside.as_account(&["env", &zone, "sudo", "-n", "pr-look"]);
+                assert_eq!(ran.status.success(), counts, "{zone}: {}", said(&ran));
+            }
+            let (may, _) = inside.may(&[b"pr-look".to_vec()], &RunAs::root());
+            assert_eq!(may, counts);
+        }
+    });
 }
 
 fn run(inside: &Inside<'_>, argv: &[&str]) -> String {

@@ -71,6 +71,7 @@ fn shipped_bundles_pass_visudo_or_say_what_is_missing() {
                     account: &account,
                     dialect: program.dialect,
                     log: None,
+                    until: None,
                 };
                 match render(&bundle, &target) {
                     Ok(rules) => assert_eq!(

@@ -197,6 +197,7 @@ fn rules(bundle: &Bundle, dialect: Dialect) -> Result<String, RenderError> {
         account: &account,
         dialect,
         log: None,
+        until: None,
     };
     Ok(render(bundle, &target)?.as_str().to_owned())
 }

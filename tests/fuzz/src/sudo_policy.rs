@@ -7,7 +7,7 @@ use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::dialect::Dialect;
 use portreeve_sudo_policy::link::link;
-use portreeve_sudo_policy::render::{Target as For, render};
+use portreeve_sudo_policy::render::{Target as For, Until, render};
 use portreeve_sudo_policy::simulate::CommandLine;
 use portreeve_sudo_policy::source::Source;
 use portreeve_sudo_policy::sudoers::Rules;
@@ -52,16 +52,18 @@ fn bundle(bytes: &[u8]) -> bool {
     let report = check(&bundle);
     let _ = (report.render(), report.findings().count());
     let account: AccountName = "pr-0123456789abcdef".parse().unwrap();
-    for version in [
-        "Sudo version 1.9.5",
-        "Sudo version 1.9.13p3",
-        "sudo-rs 0.2.8",
+    let end: Until = "20260131120000Z".parse().unwrap();
+    for (version, until) in [
+        ("Sudo version 1.9.5", None),
+        ("Sudo version 1.9.13p3", Some(end)),
+        ("sudo-rs 0.2.8", None),
     ] {
         let dialect = Dialect::from_version_output(version).unwrap();
         let target = For {
             account: &account,
             dialect,
             log: None,
+            until,
         };
         let Ok(sudoers) = render(&bundle, &target) else {
             continue;
@@ -79,6 +81,7 @@ fn bundle(bytes: &[u8]) -> bool {
         let read = Rules::read(sudoers.as_str()).unwrap();
         assert_eq!(read.account(), &account);
         assert_eq!(read.digest(), bundle.digest());
+        assert_eq!(read.until(), until);
     }
     true
 }
@@ -196,6 +199,9 @@ fn sudoers(bytes: &[u8]) -> bool {
     let others = 2 + usize::from(rules.log().is_some());
     assert_eq!(body.lines().count(), lines.len() + others);
     for (line, permission) in lines.iter().zip(rules.permissions()) {
+        if let Some(until) = rules.until() {
+            assert!(line.contains(&format!(") NOTAFTER={until} ")), "{line}");
+        }
         assert!(line.contains(" NOPASSWD: ") && line.contains(" NOSETENV: "));
         assert_eq!(line.contains(" NOEXEC: "), permission.noexec(), "{line}");
         assert!(line.contains(permission.path().as_str()), "{line}");

@@ -37,6 +37,7 @@ pub(super) fn run(file: &Path, sudo: &str, printer: &mut Printer) -> Result<Exit
         account: &account,
         dialect,
         log: None,
+        until: None,
     };
     let rules = render(bundle, &target).map_err(|error| not_rendered(file, &linked, &error))?;
     let answer = Answer {

@@ -32,6 +32,7 @@ pub(super) fn measure(scale: &Scale) -> Result<Vec<Figure>> {
         account: &account,
         dialect,
         log: None,
+        until: None,
     };
     let rules = render(&bundle, &target)?;
     let rendered = timed(scale.rounds * 4, || Ok(render(&bundle, &target)?))?;
