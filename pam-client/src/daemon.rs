@@ -7,7 +7,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -29,6 +29,7 @@ use crate::log;
 use crate::nss;
 use crate::paths::Paths;
 use crate::serve;
+use crate::service_manager::ServiceManager;
 
 /// How often journals that nobody needs are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -85,17 +86,18 @@ pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
     // is told that no account has a lease.
     let recovery = finish(&host, unfinished);
     host.checker.warm();
-    tell_service_manager("READY=1");
+    let mut manager = ServiceManager::of_this_process(Instant::now());
+    manager.ready();
     log::info!(
         "host `{}` listens on `{}`",
         host.trust.host,
         host.paths.socket().display()
     );
-    serve_until_signal(&host, &listener, &signals)?;
-    tell_service_manager("STOPPING=1");
+    serve_until_signal(&host, &listener, &signals, &mut manager)?;
+    manager.stopping();
     log::info!("asked to end: all sessions end");
     host.stop();
-    wait_for_the_last(&host);
+    wait_for_the_last(&host, &mut manager);
     let _ = recovery.join();
     let _ = file::remove_if_there(&host.paths.socket());
     Ok(())
@@ -145,6 +147,7 @@ fn serve_until_signal(
     host: &Arc<Host>,
     listener: &UnixListener,
     signals: &SignalFd,
+    manager: &mut ServiceManager,
 ) -> io::Result<()> {
     let connections = Connections::new(host.config.max_sessions);
     let mut retried_at = Instant::now();
@@ -153,7 +156,8 @@ fn serve_until_signal(
             PollFd::new(listener.as_fd(), PollFlags::POLLIN),
             PollFd::new(signals.as_fd(), PollFlags::POLLIN),
         ];
-        let timeout = PollTimeout::try_from(TIDY_EVERY).unwrap_or(PollTimeout::MAX);
+        let patience = TIDY_EVERY.min(manager.patience(Instant::now()));
+        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -167,6 +171,7 @@ fn serve_until_signal(
             retried_at = Instant::now();
             drop(finish(host, host.to_retry()));
         }
+        manager.works(Instant::now(), || host.leases.wait_until_free());
     }
 }
 
@@ -251,32 +256,14 @@ impl Drop for Ticket {
     }
 }
 
-fn wait_for_the_last(host: &Host) {
+fn wait_for_the_last(host: &Host, manager: &mut ServiceManager) {
     let deadline = Instant::now() + SHUTDOWN;
     while !host.leases.is_empty() {
         if Instant::now() >= deadline {
             return log::error!("some sessions did not end in time; the next start removes them");
         }
+        manager.works(Instant::now(), || host.leases.wait_until_free());
         thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Tells systemd how far we are (sd_notify(3)), if it asked to be told.
-fn tell_service_manager(state: &str) {
-    use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::net::SocketAddr;
-    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else {
-        return;
-    };
-    let told = (|| {
-        let address = match socket.as_encoded_bytes().strip_prefix(b"@") {
-            Some(name) => SocketAddr::from_abstract_name(name)?,
-            None => SocketAddr::from_pathname(&socket)?,
-        };
-        UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address)
-    })();
-    if let Err(error) = told {
-        log::warning!("cannot tell the service manager `{state}`: {error}");
     }
 }
 

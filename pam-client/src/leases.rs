@@ -161,6 +161,11 @@ impl Leases {
         self.table().is_empty()
     }
 
+    /// Returns when nobody holds the table, and so not while nobody could be let in or locked out.
+    pub(crate) fn wait_until_free(&self) {
+        drop(self.table());
+    }
+
     fn table(&self) -> MutexGuard<'_, BTreeMap<AccountName, Slot>> {
         // Every change under this lock is one insertion or removal, so a panic leaves it whole.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)

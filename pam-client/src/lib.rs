@@ -68,6 +68,7 @@ mod daemon;
 mod host;
 mod leases;
 mod serve;
+mod service_manager;
 mod talk;
 
 mod begin;

@@ -23,6 +23,7 @@ mod host;
 #[path = "machine/sandbox.rs"]
 mod sandbox;
 
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use bastion::{Answer, Control, chain, run, run_on_terminal, text, until};
@@ -571,6 +572,44 @@ fn an_open_editor_of_the_account_files_holds_up_the_account_and_nothing_else() {
         };
         assert_eq!(clean(&second, &host).cause, EndCause::Killed);
     });
+}
+
+#[test]
+fn a_daemon_that_is_stopped_says_nothing_to_its_service_manager() {
+    sandbox::run(
+        "a_daemon_that_is_stopped_says_nothing_to_its_service_manager",
+        || {
+            let ca = Ca::new();
+            let mut host = Host::start(&ca);
+            host.kill_daemon();
+            let manager = UnixDatagram::bind("/run/notify").unwrap();
+            let heard = |patience: Duration| {
+                manager.set_read_timeout(Some(patience)).unwrap();
+                let mut bytes = [0; 64];
+                let length = manager.recv(&mut bytes).ok()?;
+                Some(text(&bytes[..length]).to_owned())
+            };
+            let (short, long) = (Duration::from_secs(1), Duration::from_secs(30));
+            host.restart_watched_daemon("/run/notify", short / 2);
+            assert_eq!(heard(long).as_deref(), Some("READY=1"));
+            for _ in 0..4 {
+                assert_eq!(heard(long).as_deref(), Some("WATCHDOG=1"));
+            }
+
+            let pid = host.daemon.id();
+            sh(&format!("kill -STOP {pid}"));
+            until("the stop", || {
+                sh(&format!("cat /proc/{pid}/stat")).contains(") T ")
+            });
+            while heard(Duration::from_millis(1)).is_some() {}
+            assert_eq!(heard(short), None);
+
+            sh(&format!("kill -CONT {pid}"));
+            assert_eq!(heard(long).as_deref(), Some("WATCHDOG=1"));
+            sh(&format!("kill -TERM {pid}"));
+            while heard(long).unwrap() != "STOPPING=1" {}
+        },
+    );
 }
 
 #[test]

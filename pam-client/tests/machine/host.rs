@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use portreeve_protocol::key::PublicKey;
 
@@ -26,7 +27,7 @@ impl Host {
     pub(crate) fn start(ca: &Ca) -> Self {
         sh("ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key");
         let identity = ca.confirm(&enroll(ca));
-        let daemon = start_daemon();
+        let daemon = start_daemon(&[]);
         let sshd = Command::new("/usr/sbin/sshd")
             .args(["-D", "-E", "/var/log/sshd.log", "-o", "LogLevel=VERBOSE"])
             .spawn()
@@ -48,7 +49,13 @@ impl Host {
     }
 
     pub(crate) fn restart_daemon(&mut self) {
-        self.daemon = start_daemon();
+        self.daemon = start_daemon(&[]);
+    }
+
+    /// Starts it as a service manager does that wants to hear from it within `allowed`.
+    pub(crate) fn restart_watched_daemon(&mut self, socket: &str, allowed: Duration) {
+        let allowed = allowed.as_micros().to_string();
+        self.daemon = start_daemon(&[("NOTIFY_SOCKET", socket), ("WATCHDOG_USEC", &allowed)]);
     }
 }
 
@@ -72,7 +79,7 @@ pub(crate) fn enroll(ca: &Ca) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn start_daemon() -> Child {
+fn start_daemon(environment: &[(&str, &str)]) -> Child {
     let log = fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -80,6 +87,7 @@ fn start_daemon() -> Child {
         .unwrap();
     let child = Command::new(PROGRAM)
         .arg("daemon")
+        .envs(environment.iter().copied())
         .stderr(log)
         .spawn()
         .unwrap();
