@@ -4,7 +4,11 @@
 //! Nothing is done to an account whose name, UID and full-name field are not those of the journal.
 
 use std::ffi::OsString;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::apply::StepError;
@@ -19,6 +23,8 @@ const GROUPDEL: &str = "/usr/sbin/groupdel";
 
 /// The tools wait 15 s for the lock of the account files themselves.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a tool of an earlier daemon may take: as long as the tools themselves wait, and again.
+const LAST_TOOL: Duration = Duration::from_secs(40);
 /// Locking is a precaution on the way to killing, which must not wait for an open editor.
 const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -26,6 +32,32 @@ const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 /// waiting process gives up after a while. Nobody queues for longer than the tool may then take:
 /// whoever begins many sessions at once must not hold up the end of one.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// What the tools hold open while they run, so that it stays locked when the daemon is killed: a
+/// tool that outlives its daemon may still make the account that the next daemon is to remove.
+static HELD: OnceLock<File> = OnceLock::new();
+
+/// Waits until no tool of an earlier daemon runs, and has ours hold `lock` from now on.
+///
+/// # Errors
+/// When the lock cannot be had, or a tool does not end.
+pub(crate) fn settle(lock: &Path) -> io::Result<()> {
+    let lock = File::create(lock)?;
+    let deadline = Instant::now() + LAST_TOOL;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+            Err(fs::TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    // A process has one daemon, so there is none yet.
+    let _ = HELD.set(lock);
+    Ok(())
+}
 
 /// Makes the account and its group.
 pub(crate) fn make(account: &Account) -> Result<(), StepError> {
@@ -162,7 +194,13 @@ fn tool<S: AsRef<std::ffi::OsStr>>(
     limit: Duration,
 ) -> Result<(), ToolError> {
     let _turn = turn(limit).ok_or(ToolError::TooSlow { program, limit })?;
-    run::run_well(program, arguments, limit).map(drop)
+    let held = match HELD.get() {
+        Some(lock) => lock.try_clone().map(Stdio::from),
+        None => Ok(Stdio::null()),
+    };
+    let held = held.map_err(|error| ToolError::Start { program, error })?;
+    let output = run::run_with(program, arguments, held, limit)?;
+    run::well(program, output).map(drop)
 }
 
 fn turn(limit: Duration) -> Option<MutexGuard<'static, ()>> {

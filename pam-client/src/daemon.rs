@@ -20,6 +20,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::id::SessionId;
 
+use crate::account;
 use crate::clock;
 use crate::end;
 use crate::exit::Exit;
@@ -79,6 +80,10 @@ pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
     let signals = signals().map_err(io::Error::from)?;
     file::directory(&paths.state(), 0o700)?;
     let _lock = only_one(&paths)?;
+    if let Err(error) = account::settle(&paths.tools_lock()) {
+        // Sessions must be removed all the same; only what that tool still makes would be missed.
+        log::error!("a tool of an earlier daemon may still run: {error}");
+    }
     let (host, unfinished) = Host::find(paths)?;
     let host = Arc::new(host);
     let listener = listen(&host)?;

@@ -220,6 +220,7 @@ fn remove_state(paths: &Paths) -> io::Result<()> {
     for directory in [paths.journals(), paths.sudo_logs(), paths.run()] {
         remove_all(&directory)?;
     }
+    file::remove_if_there(&paths.tools_lock())?;
     file::remove_if_there(&paths.lock())
 }
 

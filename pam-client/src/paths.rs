@@ -64,6 +64,11 @@ impl Paths {
         self.at("var/lib/portreeve/lock")
     }
 
+    /// The lock that tools hold which change accounts.
+    pub(crate) fn tools_lock(&self) -> PathBuf {
+        self.at("var/lib/portreeve/tools.lock")
+    }
+
     /// The counter of UIDs.
     pub(crate) fn counter(&self) -> PathBuf {
         self.at("var/lib/portreeve/counter.json")

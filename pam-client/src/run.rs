@@ -68,6 +68,19 @@ pub(crate) fn run<S: AsRef<OsStr>>(
     arguments: &[S],
     limit: Duration,
 ) -> Result<Output, ToolError> {
+    run_with(program, arguments, Stdio::null(), limit)
+}
+
+/// Runs a tool to its end with something to hold as its standard input.
+///
+/// # Errors
+/// When it cannot be started or does not end in time.
+pub(crate) fn run_with<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: &[S],
+    input: Stdio,
+    limit: Duration,
+) -> Result<Output, ToolError> {
     let start = |error| ToolError::Start { program, error };
     let mut child = Command::new(program)
         .args(arguments)
@@ -75,7 +88,7 @@ pub(crate) fn run<S: AsRef<OsStr>>(
         .env("PATH", SEARCH_PATH)
         .env("LC_ALL", "C")
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -106,7 +119,14 @@ pub(crate) fn run_well<S: AsRef<OsStr>>(
     arguments: &[S],
     limit: Duration,
 ) -> Result<Output, ToolError> {
-    let output = run(program, arguments, limit)?;
+    well(program, run(program, arguments, limit)?)
+}
+
+/// What a tool said, if it succeeded.
+///
+/// # Errors
+/// When it failed.
+pub(crate) fn well(program: &'static str, output: Output) -> Result<Output, ToolError> {
     if output.status.success() {
         return Ok(output);
     }
