@@ -3,6 +3,8 @@
 //! Which steps and in which order is `plan.rs`; how each is done is `hands.rs`. Here is only what
 //! happens when one fails: making stops at the first failure, removing never stops.
 
+use std::path::{Path, PathBuf};
+
 use crate::step::{Left, Removal, Step};
 
 /// What does the steps: the host's hands, or a test's.
@@ -25,6 +27,20 @@ pub(crate) enum StepError {
     /// It was done and is not what it should be.
     #[error("{0}")]
     Wrong(String),
+    /// Something came to be in its place since the plan was made. Nothing was done.
+    #[error("there is `{}` already, and it is not ours to touch", .0.display())]
+    Occupied(PathBuf),
+}
+
+impl StepError {
+    /// Why something was not made at a path where nothing was to be.
+    pub(crate) fn making(path: &Path, error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            Self::Occupied(path.to_owned())
+        } else {
+            Self::Io(format!("cannot make `{}`", path.display()), error)
+        }
+    }
 }
 
 /// A plan that was not done to its end.
@@ -32,6 +48,8 @@ pub(crate) enum StepError {
 #[error("cannot {step}: {error}")]
 pub(crate) struct NotMade {
     step: &'static str,
+    /// How many steps are to be taken back. What the others would have made is not ours.
+    pub(crate) reached: usize,
     #[source]
     error: StepError,
 }
@@ -65,9 +83,13 @@ impl Removed {
 /// # Errors
 /// At the first step that fails.
 pub(crate) fn make(steps: &[Step], hands: &mut impl Hands) -> Result<(), NotMade> {
-    for step in steps {
+    for (before, step) in steps.iter().enumerate() {
         hands.make(step).map_err(|error| NotMade {
             step: step.name(),
+            reached: match error {
+                StepError::Occupied(_) => before,
+                StepError::Io(..) | StepError::Tool(_) | StepError::Wrong(_) => before + 1,
+            },
             error,
         })?;
     }
@@ -97,7 +119,10 @@ mod tests {
         fail_make: Option<usize>,
         /// Whether the failing step leaves something behind.
         half_done: bool,
+        /// Whether it fails because something is in its place.
+        occupied: bool,
         fail_remove: Option<usize>,
+        removed: Vec<&'static str>,
         calls: usize,
     }
 
@@ -108,7 +133,9 @@ mod tests {
             if !fails || self.half_done {
                 self.there.insert(step.inverse().name());
             }
-            if fails {
+            if fails && self.occupied {
+                Err(StepError::Occupied("/home/theirs".into()))
+            } else if fails {
                 Err(StepError::Wrong("as told".into()))
             } else {
                 Ok(())
@@ -121,7 +148,13 @@ mod tests {
             if fails {
                 return vec![Left::must_go(removal.name())];
             }
-            self.there.remove(removal.name());
+            let name = if let Removal::Unused { step } = removal {
+                step.inverse().name()
+            } else {
+                removal.name()
+            };
+            self.there.remove(name);
+            self.removed.push(name);
             Vec::new()
         }
     }
@@ -136,7 +169,8 @@ mod tests {
                     half_done,
                     ..Fake::default()
                 };
-                assert!(make(&plan.steps, &mut hands).is_err());
+                let error = make(&plan.steps, &mut hands).unwrap_err();
+                let plan = plan.clone().reaching(error.reached);
                 let removed =
                     remove(&plan.stop(), &mut hands).and(remove(&plan.clear(), &mut hands));
                 assert_eq!(removed.left, []);
@@ -145,6 +179,26 @@ mod tests {
                     "{:?} after step {step}",
                     hands.there
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_place_of_a_step_is_not_taken_back_with_it() {
+        let plan = example();
+        for step in 0..plan.steps.len() {
+            let mut hands = Fake {
+                fail_make: Some(step),
+                occupied: true,
+                ..Fake::default()
+            };
+            let error = make(&plan.steps, &mut hands).unwrap_err();
+            assert_eq!(error.reached, step);
+            let plan = plan.clone().reaching(error.reached);
+            let _ = remove(&plan.stop(), &mut hands).and(remove(&plan.clear(), &mut hands));
+            for (at, of_step) in plan.steps.iter().enumerate() {
+                let name = of_step.inverse().name();
+                assert_eq!(hands.removed.contains(&name), at < step, "{name}");
             }
         }
     }

@@ -16,15 +16,14 @@ use crate::bundle_check::{self, Look};
 use crate::clock::{self, Moment};
 use crate::counter::{CounterError, SessionUid};
 use crate::end;
-use crate::file;
 use crate::hands::HostHands;
 use crate::host::Host;
 use crate::journal::{Journal, Record};
 use crate::lease::Lease;
 use crate::leases::{Live, NoPlace, Place};
 use crate::log;
-use crate::nss;
-use crate::plan::{self, Observed, Plan};
+use crate::observe;
+use crate::plan::{self, Plan, Reached};
 use crate::rule_of::Rules;
 use crate::spool::NotBegun;
 use crate::sudoers;
@@ -94,7 +93,7 @@ pub(crate) fn begin<'h>(
     })?;
     let mut hands = HostHands::making(accepted.rules());
     if let Err(error) = apply::make(&plan.steps, &mut hands) {
-        undo(host, &plan, &mut journal);
+        undo(host, plan.reaching(error.reached), &mut journal);
         return Err(Refused::failed(error));
     }
     let mut begun = attested(host, plan, look, journal, place, now)?;
@@ -135,35 +134,34 @@ fn accepted(
 }
 
 fn planned(host: &Host, accepted: &AcceptedOrder) -> Result<Plan, Refused> {
-    let observed = observe(host, accepted.order()).map_err(Refused::failed)?;
     let sudo = host
         .sudo
         .dialect()
         .map_err(|error| Refused::new(OrderRefusal::BundleUnusable, error))?;
+    let place = host.place(sudo);
+    let observed = observe::names(&place, &accepted.order().account).map_err(Refused::failed)?;
+    if let Some(there) = observed.occupied.first() {
+        log::warning!("there is {there} already");
+    }
     // A UID is taken from the counter only for an order that nothing is in the way of.
     let uid = unused_uid(host).map_err(|error| Refused::new(OrderRefusal::Full, error))?;
-    plan::plan(accepted, uid, &observed, &host.place(sudo))
+    plan::plan(accepted, uid, &observed, &place)
         .map_err(|error| Refused::new(OrderRefusal::AccountExists, error))
 }
 
-/// What is on the host of the names that the order would use.
-pub(crate) fn observe(host: &Host, order: &Order) -> Result<Observed, nix::errno::Errno> {
-    let name = order.account.as_str();
-    Ok(Observed {
-        account: nss::account(name)?.is_some() || nss::group(name)?.is_some(),
-        home: file::is_there(&host.config.home_base.join(name)),
-        rules: file::is_there(&host.paths.rules(&order.account)),
-        cgroup: file::is_there(&host.cgroup_root.join(name)),
-    })
-}
-
 fn unused_uid(host: &Host) -> Result<SessionUid, CounterError> {
-    host.counter().next(nss::is_taken)
+    host.counter().next(observe::is_taken)
 }
 
-/// Takes back what was made, by the same removal that ends every session.
-fn undo(host: &Host, plan: &Plan, journal: &mut Journal) {
-    let removed = end::remove(host, plan, || {}).0;
+/// Takes back what was made. How far that came is on disk first: after a crash nobody could tell
+/// otherwise what is ours and what kept the session from being made.
+fn undo(host: &Host, plan: Plan, journal: &mut Journal) {
+    if let Reached::Steps(reached) = plan.reached
+        && let Err(error) = journal.append(&Record::Failed { reached })
+    {
+        host.complain(&error.to_string());
+    }
+    let removed = end::remove(host, &plan, || {}).0;
     let again = removed.again();
     if again.is_empty() {
         if let Err(error) = journal.append(&Record::Undone {
@@ -171,9 +169,9 @@ fn undo(host: &Host, plan: &Plan, journal: &mut Journal) {
         }) {
             host.complain(&error.to_string());
         }
-        host.spool.over(plan, true, true);
+        host.spool.over(&plan, true, true);
     } else {
-        host.spool.over(plan, true, false);
+        host.spool.over(&plan, true, false);
         host.unfinished(plan.session, again);
     }
 }
@@ -191,7 +189,8 @@ fn attested<'h>(
     let attestation = match Signed::sign(&attestation, host.identity.key()) {
         Ok(attestation) => attestation,
         Err(error) => {
-            undo(host, &plan, &mut journal);
+            let every_step = plan.steps.len();
+            undo(host, plan.reaching(every_step), &mut journal);
             return Err(Refused::failed(error));
         }
     };

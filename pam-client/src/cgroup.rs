@@ -121,8 +121,7 @@ fn from_octal(digits: &[u8]) -> Option<u8> {
 
 /// Makes a session's group.
 pub(crate) fn make(directory: &Path, max_processes: u32) -> Result<(), StepError> {
-    fs::create_dir(directory)
-        .map_err(|error| StepError::Io(format!("cannot make `{}`", directory.display()), error))?;
+    fs::create_dir(directory).map_err(|error| StepError::making(directory, error))?;
     let _ = fs::write(directory.join("pids.max"), max_processes.to_string());
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::process;
 use crate::receipt::{self, End, Killed};
 use crate::spool::Chapter;
-use crate::step::{Left, Step};
+use crate::step::Left;
 use crate::sudolog::SudoEvent;
 use crate::tail::Tail;
 
@@ -80,6 +80,9 @@ pub(crate) fn end(
 
 /// Removes a session: stop, then whatever waits for the stop, then clear, then verify.
 pub(crate) fn remove(host: &Host, plan: &Plan, between: impl FnOnce()) -> (Removed, Killed) {
+    if plan.is_untouched() {
+        return (Removed::default(), Killed::default());
+    }
     let mut hands = HostHands::default();
     let stopped = apply::remove(&plan.stop(), &mut hands);
     between();
@@ -101,12 +104,7 @@ pub(crate) fn remove(host: &Host, plan: &Plan, between: impl FnOnce()) -> (Remov
 fn verify(host: &Host, plan: &Plan) -> Vec<Left> {
     let mut left = process::verify(plan.account.uid, &plan.cgroup);
     left.extend(account::verify(&plan.account));
-    for step in &plan.steps {
-        let path = match step {
-            Step::Account { .. } => continue,
-            Step::Cgroup { directory, .. } | Step::Home { directory, .. } => directory,
-            Step::SudoLog { file } | Step::Rules { file, .. } => file,
-        };
+    for path in plan.made_paths() {
         if file::is_there(path) {
             left.push(Left::must_go(format!(
                 "`{}` is still there",

@@ -87,12 +87,29 @@ fn read(path: &Path, most: u64, is_secret: bool) -> Result<String, ReadError> {
 /// When the system refuses; then the old file is untouched.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let beside = beside(path)?;
-    let written = write_new(&beside, bytes, mode).and_then(|()| fs::rename(&beside, path));
+    let written = remove_if_there(&beside)
+        .and_then(|()| write_new(&beside, bytes, mode))
+        .and_then(|()| fs::rename(&beside, path));
     if let Err(error) = written {
         // Nothing more can be done about a leftover that cannot be removed either.
         let _ = fs::remove_file(&beside);
         return Err(error);
     }
+    sync_parent(path)
+}
+
+/// Puts a new file with `bytes` at `path`, whole or not at all, and only where nothing is.
+///
+/// # Errors
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when something is there, which is untouched; or
+/// when the system refuses.
+pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let beside = beside(path)?;
+    write_new(&beside, bytes, mode)?;
+    // A second name is given only where there is none, on every file system.
+    let linked = fs::hard_link(&beside, path);
+    let removed = remove_if_there(&beside);
+    linked.and(removed)?;
     sync_parent(path)
 }
 
@@ -107,16 +124,21 @@ pub(crate) fn beside(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    remove_if_there(path)?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(bytes)?;
-    // The mode is set by name and not left to the process's umask.
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
-    file.sync_all()
+    let written = file
+        .write_all(bytes)
+        // The mode is set by name and not left to the process's umask.
+        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode)))
+        .and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Nothing more can be done about a leftover that cannot be removed either.
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Removes a file; that there is none is fine.
@@ -169,6 +191,23 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o440);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_file_takes_no_place_that_is_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rules");
+        create(&path, b"ours", 0o440).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o440);
+        fs::remove_file(&path).unwrap();
+        for taken in [path.clone(), beside(&path).unwrap()] {
+            fs::write(&taken, "theirs").unwrap();
+            let error = create(&path, b"ours", 0o440).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read(&taken).unwrap(), b"theirs");
+            fs::remove_file(&taken).unwrap();
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::apply::{Hands, StepError};
 use crate::file;
 use crate::receipt::Killed;
 use crate::step::{Left, Removal, Step};
-use crate::{account, cgroup, home, logins, process, sudoers, sweep};
+use crate::{account, cgroup, home, logins, process, sudoers, sweep, undo};
 
 /// The hands of one session.
 #[derive(Debug, Default)]
@@ -65,6 +65,7 @@ impl Hands for HostHands<'_> {
             Removal::Account { account } => account::remove(account),
             Removal::SudoLog { file } => gone(file, file::remove_if_there(file)),
             Removal::Cgroup { directory } => gone(directory, cgroup::remove(directory)),
+            Removal::Unused { step } => undo::take_back(step),
         }
     }
 }
@@ -76,7 +77,7 @@ fn make_log(path: &Path) -> Result<(), StepError> {
         .mode(0o600)
         .open(path);
     made.map(drop)
-        .map_err(|error| StepError::Io(format!("cannot make `{}`", path.display()), error))
+        .map_err(|error| StepError::making(path, error))
 }
 
 fn gone(path: &Path, removed: std::io::Result<()>) -> Vec<Left> {

@@ -23,7 +23,7 @@ pub(crate) fn make(directory: &Path, uid: SessionUid) -> Result<(), StepError> {
     DirBuilder::new()
         .mode(0o700)
         .create(directory)
-        .map_err(|error| failed("make", error))?;
+        .map_err(|error| StepError::making(directory, error))?;
     let give = || {
         let opened = openat(CWD, directory, tree::DIRECTORY, Mode::empty())?;
         let (owner, group) = (Uid::from_raw(uid.as_raw()), Gid::from_raw(uid.as_raw()));

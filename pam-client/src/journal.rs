@@ -34,6 +34,11 @@ pub(crate) enum Record {
         /// The plan.
         plan: Box<Plan>,
     },
+    /// Something in the way, or an error, kept the session from being made.
+    Failed {
+        /// How many of the first steps may have been done and are taken back.
+        reached: usize,
+    },
     /// It was done.
     Ready {
         /// The proof.
@@ -84,30 +89,32 @@ pub(crate) fn encode(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
 ///
 /// Reading stops where a line is cut or does not fit its check: what follows was never relied upon,
 /// because nothing is done before its record is whole on disk.
-pub(crate) fn decode(bytes: &[u8]) -> (Vec<Record>, usize) {
+///
+/// # Errors
+/// When a whole line is no record that this version knows: another one wrote it, and relied on it.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<Record>, usize), serde_json::Error> {
     let mut records = Vec::new();
     let mut good = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        let Some(record) = decode_line(line) else {
+        let Some(json) = whole(line) else {
             break;
         };
-        records.push(record);
+        records.push(serde_json::from_slice(json)?);
         good += line.len();
     }
-    (records, good)
+    Ok((records, good))
 }
 
-fn decode_line(line: &[u8]) -> Option<Record> {
+/// The JSON of a line that is all there.
+fn whole(line: &[u8]) -> Option<&[u8]> {
     let line = line.strip_suffix(b"\n")?;
     let (check, rest) = line.split_at_checked(CHECK)?;
     let json = rest.strip_prefix(b" ")?;
-    if check != check_of(json).as_bytes() {
-        return None;
-    }
-    serde_json::from_slice(json).ok()
+    (check == check_of(json).as_bytes()).then_some(json)
 }
 
-fn check_of(json: &[u8]) -> String {
+/// What stands in front of a line.
+pub(crate) fn check_of(json: &[u8]) -> String {
     let mut digits = Digest::of(json).hex();
     digits.truncate(CHECK);
     digits
@@ -122,6 +129,13 @@ pub(crate) enum JournalError {
     /// It would be too large.
     #[error("the journal `{}` is full", .0.display())]
     Full(PathBuf),
+    /// Another version of this program wrote it.
+    #[error(
+        "the journal `{path}` is of another version of this program, which must remove its \
+        session: {1}",
+        path = .0.display()
+    )]
+    OtherVersion(PathBuf, #[source] serde_json::Error),
     /// A record does not serialise.
     #[error("a record of the journal does not serialise: {0}")]
     Format(#[from] serde_json::Error),
@@ -184,7 +198,8 @@ impl Journal {
             .take(MAX_BYTES)
             .read_to_end(&mut bytes)
             .map_err(io)?;
-        let (records, good) = decode(&bytes);
+        let (records, good) =
+            decode(&bytes).map_err(|error| JournalError::OtherVersion(path.to_owned(), error))?;
         let length = u64::try_from(good).unwrap_or(u64::MAX);
         if good < bytes.len() {
             file.set_len(length)
@@ -226,7 +241,10 @@ impl Journal {
         // The end of a session must find room, so the limit is for what precedes it.
         let ends = matches!(
             record,
-            Record::Ending { .. } | Record::Gone { .. } | Record::Undone { .. }
+            Record::Failed { .. }
+                | Record::Ending { .. }
+                | Record::Gone { .. }
+                | Record::Undone { .. }
         );
         if after > MAX_BYTES / 2 && !ends {
             return Err(JournalError::Full(self.path.clone()));
@@ -285,7 +303,7 @@ mod tests {
     #[test]
     fn records_read_back() {
         let bytes = text(&records());
-        assert_eq!(decode(&bytes), (records(), bytes.len()));
+        assert_eq!(decode(&bytes).unwrap(), (records(), bytes.len()));
     }
 
     /// A crash can cut the file anywhere: what was whole stays, and nothing else appears.
@@ -302,7 +320,7 @@ mod tests {
             .collect();
         for cut in 0..=bytes.len() {
             let whole = ends.iter().filter(|&&end| end <= cut).count();
-            let (read, good) = decode(&bytes[..cut]);
+            let (read, good) = decode(&bytes[..cut]).unwrap();
             assert_eq!(read, records[..whole], "cut at {cut}");
             let end = whole.checked_sub(1).map_or(0, |last| ends[last]);
             assert_eq!(good, end, "cut at {cut}");
@@ -316,7 +334,7 @@ mod tests {
         for at in 0..bytes.len() {
             let mut altered = bytes.clone();
             altered[at] ^= 1;
-            let (read, good) = decode(&altered);
+            let (read, good) = decode(&altered).unwrap();
             let expected = if at < first { 0 } else { 1 };
             assert_eq!(
                 (read.len(), good),

@@ -18,6 +18,7 @@ mod file;
 mod lines;
 mod log;
 mod nss;
+mod observe;
 mod paths;
 mod run;
 mod sys;
@@ -59,6 +60,7 @@ mod sudoers;
 mod sweep;
 mod tail;
 mod tree;
+mod undo;
 
 // Looking at this host: does a bundle work here, and can anybody get round it?
 mod bundle_check;

@@ -11,6 +11,7 @@ use portreeve_protocol::key::Fingerprint;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::session::BundleRef;
 use portreeve_protocol::time::Timestamp;
+use portreeve_sudo_policy::render::Sudoers;
 use serde::{Deserialize, Serialize};
 
 use crate::accept::AcceptedOrder;
@@ -54,6 +55,19 @@ pub(crate) struct Plan {
     pub(crate) search: Vec<PathBuf>,
     /// The changes, in order.
     pub(crate) steps: Vec<Step>,
+    /// How far they were done, as the journal tells beside the plan.
+    #[serde(skip)]
+    pub(crate) reached: Reached,
+}
+
+/// How far a plan was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// The session was ready, and may have done anything to what was made for it.
+    #[default]
+    Ready,
+    /// The session was never ready, and only this many of the first steps may have been done.
+    Steps(usize),
 }
 
 /// What this host offers to every session.
@@ -75,23 +89,17 @@ pub(crate) struct Place<'a> {
     pub(crate) sudo_logs: bool,
 }
 
-/// What of a session's is on the host before it begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What of a session's is on the host before it begins: whatever its end would remove.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Observed {
-    /// An account or group of its name.
-    pub(crate) account: bool,
-    /// A home.
-    pub(crate) home: bool,
-    /// Sudo rules.
-    pub(crate) rules: bool,
-    /// A control group.
-    pub(crate) cgroup: bool,
+    /// Each in a few words.
+    pub(crate) occupied: Vec<String>,
 }
 
-/// Why there is no plan: something of that name is there, and it is not ours to touch.
+/// Why there is no plan: something that the session's end would remove is there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is {0} of that name already, and it is not ours to touch")]
-pub(crate) struct Occupied(&'static str);
+#[error("there is {0} already, and it is not ours to touch")]
+pub(crate) struct Occupied(String);
 
 /// Plans a session.
 ///
@@ -104,7 +112,22 @@ pub(crate) fn plan(
     place: &Place<'_>,
 ) -> Result<Plan, Occupied> {
     unoccupied(observed)?;
-    let (order, digest, rules) = (order.order(), order.digest(), order.rules());
+    Ok(planned(
+        order.order(),
+        order.digest(),
+        order.rules(),
+        uid,
+        place,
+    ))
+}
+
+fn planned(
+    order: &Order,
+    digest: Digest,
+    rules: &Sudoers,
+    uid: SessionUid,
+    place: &Place<'_>,
+) -> Plan {
     let account = Account {
         name: order.account.clone(),
         uid,
@@ -134,7 +157,7 @@ pub(crate) fn plan(
         file: place.paths.rules(&order.account),
         digest: rules_digest,
     });
-    Ok(Plan {
+    Plan {
         order: order.id,
         order_digest: digest,
         deliver_by: order.deliver_by,
@@ -151,27 +174,15 @@ pub(crate) fn plan(
         rules_digest,
         search: place.search.to_vec(),
         steps,
-    })
+        reached: Reached::Ready,
+    }
 }
 
 fn unoccupied(observed: &Observed) -> Result<(), Occupied> {
-    let Observed {
-        account,
-        home,
-        rules,
-        cgroup,
-    } = *observed;
-    for (there, what) in [
-        (account, "an account or group"),
-        (home, "a home"),
-        (rules, "a sudoers file"),
-        (cgroup, "a control group"),
-    ] {
-        if there {
-            return Err(Occupied(what));
-        }
+    match observed.occupied.first() {
+        Some(what) => Err(Occupied(what.clone())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The full-name field. Names, tickets and ids hold neither `:` nor `,` nor anything else that a
@@ -190,8 +201,32 @@ fn full_name(order: &Order) -> String {
 }
 
 impl Plan {
+    /// This plan, done so far and never ready.
+    pub(crate) fn reaching(mut self, steps: usize) -> Self {
+        self.reached = Reached::Steps(steps.min(self.steps.len()));
+        self
+    }
+
+    /// Whether nothing of it was done, so that nothing that it names is ours.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.reached == Reached::Steps(0)
+    }
+
+    /// What must not be there when the session is gone. Of one that was never ready the removals
+    /// themselves say what stayed and whose it is.
+    pub(crate) fn made_paths(&self) -> Vec<&Path> {
+        match self.reached {
+            Reached::Ready => self.steps.iter().filter_map(Step::path).collect(),
+            Reached::Steps(_) => Vec::new(),
+        }
+    }
+
     /// What ends the session's power, in order: no new privilege, no new login, no process.
     pub(crate) fn stop(&self) -> Vec<Removal> {
+        if let Reached::Steps(_) = self.reached {
+            // It never had any.
+            return Vec::new();
+        }
         let rules = self
             .steps
             .iter()
@@ -202,6 +237,10 @@ impl Plan {
 
     /// What takes its traces away, in order, once its power has ended.
     pub(crate) fn clear(&self) -> Vec<Removal> {
+        if let Reached::Steps(reached) = self.reached {
+            let made = self.steps.iter().take(reached).rev();
+            return made.map(Step::unused).collect();
+        }
         let (account, uid) = (&self.account, self.account.uid);
         let sweeps = [
             Removal::Named {
@@ -254,22 +293,26 @@ pub(crate) mod tests {
         plan_for(&Observed::default()).unwrap()
     }
 
-    fn plan_for(observed: &Observed) -> Result<Plan, Occupied> {
-        let paths = Paths::system();
-        let place = Place {
-            paths: &paths,
+    /// A host like any other.
+    pub(crate) fn place(paths: &Paths) -> Place<'_> {
+        Place {
+            paths,
             home_base: Path::new("/home"),
             cgroup_root: Path::new("/sys/fs/cgroup/portreeve"),
             max_processes: 100,
-            search: &["/tmp".into()],
+            search: &[],
             sudo: "sudo 1.9.13".into(),
             sudo_logs: true,
-        };
+        }
+    }
+
+    fn plan_for(observed: &Observed) -> Result<Plan, Occupied> {
+        let paths = Paths::system();
         plan(
             &accepted(&order()),
             SessionUid::for_test(2_010_000_000),
             observed,
-            &place,
+            &place(&paths),
         )
     }
 
@@ -328,26 +371,29 @@ pub(crate) mod tests {
 
     #[test]
     fn nothing_is_planned_over_what_is_there() {
-        for observed in [
-            Observed {
-                account: true,
-                ..Observed::default()
-            },
-            Observed {
-                home: true,
-                ..Observed::default()
-            },
-            Observed {
-                rules: true,
-                ..Observed::default()
-            },
-            Observed {
-                cgroup: true,
-                ..Observed::default()
-            },
-        ] {
-            assert!(plan_for(&observed).is_err(), "{observed:?}");
+        let observed = Observed {
+            occupied: vec!["`/home/x`".into(), "an account `x`".into()],
+        };
+        let error = plan_for(&observed).unwrap_err().to_string();
+        assert!(error.starts_with("there is `/home/x` already"), "{error}");
+    }
+
+    #[test]
+    fn of_a_session_that_was_never_ready_each_step_that_was_begun_is_taken_back() {
+        for reached in 0..=example().steps.len() {
+            let plan = example().reaching(reached);
+            assert_eq!(plan.stop(), []);
+            let mut expected: Vec<_> = plan.steps[..reached].iter().map(Step::unused).collect();
+            expected.reverse();
+            assert_eq!(plan.clear(), expected);
+            assert_eq!(plan.is_untouched(), reached == 0);
         }
+    }
+
+    #[test]
+    fn how_far_a_plan_came_is_told_beside_it() {
+        let text = serde_json::to_string(&example().reaching(2)).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), example());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Data only: a plan is made of them, the journal holds them, `hands.rs` does them. Each
 //! [`Step`] has an inverse, and every [`Removal`] can be done again and again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::name::AccountName;
@@ -77,6 +77,30 @@ impl Step {
                 directory: directory.clone(),
             },
             Self::Rules { file, .. } => Removal::Rules { file: file.clone() },
+        }
+    }
+
+    /// What takes it back when the session never became ready.
+    pub(crate) fn unused(&self) -> Removal {
+        Removal::Unused { step: self.clone() }
+    }
+
+    /// The path that it makes; an account has none.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Cgroup { directory, .. } | Self::Home { directory, .. } => Some(directory),
+            Self::SudoLog { file } | Self::Rules { file, .. } => Some(file),
+            Self::Account { .. } => None,
+        }
+    }
+
+    fn taken_back(&self) -> &'static str {
+        match self {
+            Self::Cgroup { .. } => "take back the control group",
+            Self::SudoLog { .. } => "take back sudo's log",
+            Self::Account { .. } => "take back the account",
+            Self::Home { .. } => "take back the home",
+            Self::Rules { .. } => "take back the sudo rules",
         }
     }
 
@@ -154,6 +178,11 @@ pub(crate) enum Removal {
         /// Its directory.
         directory: PathBuf,
     },
+    /// What a step made for a session that was never ready, and nothing else in its place.
+    Unused {
+        /// The step.
+        step: Step,
+    },
 }
 
 impl Removal {
@@ -171,6 +200,7 @@ impl Removal {
             Self::Account { .. } => "remove the account",
             Self::SudoLog { .. } => "remove sudo's log",
             Self::Cgroup { .. } => "remove the control group",
+            Self::Unused { step } => step.taken_back(),
         }
     }
 }

@@ -137,10 +137,11 @@ pub(crate) fn check(rules: &Sudoers, path: &Path) -> Result<(), NotTaken> {
     Ok(())
 }
 
-/// Puts rules that were checked in place, in one step, and reads them back from there.
+/// Puts rules that were checked in place, in one step and where nothing is, and reads them back
+/// from there.
 pub(crate) fn install(rules: &Sudoers, path: &Path) -> Result<(), StepError> {
-    file::replace(path, rules.as_str().as_bytes(), MODE)
-        .map_err(|error| StepError::Io(format!("cannot write `{}`", path.display()), error))?;
+    file::create(path, rules.as_str().as_bytes(), MODE)
+        .map_err(|error| StepError::making(path, error))?;
     let wrong = |error: &dyn std::fmt::Display| {
         StepError::Wrong(format!(
             "`{}` is not as it was written: {error}",
@@ -216,6 +217,10 @@ mod tests {
 
         let of_another = directory.path().join("portreeve-pr-fedcba9876543210");
         let error = install(&rules, &of_another).unwrap_err().to_string();
+        assert!(matches!(
+            install(&rules, &path),
+            Err(StepError::Occupied(_))
+        ));
         assert!(
             error.contains("the rules are for `pr-0123456789abcdef`"),
             "{error}"

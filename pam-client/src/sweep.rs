@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
+use portreeve_protocol::name::AccountName;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
 
@@ -26,20 +27,21 @@ const MOST_NAMED: usize = 16;
 /// Removes what belongs to the account by its name or number.
 pub(crate) fn named(account: &Account) -> Vec<Left> {
     let mut left = Vec::new();
-    for path in places(account) {
+    let (by_name, by_number) = (by_name(&account.name), by_number(account.uid.as_raw()));
+    for path in by_name.into_iter().chain(by_number) {
         if let Err(error) = tree::remove(&path)
             && error != Errno::NOTDIR
         {
             left.push(Left::must_go(format!("`{}`: {error}", path.display())));
         }
     }
-    left.extend(home::remove(&runtime_directory(account)));
+    left.extend(home::remove(&runtime_directory(account.uid.as_raw())));
     left
 }
 
 /// Where Debian, Red Hat and SUSE keep things under an account's name.
-fn places(account: &Account) -> Vec<PathBuf> {
-    let by_name = [
+pub(crate) fn by_name(account: &AccountName) -> Vec<PathBuf> {
+    let places = [
         // Schedules.
         "/var/spool/cron/crontabs",
         "/var/spool/cron/tabs",
@@ -57,17 +59,23 @@ fn places(account: &Account) -> Vec<PathBuf> {
         "/var/db/sudo/ts",
         "/var/db/sudo/lectured",
     ];
-    let by_number = ["/run/sudo/ts", "/run/sudo-rs/ts", "/var/lib/sudo/lectured"];
-    let name = account.name.as_str();
-    let number = account.uid.as_raw().to_string();
-    let by_name = by_name.iter().map(|place| Path::new(place).join(name));
-    by_name
-        .chain(by_number.iter().map(|place| Path::new(place).join(&number)))
-        .collect()
+    under(&places, account.as_str())
 }
 
-fn runtime_directory(account: &Account) -> PathBuf {
-    Path::new("/run/user").join(account.uid.as_raw().to_string())
+/// Where they keep things under its number.
+pub(crate) fn by_number(uid: u32) -> Vec<PathBuf> {
+    let places = ["/run/sudo/ts", "/run/sudo-rs/ts", "/var/lib/sudo/lectured"];
+    under(&places, &uid.to_string())
+}
+
+fn under(places: &[&str], name: &str) -> Vec<PathBuf> {
+    let places = places.iter().map(|place| Path::new(place).join(name));
+    places.collect()
+}
+
+/// Where its programs of this boot keep things.
+pub(crate) fn runtime_directory(uid: u32) -> PathBuf {
+    Path::new("/run/user").join(uid.to_string())
 }
 
 /// Removes the System V IPC objects that a UID owns or made.
@@ -243,7 +251,8 @@ mod tests {
     #[test]
     fn nothing_is_looked_for_above_the_account() {
         let account = example().account;
-        for place in places(&account) {
+        let (by_name, by_number) = (by_name(&account.name), by_number(account.uid.as_raw()));
+        for place in by_name.into_iter().chain(by_number) {
             let last = place.file_name().unwrap().to_str().unwrap();
             assert!(last == account.name.as_str() || last == account.uid.as_raw().to_string());
         }

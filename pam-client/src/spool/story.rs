@@ -10,7 +10,7 @@ use portreeve_protocol::signed::Signed;
 
 use crate::chain::Chain;
 use crate::journal::Record;
-use crate::plan::Plan;
+use crate::plan::{Plan, Reached};
 
 /// A session as its journal tells it.
 #[derive(Debug)]
@@ -47,8 +47,10 @@ impl Story {
         let Some(Record::Plan { plan }) = records.next() else {
             return None;
         };
+        // Until its attestation is there a session was never ready, however many steps were done.
+        let every_step = plan.steps.len();
         let mut story = Self {
-            plan: *plan,
+            plan: plan.reaching(every_step),
             chapter: Chapter::Interrupted,
             cause: None,
             attestation: None,
@@ -67,7 +69,11 @@ impl Story {
             // A second plan is none of ours; the first one was acted upon.
             Record::Plan { .. } => {}
             Record::Ending { cause, .. } => self.cause = self.cause.or(Some(cause)),
-            Record::Ready { attestation } => self.attestation = Some(attestation),
+            Record::Failed { reached } => self.plan.reached = Reached::Steps(reached),
+            Record::Ready { attestation } => {
+                self.plan.reached = Reached::Ready;
+                self.attestation = Some(attestation);
+            }
             Record::Event { event } => self.events.push(event),
             Record::Acknowledged { reports } => self.acknowledged.extend(reports),
             Record::Gone { receipt, again } => {

@@ -7,6 +7,7 @@ use super::*;
 use crate::apply::Removed;
 use crate::book::Book;
 use crate::chain::Chain;
+use crate::plan::Reached;
 use crate::plan::tests::example;
 use crate::receipt::{End, Killed, receipt};
 use crate::trust::Identity;
@@ -143,7 +144,39 @@ fn an_interrupted_session_is_found_and_not_delivered() {
     assert_eq!(found.highest_uid, Some(plan.account.uid));
     assert!(spool.take().is_none());
     let (_, story) = spool.resume(plan.session).unwrap().unwrap();
-    assert_eq!(story.plan, plan);
+    let every_step = plan.steps.len();
+    assert_eq!(story.plan, plan.reaching(every_step));
+}
+
+#[test]
+fn a_journal_tells_how_far_its_session_came() {
+    let plan = example();
+    let first = || Record::Plan {
+        plan: Box::new(plan.clone()),
+    };
+    let ready = Record::Ready {
+        attestation: Signed::assemble("{}".into(), "sig".into()),
+    };
+    let reached = |records| Story::of(records).unwrap().plan.reached;
+    assert_eq!(reached(vec![first()]), Reached::Steps(plan.steps.len()));
+    let failed = vec![first(), Record::Failed { reached: 1 }];
+    assert_eq!(reached(failed), Reached::Steps(1));
+    assert_eq!(reached(vec![first(), ready]), Reached::Ready);
+}
+
+/// It holds an account to remove, so an older program leaves it for the one that wrote it.
+#[test]
+fn a_journal_of_another_version_is_neither_read_nor_removed() {
+    let fixture = Fixture::new();
+    let (spool, _) = fixture.open();
+    let plan = example();
+    drop(spool.begin(&plan).unwrap());
+    let path = fixture.paths.journal(plan.session);
+    let json = br#"{"record":"plan","plan":{"from":"the future"}}"#;
+    let line = [crate::journal::check_of(json).as_bytes(), b" ", json, b"\n"].concat();
+    fs::write(&path, &line).unwrap();
+    let (_, found) = fixture.open();
+    assert_eq!((found.unfinished, fs::read(&path).unwrap()), (vec![], line));
 }
 
 #[test]
