@@ -52,6 +52,9 @@ pub const ESCAPES: &[&str] = &[
 /// What the shipped bundles are tried on, beside what every host has.
 pub const SHIPPED: &[&str] = &["apache2", "lsof", "nginx", "openssl", "psmisc"];
 
+/// What makes packages.
+pub const PACKAGING: &[&str] = &["binutils", "dpkg-dev", "gzip"];
+
 const SERVICE_GATE: &str = "/usr/sbin/policy-rc.d";
 /// The oldest Node.js that the identity provider runs on.
 const NODE: u32 = 18;

@@ -7,6 +7,7 @@ mod cargo;
 mod check;
 mod demo;
 mod fuzz;
+mod package;
 mod say;
 mod test;
 
@@ -34,6 +35,8 @@ enum Command {
     },
     /// Feed the decoders of bytes from outside with spoiled input; needs a C++ compiler
     Fuzz(fuzz::Options),
+    /// Make the Debian packages; as root, installs missing Debian packages
+    Package(package::Options),
     /// Run everything that CI runs, machine tests included; needs root, installs missing Debian packages
     Test,
 }
@@ -44,6 +47,7 @@ fn main() -> Result<()> {
         Command::Check => check::run(),
         Command::Demo { keep } => demo::run(keep),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Package(options) => package::run(&options),
         Command::Test => test::run(),
     }
 }
