@@ -3,13 +3,18 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::lines::{Lines, TooLong};
 use crate::root::{Answer, Ask, MAX_LINE};
 
 /// How long an answer may take. sshd waits meanwhile, so it is short, and no answer is a no.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the beginning of a session waits for a daemon that makes room for another one, which
+/// the service manager starts a second later.
+const BETWEEN_DAEMONS: Duration = Duration::from_secs(3);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +60,12 @@ pub(crate) fn ask(socket: &Path, question: &Ask) -> Result<Answer, AskError> {
 
 /// Opens the socket and puts the question, for a caller that goes on with the connection.
 pub(crate) fn open(socket: &Path, question: &Ask) -> Result<UnixStream, AskError> {
-    let mut stream = UnixStream::connect(socket).map_err(|error| {
+    let patience = match question {
+        Ask::Control | Ask::Principals { .. } => BETWEEN_DAEMONS,
+        // These are about sessions that are live, and then the daemon is there.
+        Ask::Account { .. } | Ask::Enter { .. } | Ask::Status => Duration::ZERO,
+    };
+    let mut stream = connect(socket, patience).map_err(|error| {
         if error.kind() == io::ErrorKind::PermissionDenied {
             AskError::NotRoot(error)
         } else {
@@ -74,10 +84,51 @@ pub(crate) fn open(socket: &Path, question: &Ask) -> Result<UnixStream, AskError
     Ok(stream)
 }
 
+fn connect(socket: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match UnixStream::connect(socket) {
+            Err(error) if is_no_daemon(&error) && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn is_no_daemon(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
 /// A status lists every session; all other answers are short.
 fn answer_limit(question: &Ask) -> usize {
     match question {
         Ask::Status => 4 * 1024 * 1024,
         Ask::Control | Ask::Principals { .. } | Ask::Account { .. } | Ask::Enter { .. } => MAX_LINE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_a_session_waits_for_the_next_daemon_and_a_status_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("host.sock");
+        assert!(matches!(
+            open(&socket, &Ask::Status),
+            Err(AskError::NotRunning(_))
+        ));
+        thread::scope(|scope| {
+            let control = scope.spawn(|| open(&socket, &Ask::Control).map(drop));
+            let _listener = UnixListener::bind(&socket).unwrap();
+            control.join().unwrap().unwrap();
+        });
     }
 }

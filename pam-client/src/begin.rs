@@ -123,7 +123,7 @@ fn accepted(
         clock_floor: host.counter().clock_floor(),
         skew: host.config.clock_skew,
         max_lifetime: host.config.max_lifetime,
-        room: !host.is_stopping() && host.leases.has_room() && host.spool.has_room(),
+        room: host.takes_orders(now) && host.leases.has_room() && host.spool.has_room(),
         sudo,
         paths: &host.paths,
     };

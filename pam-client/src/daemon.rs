@@ -1,7 +1,8 @@
 //! The daemon: root, one socket, no network.
 //!
 //! Starts, finishes what an earlier one did not, listens, and ends everything when it is asked to
-//! end. A connection is a thread (`serve.rs`).
+//! end. Asked to make room for another daemon, it first waits for its last session to end
+//! (`retire.rs`). A connection is a thread (`serve.rs`).
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -34,8 +35,12 @@ use crate::service_manager::ServiceManager;
 
 /// How often journals that nobody needs are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// How often a daemon that was asked to make room looks whether it can.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often what is left of a session is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(60);
+/// The signal that asks the daemon to make room.
+const HANG_UP: u32 = nix::libc::SIGHUP.cast_unsigned();
 /// How long sessions may take to end when the daemon is asked to.
 const SHUTDOWN: Duration = Duration::from_secs(60);
 /// Connections beside those that hold sessions: logins of root's, and of the control user's.
@@ -98,9 +103,12 @@ pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
         host.trust.host,
         host.paths.socket().display()
     );
-    serve_until_signal(&host, &listener, &signals, &mut manager)?;
+    let why = serve_until_over(&host, &listener, &signals, &recovery, &mut manager)?;
     manager.stopping();
-    log::info!("asked to end: all sessions end");
+    match why {
+        Over::Told => log::info!("asked to end: all sessions end"),
+        Over::MadeRoom => log::info!("no session is left: makes room for another daemon"),
+    }
     host.stop();
     wait_for_the_last(&host, &mut manager);
     let _ = recovery.join();
@@ -112,6 +120,7 @@ fn signals() -> nix::Result<SignalFd> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGTERM);
     mask.add(Signal::SIGINT);
+    mask.add(Signal::SIGHUP);
     mask.thread_block()?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
@@ -128,6 +137,7 @@ fn only_one(paths: &Paths) -> Result<File, DaemonError> {
 fn listen(host: &Host) -> Result<UnixListener, DaemonError> {
     let path = host.paths.socket();
     file::remove_if_there(&path)?;
+    file::remove_if_there(&host.paths.socket_put_away())?;
     let listener = UnixListener::bind(&path)?;
     // Standing users cannot even connect; who may ask what is decided by credentials all the same.
     let group = nss::group(CONTROL_USER).map_err(DaemonError::NameService)?;
@@ -148,12 +158,22 @@ fn finish(host: &Arc<Host>, unfinished: Vec<SessionId>) -> thread::JoinHandle<()
     })
 }
 
-fn serve_until_signal(
+/// Why the daemon serves no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// It was told to end, whatever is live.
+    Told,
+    /// It was asked to make room, and nothing is live.
+    MadeRoom,
+}
+
+fn serve_until_over(
     host: &Arc<Host>,
     listener: &UnixListener,
     signals: &SignalFd,
+    recovery: &thread::JoinHandle<()>,
     manager: &mut ServiceManager,
-) -> io::Result<()> {
+) -> io::Result<Over> {
     let connections = Connections::new(host.config.max_sessions);
     let mut retried_at = Instant::now();
     loop {
@@ -161,23 +181,53 @@ fn serve_until_signal(
             PollFd::new(listener.as_fd(), PollFlags::POLLIN),
             PollFd::new(signals.as_fd(), PollFlags::POLLIN),
         ];
-        let patience = TIDY_EVERY.min(manager.patience(Instant::now()));
+        let retires = host.retirement().is_some();
+        let own = if retires { LOOK_EVERY } else { TIDY_EVERY };
+        let patience = own.min(manager.patience(Instant::now()));
         let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        if let Ok(Some(_)) = signals.read_signal() {
-            return Ok(());
+        match signals.read_signal() {
+            Ok(Some(signal)) if signal.ssi_signo == HANG_UP => host.retire(clock::now()),
+            Ok(Some(_)) => return Ok(Over::Told),
+            Ok(None) | Err(_) => {}
         }
         accept_all(host, listener, &connections);
         host.tidy(clock::now().wall);
+        if retires && recovery.is_finished() && makes_room(host, listener, &connections)? {
+            return Ok(Over::MadeRoom);
+        }
         if retried_at.elapsed() >= RETRY_EVERY {
             retried_at = Instant::now();
             drop(finish(host, host.to_retry()));
         }
         manager.works(Instant::now(), || host.leases.wait_until_free());
     }
+}
+
+/// Whether nothing is live and nobody is on the way in. Then the socket is put away and nobody
+/// arrives any more: those who look for it wait for the next daemon.
+fn makes_room(
+    host: &Arc<Host>,
+    listener: &UnixListener,
+    connections: &Connections,
+) -> io::Result<bool> {
+    let is_idle = || host.leases.is_empty() && connections.is_empty();
+    if !is_idle() {
+        return Ok(false);
+    }
+    let (socket, put_away) = (host.paths.socket(), host.paths.socket_put_away());
+    std::fs::rename(&socket, &put_away)?;
+    // Who connected a moment ago is not turned away.
+    accept_all(host, listener, connections);
+    if !is_idle() {
+        std::fs::rename(&put_away, &socket)?;
+        return Ok(false);
+    }
+    file::remove_if_there(&put_away)?;
+    Ok(true)
 }
 
 fn accept_all(host: &Arc<Host>, listener: &UnixListener, connections: &Connections) {
@@ -253,6 +303,12 @@ impl Connections {
         let before = counter.fetch_add(1, Ordering::SeqCst);
         (before < most).then_some(ticket)
     }
+
+    fn is_empty(&self) -> bool {
+        [&self.of_root, &self.of_others]
+            .iter()
+            .all(|counter| counter.load(Ordering::SeqCst) == 0)
+    }
 }
 
 impl Drop for Ticket {
@@ -282,7 +338,9 @@ mod tests {
         let held: Vec<_> = std::iter::from_fn(|| connections.ticket(false)).collect();
         assert_eq!(held.len(), 2 + SPARE);
         assert!(connections.ticket(true).is_some());
+        assert!(!connections.is_empty());
         drop(held);
+        assert!(connections.is_empty());
         assert!(connections.ticket(false).is_some());
     }
 }

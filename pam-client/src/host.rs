@@ -11,6 +11,7 @@ use portreeve_protocol::id::SessionId;
 
 use crate::bundle_check::Checker;
 use crate::cgroup::{self, NoCgroup};
+use crate::clock::{self, Moment};
 use crate::config::{Config, ConfigError};
 use crate::counter::{Counter, CounterError};
 use crate::file;
@@ -19,6 +20,7 @@ use crate::log;
 use crate::nss;
 use crate::paths::Paths;
 use crate::plan::Place;
+use crate::retire::Retirement;
 use crate::root::{LiveSession, Status, Unfinished};
 use crate::spool::{Found, Spool};
 use crate::sudoers::Sudo;
@@ -56,6 +58,7 @@ pub(crate) struct Host {
     unfinished: Mutex<Vec<Unfinished>>,
     last_error: Mutex<Option<String>>,
     stopping: AtomicBool,
+    retirement: Mutex<Option<Retirement>>,
 }
 
 /// Why the daemon cannot start.
@@ -122,6 +125,7 @@ impl Host {
             unfinished: Mutex::default(),
             last_error: Mutex::default(),
             stopping: AtomicBool::new(false),
+            retirement: Mutex::default(),
         };
         Ok((host, unfinished))
     }
@@ -147,7 +151,7 @@ impl Host {
     /// Something went wrong: for the log and for whoever asks how the daemon is.
     pub(crate) fn complain(&self, what: &str) {
         log::error!("{what}");
-        let now = crate::clock::now().wall;
+        let now = clock::now().wall;
         let what: String = log::one_line(what).chars().take(500).collect();
         *locked(&self.last_error) = Some(format!("{now} {what}"));
     }
@@ -185,6 +189,28 @@ impl Host {
         self.stopping.load(Ordering::SeqCst)
     }
 
+    /// From now on this daemon waits for its last session to end. Asking again changes nothing.
+    pub(crate) fn retire(&self, now: Moment) {
+        let mut retirement = locked(&self.retirement);
+        if retirement.is_none() {
+            log::info!("asked to make room for another daemon when no session is left");
+            *retirement = Some(Retirement::new(now));
+        }
+    }
+
+    /// Whether this daemon waits for its last session to end.
+    pub(crate) fn retirement(&self) -> Option<Retirement> {
+        *locked(&self.retirement)
+    }
+
+    /// Whether a session may begin.
+    pub(crate) fn takes_orders(&self, now: Moment) -> bool {
+        let retired = self
+            .retirement()
+            .is_some_and(|retirement| !retirement.takes_orders(now));
+        !self.is_stopping() && !retired
+    }
+
     /// Removes journals that nobody needs any more.
     pub(crate) fn tidy(&self, now: portreeve_protocol::time::Timestamp) {
         if let Some(floor) = self.spool.tidy(now)
@@ -218,6 +244,8 @@ impl Host {
             spool_bytes: self.spool.bytes(),
             spool_full: !self.spool.has_room(),
             last_error: locked(&self.last_error).clone(),
+            retires_since: self.retirement().map(|asked| asked.since().to_string()),
+            refuses_orders: !self.takes_orders(clock::now()),
         }
     }
 }

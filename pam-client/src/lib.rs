@@ -36,6 +36,7 @@ mod status;
 mod accept;
 mod lease;
 mod plan;
+mod retire;
 mod rule_of;
 mod sudolog;
 

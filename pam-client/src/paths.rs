@@ -104,6 +104,11 @@ impl Paths {
         self.at("run/portreeve/host.sock")
     }
 
+    /// The daemon's socket while nobody is to find it.
+    pub(crate) fn socket_put_away(&self) -> PathBuf {
+        self.at("run/portreeve/.host.sock")
+    }
+
     /// Where rules are checked before they are installed.
     pub(crate) fn rules_to_check(&self, account: &AccountName) -> PathBuf {
         self.run().join(format!("check-{account}"))

@@ -86,6 +86,13 @@ pub(crate) struct Status {
     pub(crate) spool_full: bool,
     /// The last thing that went wrong.
     pub(crate) last_error: Option<String>,
+    /// Since when the daemon waits for its last session to end, to make room for another one.
+    /// Like everything that a daemon before this one did not say, it may be missing.
+    #[serde(default)]
+    pub(crate) retires_since: Option<String>,
+    /// Whether it takes no orders meanwhile.
+    #[serde(default)]
+    pub(crate) refuses_orders: bool,
 }
 
 /// A live session in a [`Status`].

@@ -42,7 +42,11 @@ pub(crate) fn find(socket: &Path) -> Result<Status, NoStatus> {
 
 /// Whether anything needs a look.
 pub(crate) fn exit(status: &Status) -> Exit {
-    if status.unfinished.is_empty() && !status.spool_full && status.last_error.is_none() {
+    let is_well = status.unfinished.is_empty()
+        && !status.spool_full
+        && !status.refuses_orders
+        && status.last_error.is_none();
+    if is_well {
         Exit::Well
     } else {
         Exit::NeedsALook
@@ -83,6 +87,17 @@ pub(crate) fn text(status: &Status) -> String {
             let _ = writeln!(text, "left      session {}: {left}", unfinished.session);
         }
     }
+    if let Some(since) = &status.retires_since {
+        let orders = if status.refuses_orders {
+            ", and refuses orders meanwhile"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "reload    since {since}: makes room for another daemon when no session is left{orders}"
+        );
+    }
     if let Some(error) = &status.last_error {
         let _ = writeln!(text, "error     {error}");
     }
@@ -106,6 +121,8 @@ mod tests {
             spool_bytes: 0,
             spool_full: false,
             last_error: None,
+            retires_since: None,
+            refuses_orders: false,
         }
     }
 
@@ -120,7 +137,22 @@ mod tests {
             last_error: Some("no space".into()),
             ..well()
         };
-        for (status, shown) in [(full, "refused"), (failed, "no space")] {
+        let retiring = Status {
+            retires_since: Some("2026-03-01T10:15:00Z".into()),
+            ..well()
+        };
+        assert_eq!(exit(&retiring), Exit::Well);
+        assert!(text(&retiring).contains("since 2026-03-01T10:15:00Z"));
+        let refusing = Status {
+            refuses_orders: true,
+            ..retiring
+        };
+        let needs_a_look = [
+            (full, "refused"),
+            (failed, "no space"),
+            (refusing, "refuses orders"),
+        ];
+        for (status, shown) in needs_a_look {
             assert_eq!(exit(&status), Exit::NeedsALook);
             assert!(text(&status).contains(shown));
         }
@@ -138,6 +170,18 @@ mod tests {
             ..well()
         };
         assert!(text(&status).contains("01890a5d-ac96-774b-8123-456789abcdef pr-8123456789abcdef"));
+    }
+
+    #[test]
+    fn a_daemon_before_this_one_need_not_say_what_it_does_not_know() {
+        let mut said = serde_json::to_value(Answer::Status(well())).unwrap();
+        let fields = said.as_object_mut().unwrap();
+        fields.remove("retires_since").unwrap();
+        fields.remove("refuses_orders").unwrap();
+        let Answer::Status(status) = serde_json::from_value(said).unwrap() else {
+            panic!("an answer of another kind");
+        };
+        assert_eq!(status, well());
     }
 
     #[test]

@@ -498,6 +498,49 @@ fn a_daemon_killed_at_any_moment_leaves_the_host_as_before() {
 }
 
 #[test]
+fn a_daemon_that_is_asked_to_make_room_waits_for_its_last_session() {
+    sandbox::run(
+        "a_daemon_that_is_asked_to_make_room_waits_for_its_last_session",
+        || {
+            let ca = Ca::new();
+            let mut host = Host::start(&ca);
+            let before = snapshot();
+            let first = ca.pass(SLEEPER, 300);
+            let (one, _) = open(&first, &host);
+            // As a package does that brings a newer program.
+            sh(
+                "cp -p /usr/lib/portreeve/portreeve-host /root/new; mv /root/new /usr/lib/portreeve/portreeve-host",
+            );
+            sh(&format!("kill -HUP {}", host.daemon.id()));
+            until("the daemon to say so", || {
+                status().1.contains("\"retires_since\": \"")
+            });
+
+            // Meanwhile everything goes on, also through the program that is new.
+            assert!(run(&first, "true").status.success(), "{}", host::log());
+            let second = ca.pass(SLEEPER, 300);
+            let (other, _) = open(&second, &host);
+            drop(one);
+            until("the end of the first", || {
+                !sh("cat /etc/passwd").contains(first.order.account.as_str())
+            });
+            assert!(run(&second, "true").status.success(), "{}", host::log());
+            assert!(host.daemon.try_wait().unwrap().is_none());
+            drop(other);
+
+            until("the daemon to make room", || {
+                host.daemon.try_wait().unwrap().is_some()
+            });
+            assert!(host.daemon.wait().unwrap().success(), "{}", host::log());
+            assert_as_before(&before);
+            host.restart_daemon();
+            let next = ca.pass(SLEEPER, 300);
+            let _next = open(&next, &host);
+        },
+    );
+}
+
+#[test]
 fn a_fork_bomb_does_not_hold_up_its_end() {
     sandbox::run("a_fork_bomb_does_not_hold_up_its_end", || {
         let ca = Ca::new();
