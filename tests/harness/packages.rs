@@ -37,6 +37,7 @@ pub const ESCAPES: &[&str] = &[
     "make",
     "man-db",
     "mawk",
+    "nginx",
     "openssl",
     "perl-base",
     "python3-minimal",

@@ -5,6 +5,7 @@ use portreeve_protocol::facts::Intent;
 use super::Subject;
 use super::capability::{Capability, Danger, When};
 use super::facts::Clause;
+use super::feature::Feature;
 use super::reach::Reach;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -61,13 +62,11 @@ pub(super) fn way(subject: &Subject<'_>, clause: &Clause) -> Option<Way> {
     if clause.only_any && !subject.reach.is_any() {
         return None;
     }
+    if clause.elsewhere && !subject.reach.may_hold(&Sought::Elsewhere) {
+        return None;
+    }
     if !clause.unless.is_empty() {
-        let unless: Vec<Sought<'_>> = clause
-            .unless
-            .iter()
-            // Of a word that is meant in its place only that place counts.
-            .filter_map(|feature| feature.sought.first().copied())
-            .collect();
+        let unless: Vec<Sought<'_>> = clause.unless.iter().filter_map(Feature::proof).collect();
         if subject.reach.must_hold(&unless) {
             return None;
         }

@@ -41,6 +41,8 @@ pub(super) enum Capability {
     Network,
     /// It takes wildcards by itself.
     Glob,
+    /// It opens files and shows their sizes, kinds or digests, never contents.
+    Opens,
     /// It shows names, never contents.
     Names,
     /// It only looks.
@@ -68,16 +70,21 @@ pub(super) struct Danger {
 }
 
 use Capability::{
-    Become, Change, Edit, Glob, Install, Interpret, Load, Look, Names, Network, Page, Read,
+    Become, Change, Edit, Glob, Install, Interpret, Load, Look, Names, Network, Opens, Page, Read,
     Recurse, Remove, Run, Secret, Shell, Trace, Unpack, Write,
 };
 
 impl Capability {
     /// Every capability, in the order in which they are described.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Shell, Interpret, Edit, Run, Load, Become, Install, Trace, Unpack, Secret, Page, Read,
-        Recurse, Write, Remove, Change, Network, Glob, Names, Look,
+        Recurse, Write, Remove, Change, Network, Glob, Opens, Names, Look,
     ];
+
+    /// Whether a program of which nothing else is known can do no harm.
+    pub(super) fn only_looks(self) -> bool {
+        matches!(self, Glob | Opens | Names | Look)
+    }
 
     /// The word for it in the table of programs.
     pub(super) fn word(self) -> &'static str {
@@ -100,6 +107,7 @@ impl Capability {
             Change => "change",
             Network => "network",
             Glob => "glob",
+            Opens => "opens",
             Names => "names",
             Look => "look",
         }
@@ -206,7 +214,7 @@ impl Capability {
                 "opens network connections",
                 "leave it out; let the agent connect from where it runs",
             ),
-            Read | Recurse | Glob | Names | Look => None,
+            Read | Recurse | Glob | Opens | Names | Look => None,
         }
     }
 }

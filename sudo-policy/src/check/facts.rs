@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use super::capability::Capability;
 use super::feature::Feature;
+use super::variant::plainer;
 
 const TABLE: &str = include_str!("../../data/programs.txt");
 
@@ -23,6 +24,8 @@ pub(super) struct Clause {
     pub(super) only_any: bool,
     /// Whether the file that is written is the last word.
     pub(super) last: bool,
+    /// Whether it does so only with a file that lies elsewhere than where only root writes.
+    pub(super) elsewhere: bool,
 }
 
 /// What is known of one program.
@@ -53,17 +56,24 @@ static FACTS: LazyLock<Facts> = LazyLock::new(|| {
 });
 
 /// What is known of a program, by its file name.
+///
+/// A version or a variant is as dangerous as the program; that it only looks, as the program does, is
+/// not said by its name: `id3` is no version of `id`.
 pub(super) fn known(file_name: &str) -> Option<Clauses> {
-    let without_version =
-        file_name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
-    let without_variant = file_name.split('.').next().unwrap_or(file_name);
-    let index = [file_name, without_version, without_variant]
-        .iter()
-        .find_map(|name| FACTS.by_name.get(name))?;
-    FACTS
-        .lines
-        .get(*index)
-        .map(|(_, clauses)| clauses.as_slice())
+    let of = |name: &str| {
+        let index = FACTS.by_name.get(name)?;
+        let (_, clauses) = FACTS.lines.get(*index)?;
+        Some(clauses.as_slice())
+    };
+    of(file_name).or_else(|| {
+        plainer(file_name)
+            .filter_map(of)
+            .find(|it| is_dangerous(it))
+    })
+}
+
+fn is_dangerous(clauses: &[Clause]) -> bool {
+    clauses.iter().any(|clause| !clause.capability.only_looks())
 }
 
 /// Every program of the table.
@@ -112,11 +122,13 @@ fn clause(text: &'static str) -> Option<Clause> {
             .collect::<Option<_>>()?,
         only_any: false,
         last: false,
+        elsewhere: false,
     };
     for word in words {
         match word {
             "any" => clause.only_any = true,
             "last" => clause.last = true,
+            "elsewhere" => clause.elsewhere = true,
             word => clause.features.push(Feature::read(word)?),
         }
     }
@@ -172,10 +184,14 @@ mod tests {
             ("gcc-12", "gcc"),
             ("base64", "base64"),
             ("php-fpm8.2", "php-fpm"),
+            ("perl5.36-x86_64-linux-gnu", "perl"),
+            ("gdb-multiarch", "gdb"),
         ] {
             let found = known(file_name).unwrap();
             assert!(std::ptr::eq(found, known(name).unwrap()), "{file_name}");
         }
-        assert!(known("never-heard-of").is_none());
+        for unknown in ["never-heard-of", "id3", "ps2pdf", "apt-file"] {
+            assert!(known(unknown).is_none(), "{unknown}");
+        }
     }
 }

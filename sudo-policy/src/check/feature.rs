@@ -27,9 +27,13 @@ impl Feature {
             "0" => Some(("without arguments", vec![Sought::Nothing])),
             "operand" => Some(("…", vec![Sought::AnyOperand(0)])),
             "operand2" => Some(("… …", vec![Sought::AnyOperand(1)])),
+            "path2" => Some(("… …", vec![Sought::SecondPath])),
+            "environment" => Some(("e", vec![Sought::Environment])),
+            "set-id" => Some(("u+s", vec![Sought::SetsId])),
             _ => in_the_middle(word)
                 .or_else(|| beginning(word))
                 .or_else(|| verb(word))
+                .or_else(|| last(word))
                 .or_else(|| first_letter(word))
                 .or_else(|| option(word)),
         }?;
@@ -37,6 +41,20 @@ impl Feature {
             shown,
             sought,
             opens_value,
+        })
+    }
+}
+
+impl Feature {
+    /// How it is found where it keeps a program from something: in the place in which it is meant, and
+    /// not as the value of another option.
+    pub(super) fn proof(&self) -> Option<Sought<'static>> {
+        let sought = *self.sought.first()?;
+        let is_long_option = matches!(sought, Sought::Cut("--", _));
+        Some(if is_long_option {
+            Sought::Standing(self.shown)
+        } else {
+            sought
         })
     }
 }
@@ -68,6 +86,12 @@ fn verb(word: &'static str) -> Read {
     (!verb.is_empty()).then(|| (verb, sought.collect()))
 }
 
+/// `last:word`.
+fn last(word: &'static str) -> Read {
+    let last = word.strip_prefix("last:")?;
+    (!last.is_empty()).then(|| (last, vec![Sought::LastWord(last)]))
+}
+
 /// `1:x`.
 fn first_letter(word: &'static str) -> Read {
     let letter = word.strip_prefix("1:")?;
@@ -77,7 +101,7 @@ fn first_letter(word: &'static str) -> Read {
 
 /// `--long`, `--lo~ng`, `-l~ong`, `-x`, `-word` and `word`.
 fn option(word: &'static str) -> Read {
-    let is_other = word.contains('*') || word.starts_with('@') || word.starts_with("1:");
+    let is_other = word.contains('*') || word.starts_with('@') || word.contains(':');
     if is_other {
         return None;
     }
@@ -143,12 +167,16 @@ mod tests {
                 &["link show reset", "link sets"],
             ),
             ("1:e", &["auxe"], &["-e", "aux e"]),
+            ("last:/etc", &["/x /etc"], &["/etc /x", "/x/etc"]),
             ("va*", &["a value"], &["nova"]),
             ("*..*", &["a/../b"], &["a.b"]),
             ("*", &["a"], &[""]),
             ("0", &[""], &["a"]),
             ("operand", &["-a x", "x"], &["-a", "", "-n 5", "5"]),
             ("operand2", &["x y", "-a x -b y"], &["x", "-n 5 x", "-x -y"]),
+            ("path2", &["/a /b", "-t x /a b/c"], &["/a", "a /b"]),
+            ("environment", &["ax e", "-eo environ"], &["-ef"]),
+            ("set-id", &["4755 x", "-m u+s x"], &["755 x"]),
         ] {
             let feature = Feature::read(word).unwrap();
             let is_in = |text: &str| feature.sought.iter().any(|sought| holds(text, sought));
@@ -159,7 +187,9 @@ mod tests {
                 assert!(!is_in(text), "{word} is not in `{text}`");
             }
         }
-        for word in ["", "-", "--", "--=", "@", "@2:", "1:", "1:ab", "**", "a*b"] {
+        for word in [
+            "", "-", "--", "--=", "@", "@2:", "1:", "1:ab", "last:", "**", "a*b",
+        ] {
             assert_eq!(Feature::read(word), None, "{word}");
         }
     }

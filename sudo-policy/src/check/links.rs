@@ -23,7 +23,8 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         .user()
         .is_some_and(|user| user.as_str() == "root");
     // Of names and sizes a link shows only its own.
-    if !is_root || command.reason().is_some() || subject.can(Capability::Names) {
+    let shows_no_contents = subject.can(Capability::Names) || subject.can(Capability::Opens);
+    if !is_root || command.reason().is_some() || shows_no_contents {
         return;
     }
     let directories = pattern.directories().iter();

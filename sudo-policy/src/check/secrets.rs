@@ -20,8 +20,9 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         .places(Kind::Process)
         .filter(|place| reach.may_hold(&Sought::PartsInOrder("/proc/", place.text)))
         .collect();
-    // Who sees names and sizes sees nothing secret.
-    if !subject.can(Capability::Names) || does(subject, Capability::Read) {
+    // Who sees names, sizes and digests sees nothing secret.
+    let shows_none = subject.can(Capability::Names) || subject.can(Capability::Opens);
+    if !shows_none || does(subject, Capability::Read) {
         let files = files(subject, &reach);
         if !files.is_empty() && !reach.is_one_path_ending(&public_ends()) {
             reached.extend(files);

@@ -4,7 +4,11 @@
 //! A character is *free* when its place in the pattern takes others too: the caller chooses it. A
 //! character of an exact argument is never free.
 
+mod elsewhere;
+mod environment;
+mod mode;
 mod operand;
+mod standing;
 mod step;
 
 use std::fmt;
@@ -53,6 +57,14 @@ pub(crate) enum Sought<'a> {
     AnyOperand(u8),
     /// A second word with a slash in it.
     SecondPath,
+    /// A path that lies neither below `/etc` nor below `/usr`.
+    Elsewhere,
+    /// What makes `ps` show environments.
+    Environment,
+    /// A mode that sets the setuid or setgid bit.
+    SetsId,
+    /// This long option, where the word in front does not take it for its value.
+    Standing(&'a str),
     /// A word whose caller decides that it is an option.
     FreeOption,
     /// A space that the caller decides on.
@@ -63,9 +75,13 @@ impl fmt::Display for Sought<'_> {
     /// The argument as somebody would type it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Something | Self::AnyOperand(_) | Self::RelativeLast | Self::SecondPath => {
-                f.write_str("…")
-            }
+            Self::Something
+            | Self::AnyOperand(_)
+            | Self::RelativeLast
+            | Self::SecondPath
+            | Self::Elsewhere
+            | Self::Environment
+            | Self::SetsId => f.write_str("…"),
             Self::Nothing => Ok(()),
             Self::Part(text)
             | Self::PathBegin(text)
@@ -73,6 +89,7 @@ impl fmt::Display for Sought<'_> {
             | Self::LastWord(text)
             | Self::Word(text)
             | Self::Prefix(text)
+            | Self::Standing(text)
             | Self::Operand(_, text) => f.write_str(text),
             Self::Cut(first, rest) => write!(f, "{first}{rest}"),
             Self::PartsInOrder(first, second) | Self::Ending(first, second) => {
@@ -142,6 +159,9 @@ impl Sought<'_> {
             | Self::FirstLetters(_)
             | Self::AnyOperand(_)
             | Self::SecondPath
+            | Self::Elsewhere
+            | Self::Environment
+            | Self::SetsId
             | Self::RelativeLast => ("", ""),
             Self::Part(text)
             | Self::PathBegin(text)
@@ -150,6 +170,7 @@ impl Sought<'_> {
             | Self::Word(text)
             | Self::Prefix(text)
             | Self::Cut(text, _)
+            | Self::Standing(text)
             | Self::Operand(_, text) => (*text, ""),
             Self::PartsInOrder(first, second) | Self::Ending(first, second) => (*first, *second),
         };
@@ -163,6 +184,10 @@ impl Sought<'_> {
             Self::Operand(nth, text) => (usize::from(*nth) + 1) * operand::width(text),
             Self::AnyOperand(nth) => (usize::from(*nth) + 1) * operand::KINDS,
             Self::RelativeLast | Self::SecondPath => 3,
+            Self::Elsewhere => elsewhere::STATES,
+            Self::Environment => environment::STATES,
+            Self::SetsId => mode::STATES,
+            Self::Standing(option) => standing::states(option),
             Self::Something
             | Self::Nothing
             | Self::FreeOption
@@ -207,6 +232,10 @@ impl Sought<'_> {
             | Self::Cut(first, second) => of(first).with(of(second)),
             Self::Short(letter) | Self::FirstLetters(letter) => of(letter.encode_utf8(&mut [0; 4])),
             Self::AnyOperand(_) => Characters::range(b'0', b'9'),
+            Self::Elsewhere => of(elsewhere::TOLD_APART),
+            Self::Environment => of(environment::TOLD_APART),
+            Self::SetsId => of(mode::TOLD_APART),
+            Self::Standing(option) => of(option).with(of(standing::TOLD_APART)),
             Self::RelativeLast => Characters::range(0, 127)
                 .without(Characters::range(b'a', b'z'))
                 .without(Characters::range(b'A', b'Z')),
@@ -271,6 +300,10 @@ impl Sought<'_> {
                 (_, SPACE) => Fits(0),
                 _ => OtherWord,
             },
+            Self::Elsewhere => elsewhere::step(fits, character),
+            Self::Environment => environment::step(fits, character),
+            Self::SetsId => mode::step(fits, character),
+            Self::Standing(option) => standing::step(option.as_bytes(), fits, character, free),
             // No path yet, in a path, behind one.
             Self::SecondPath => match (fits, character) {
                 (0, b'/') => Fits(1),
@@ -287,7 +320,11 @@ impl Sought<'_> {
     fn is_of_a_path(&self) -> bool {
         matches!(
             self,
-            Self::PathBegin(_) | Self::LastPathBegin(_) | Self::PartsInOrder(..) | Self::Ending(..)
+            Self::PathBegin(_)
+                | Self::LastPathBegin(_)
+                | Self::PartsInOrder(..)
+                | Self::Ending(..)
+                | Self::Elsewhere
         )
     }
 
@@ -305,6 +342,9 @@ impl Sought<'_> {
                 fits == operand::whole(usize::from(*nth), word)
             }
             (Self::RelativeLast, Fits(fits)) => fits == RELATIVE_WITH_LETTER,
+            (Self::Elsewhere, Fits(fits)) => elsewhere::is_elsewhere_at_end(fits),
+            (Self::SetsId, Fits(fits)) => fits == mode::WHOLE,
+            (Self::Standing(option), Fits(fits)) => fits == standing::whole(option),
             _ => false,
         }
     }
