@@ -104,7 +104,7 @@ codes! {
     DecidesRoot = "SP122": "a command does not write what decides who is root",
     RelativeFile = "SP123": "a file is named by its whole path",
     SudoersHabit = "SP124": "what means something in sudoers stands for itself here",
-    UnknownProgram = "SP125": "a read-only bundle says how it knows that a program only reads",
+    UnknownProgram = "SP125": "a bundle says what is known of a program that the linter does not know",
     RootByAnotherName = "SP126": "a user or a group that is as good as root is called root",
 
     UnexpectedlyRefused = "SP201": "an expected command is refused",

@@ -28,6 +28,8 @@ pub enum Severity {
     Error,
     /// The bundle may be published; somebody should look.
     Warning,
+    /// Somebody gave a reason for it, which whoever reviews the bundle should read.
+    Note,
 }
 
 impl Severity {
@@ -35,6 +37,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -103,6 +106,18 @@ impl Diagnostic {
         }
     }
 
+    pub(crate) fn note(
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Note,
+            ..Self::error(code, span, message, help)
+        }
+    }
+
     pub(crate) fn warning(
         code: Code,
         span: Span,
@@ -159,6 +174,14 @@ impl Report {
         self.diagnostics
             .iter()
             .any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Whether anything here wants to be mended: an error or a warning.
+    #[must_use]
+    pub fn wants_mending(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|problem| problem.severity != Severity::Note)
     }
 
     /// Whether nothing was found.
@@ -232,13 +255,14 @@ impl fmt::Display for Report {
             let plural = if count == 1 { "" } else { "s" };
             format!("{count} {}{plural}", severity.as_str())
         };
-        write!(
-            f,
-            "`{}` has {} and {}",
-            self.source.name(),
-            counted(Severity::Error),
-            counted(Severity::Warning)
-        )
+        let (errors, warnings) = (counted(Severity::Error), counted(Severity::Warning));
+        let name = self.source.name();
+        if self.count(Severity::Note) == 0 {
+            write!(f, "`{name}` has {errors} and {warnings}")
+        } else {
+            let notes = counted(Severity::Note);
+            write!(f, "`{name}` has {errors}, {warnings} and {notes}")
+        }
     }
 }
 
@@ -281,6 +305,7 @@ impl miette::Diagnostic for Diagnostic {
         Some(match self.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
+            Severity::Note => miette::Severity::Advice,
         })
     }
 

@@ -15,7 +15,7 @@ use portreeve_sudo_policy::check::{check, known_programs};
 use portreeve_sudo_policy::diagnostic::{Finding, Severity};
 
 /// The codes of everything that is found in a bundle of this intent with this command: errors in
-/// capitals, warnings in small letters.
+/// capitals, warnings in small letters, notes in brackets.
 fn codes(intent: &str, command: &str) -> Vec<String> {
     let text = format!(
         "name = \"x\"\ndescription = \"d\"\nintent = \"{intent}\"\n[[command]]\n{command}\n\
@@ -27,6 +27,7 @@ fn codes(intent: &str, command: &str) -> Vec<String> {
     let code = |f: Finding<'_>| match f.severity {
         Severity::Error => f.code.to_string(),
         Severity::Warning => f.code.to_string().to_lowercase(),
+        Severity::Note => format!("({})", f.code.to_string().to_lowercase()),
     };
     let mut codes: Vec<String> = report.findings().map(code).collect();
     codes.sort();
@@ -232,7 +233,7 @@ fn rules_for_the_same_command_line_are_reported() {
             "args = [\"-p\"]",
             "args = [\"-p\"]\nnoexec = false\nreason = \"r\""
         ),
-        ["SP114", "sp110"]
+        ["(sp110)", "SP114"]
     );
 }
 

@@ -15,6 +15,7 @@ use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::BundleRef;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::check::check;
+use portreeve_sudo_policy::diagnostic::Severity;
 
 use super::permit::Permitted;
 use super::{App, Failure, Origin};
@@ -271,7 +272,10 @@ fn read(text: &str) -> Result<Linted, Failure> {
         return Err(Failure::advise(Code::Invalid, report.render()));
     }
     let place = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let warnings = report.findings().map(|finding| BundleWarning {
+    let warnings = report
+        .findings()
+        .filter(|finding| finding.severity != Severity::Note);
+    let warnings = warnings.map(|finding| BundleWarning {
         line: place(finding.line),
         column: place(finding.column),
         code: finding.code.to_string(),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use portreeve_sudo_policy::shipped::SHIPPED;
+
 use crate::program::User;
 
 const HEAD: &str = "name = \"look\"\ndescription = \"d\"\nintent = \"read-only\"\n";
@@ -174,4 +176,31 @@ fn what_is_no_code_is_told_what_would_be_one() {
         );
         assert!(said.err.contains(hint), "{said:?}");
     }
+}
+
+#[test]
+fn every_shipped_bundle_passes_the_strict_check() {
+    let user = User::new();
+    for one in SHIPPED {
+        let path = user.home().join(format!("{}.toml", one.name));
+        std::fs::write(&path, one.text).unwrap();
+        let said = user.run(&["bundle", "check", "--strict", path.to_str().unwrap()]);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.out.contains("0 errors"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_reason_makes_a_missing_fence_a_note_that_strict_lets_pass() {
+    let user = User::new();
+    let path = user.home().join("fence.toml");
+    let check = |fields: &str, wanted: i32, told: &str| {
+        let body = format!("[[command]]\npath = \"/usr/bin/uptime\"\nnoexec = false\n{fields}\n");
+        std::fs::write(&path, format!("{HEAD}{body}{REFUSAL}")).unwrap();
+        let said = user.run(&["bundle", "check", "--strict", path.to_str().unwrap()]);
+        assert_eq!(said.code, wanted, "{said:?}");
+        assert!(said.out.contains(told), "{said:?}");
+    };
+    check("", 7, "error[SP013]");
+    check("reason = \"it is a script\"", 0, "note[SP110]");
 }

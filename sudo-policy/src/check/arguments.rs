@@ -21,22 +21,32 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// No command is without a fence for which nobody wrote why, so this is for who reads the reason.
 fn exec(subject: &Subject<'_>) -> Option<Diagnostic> {
     let message = "the command may start other programs as root";
-    let help = "leave `noexec` at its default if it works with it";
+    let help =
+        "see that the reason says which ones; leave `noexec` at its default if it works with it";
     (!subject.command.noexec())
-        .then(|| Diagnostic::warning(Code::Exec, subject.command.span(), message, help))
+        .then(|| Diagnostic::note(Code::Exec, subject.command.span(), message, help))
 }
 
 /// Nobody vouches for a program that nobody knows.
 fn unknown(subject: &Subject<'_>) -> Option<Diagnostic> {
-    let is_vouched_for =
-        subject.is_known || subject.intent == Intent::Write || subject.command.reason().is_some();
+    let is_vouched_for = subject.is_known || subject.command.reason().is_some();
+    let (what, help) = match subject.intent {
+        Intent::ReadOnly => (
+            "that it only reads",
+            "say in `reason` how you know that it only reads with these arguments",
+        ),
+        Intent::Write => (
+            "that it does no more than is meant",
+            "say in `reason` what it does with these arguments, and how you know",
+        ),
+    };
     let message = format!(
-        "nothing is known of `{}`, so nothing says that it only reads",
+        "nothing is known of `{}`, so nothing here says {what}",
         subject.command.path()
     );
-    let help = "say in `reason` how you know that it only reads with these arguments";
     (!is_vouched_for).then(|| {
         Diagnostic::warning(
             Code::UnknownProgram,

@@ -38,6 +38,7 @@ impl Look {
         let style = match part {
             Part::Problem(Severity::Error) => "1;31",
             Part::Problem(Severity::Warning) => "1;33",
+            Part::Problem(Severity::Note) => "1;36",
             Part::Message => "1",
             Part::Frame => "1;34",
         };

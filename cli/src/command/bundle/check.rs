@@ -53,7 +53,7 @@ pub(super) fn run(
             failure.to_string()
         });
     }
-    let is_bad = |report: &Report| report.has_errors() || (strict && !report.is_empty());
+    let is_bad = |report: &Report| report.has_errors() || (strict && report.wants_mending());
     if !unread.is_empty() {
         return Err(Failure::said(Exit::Failed));
     }
