@@ -13,10 +13,12 @@ use portreeve_protocol::name::AccountName;
 use portreeve_protocol::time::Timestamp;
 
 pub use self::until::{NotAnUntil, Until};
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Command};
 use crate::check::check;
-use crate::diagnostic::Report;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::dialect::Dialect;
+use crate::source::Span;
 use crate::sudoers::{MAX_BYTES, Permission, Rules};
 
 /// The directories that sudo searches for a command given by name, in order.
@@ -127,27 +129,30 @@ pub fn render(bundle: &Bundle, target: &Target<'_>) -> Result<Sudoers, RenderErr
 /// As [`render`] for an account, without a log file and without an end.
 pub fn check_for(bundle: &Bundle, dialect: Dialect) -> Result<(), RenderError> {
     let permissions = permissions(bundle, dialect)?;
-    // Every account has a name of at most this length, and every end is as long as this one, so its
-    // rules are at most this large.
-    let until = dialect
-        .has_end()
-        .then(|| Until::of(Timestamp::from_seconds(0)));
-    let most: usize = permissions
-        .iter()
-        .map(|permission| permission.written_length(dialect, until) + MAX_ACCOUNT)
-        .sum();
-    let length = most + MAX_FRAME;
+    let length = MAX_FRAME + longest(&permissions, dialect);
     if length > MAX_BYTES {
         return Err(RenderError::TooLarge { dialect, length });
     }
     Ok(())
 }
 
+/// The most bytes that these rules take, whatever the account and the end.
+fn longest(permissions: &[Permission], dialect: Dialect) -> usize {
+    // Every account has a name of at most this length, and every end is as long as this one.
+    let until = dialect
+        .has_end()
+        .then(|| Until::of(Timestamp::from_seconds(0)));
+    permissions
+        .iter()
+        .map(|permission| permission.written_length(dialect, until) + MAX_ACCOUNT)
+        .sum()
+}
+
 /// Everything that is wrong or unwise with a bundle, and what these sudos cannot express of it.
 ///
 /// # Errors
 ///
-/// When there are no rules at all for one of them.
+/// When one of them is too old for any rules, whatever the bundle.
 pub fn check_with(bundle: &Bundle, dialects: &[Dialect]) -> Result<Report, RenderError> {
     let mut found = check(bundle).into_diagnostics();
     for &dialect in dialects {
@@ -156,10 +161,34 @@ pub fn check_with(bundle: &Bundle, dialects: &[Dialect]) -> Result<Report, Rende
             Err(RenderError::Inexpressible { report, .. }) => {
                 found.extend(report.into_diagnostics());
             }
-            Err(other) => return Err(other),
+            Err(RenderError::TooLarge { dialect, length }) => {
+                found.push(too_large(bundle, dialect, length));
+            }
+            Err(
+                other @ (RenderError::TooOld { .. }
+                | RenderError::NoLogFile { .. }
+                | RenderError::NoEnd { .. }),
+            ) => return Err(other),
         }
     }
     Ok(Report::new(bundle.source().clone(), found))
+}
+
+/// More rules than sudo reads quickly, at the first command that no longer fits.
+fn too_large(bundle: &Bundle, dialect: Dialect, length: usize) -> Diagnostic {
+    let mut total = MAX_FRAME;
+    let mut commands = bundle.commands().iter();
+    let first_too_many = commands.find(|command| {
+        total += choice::of_command(command, dialect).map_or(0, |rules| longest(&rules, dialect));
+        total > MAX_BYTES
+    });
+    let message =
+        format!("the rules for {dialect} take {length} bytes, and from here on they do not fit");
+    let help = format!(
+        "{MAX_BYTES} bytes is the most: write patterns instead of many lists, take narrower placeholders, or split the bundle"
+    );
+    let span = first_too_many.map_or(Span::default(), Command::span);
+    Diagnostic::error(Code::RulesTooLarge, span, message, help)
 }
 
 /// Longest name of an account with the space and the line end that stand around a rule.

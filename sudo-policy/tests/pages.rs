@@ -6,11 +6,10 @@
 )]
 
 use portreeve_sudo_policy::bundle::Bundle;
-use portreeve_sudo_policy::check::check;
 use portreeve_sudo_policy::code::Code;
 use portreeve_sudo_policy::diagnostic::{Report, Severity};
 use portreeve_sudo_policy::link::link;
-use portreeve_sudo_policy::render::check_for;
+use portreeve_sudo_policy::render::check_with;
 use portreeve_sudo_policy::source::Source;
 
 /// A `toml` block of a page.
@@ -64,13 +63,8 @@ impl Example {
             Ok(linked) => linked,
             Err(report) => return vec![report],
         };
-        let bundle = linked.bundle();
-        let mut reports = vec![check(bundle)];
-        for dialect in DIALECTS {
-            let error = check_for(bundle, dialect.parse().unwrap()).err();
-            reports.extend(error.and_then(|error| error.report().cloned()));
-        }
-        reports
+        let dialects = DIALECTS.map(|dialect| dialect.parse().unwrap());
+        vec![check_with(linked.bundle(), &dialects).unwrap()]
     }
 }
 

@@ -172,7 +172,8 @@ fn a_page_shows_what_the_sudo_cannot_express_and_what_it_can() {
     let newest = Dialect::SudoRs(Version(0, 2, 14));
     let codes = Code::ALL
         .iter()
-        .filter(|code| code.as_str().starts_with("SP3"));
+        // How much all rules take together is told of no single one.
+        .filter(|&&code| code.as_str().starts_with("SP3") && code != Code::RulesTooLarge);
     let mut shown = 0;
     for code in codes {
         let mut blocks = code.page().split("```toml ").skip(1);
