@@ -4,6 +4,8 @@
 //! without one. The checks stand in the order of `docs/spec/host.md`: the signature before
 //! anything is believed, what costs nothing before what costs something.
 
+mod verdicts;
+
 use std::time::Duration;
 
 use portreeve_protocol::control::OrderRefusal;
@@ -23,6 +25,8 @@ use portreeve_sudo_policy::render::{
 
 use crate::paths::{self, Paths};
 use crate::trust::Trust;
+
+pub(crate) use self::verdicts::verdicts;
 
 /// What a host knows when an order arrives.
 #[derive(Debug, Clone, Copy)]
@@ -171,10 +175,9 @@ pub(crate) fn accept(
     let (order, digest) = genuine(order, &host.trust.order_key)?;
     for_this_host(&order, &host.trust.host)?;
     fresh(&order, host)?;
-    if seen(order.id) {
-        return Err(NotAccepted::Replayed);
-    }
+    unseen(&order, seen)?;
     within_limits(&order, host)?;
+    room(host)?;
     let bundle = ordered_bundle(&order, bundle)?;
     let until = Until::of(order.expires_at);
     let rules = written(&bundle, &order.account, until, host.sudo, host.paths)?;
@@ -195,11 +198,25 @@ fn genuine(order: &Signed<Order>, key: &PublicKey) -> Result<(Order, Digest), No
     })?;
     let digest = verified.digest();
     let order = verified.into_inner();
-    // The account's name says the session to whoever reads `ps`; it must not say another one.
-    if order.account != order.session.account() {
-        return Err(NotAccepted::Account);
-    }
+    own_account(&order)?;
     Ok((order, digest))
+}
+
+/// The account's name says the session to whoever reads `ps`; it must not say another one.
+fn own_account(order: &Order) -> Result<(), NotAccepted> {
+    if order.account == order.session.account() {
+        Ok(())
+    } else {
+        Err(NotAccepted::Account)
+    }
+}
+
+fn unseen(order: &Order, seen: impl FnOnce(OrderId) -> bool) -> Result<(), NotAccepted> {
+    if seen(order.id) {
+        Err(NotAccepted::Replayed)
+    } else {
+        Ok(())
+    }
 }
 
 fn for_this_host(order: &Order, host: &HostName) -> Result<(), NotAccepted> {
@@ -236,10 +253,16 @@ fn within_limits(order: &Order, host: &Circumstances<'_>) -> Result<(), NotAccep
     } else if order.deliver_by > order.expires_at {
         // The order is remembered until then, so this bounds how long.
         Err(NotAccepted::DeliveredAfterEnd)
-    } else if !host.room {
-        Err(NotAccepted::Full)
     } else {
         Ok(())
+    }
+}
+
+fn room(host: &Circumstances<'_>) -> Result<(), NotAccepted> {
+    if host.room {
+        Ok(())
+    } else {
+        Err(NotAccepted::Full)
     }
 }
 

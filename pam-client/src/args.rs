@@ -54,6 +54,27 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what an order, or any session with a bundle, would do on this host now.
+    ///
+    /// The checks with what they say, the steps in order with what takes each back, and the
+    /// removals of the end. Without an order a session is made up. Changes nothing, takes no user
+    /// id from the counter, and asks no daemon. Needs root, who alone sees what decides.
+    #[command(
+        after_help = "Exit status: 0 the order would be obeyed; 1 it would be refused, or the file \
+        is no order or no bundle; 3 this host is not enrolled."
+    )]
+    Plan {
+        /// The order: the signed statement of the CA, or the line with which a bastion delivers
+        /// it. `-` is standard input.
+        #[arg(required_unless_present = "bundle")]
+        order: Option<std::path::PathBuf>,
+        /// The bundle's file, unless it is beside the order.
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<std::path::PathBuf>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Sudo bundles on this host.
     Bundle {
         /// What about them.

@@ -43,6 +43,12 @@ pub(crate) fn root(configured: Option<&Path>, paths: &Paths) -> Result<PathBuf, 
     Ok(root)
 }
 
+/// The same directory, whether it is there already or not. Mounts and makes nothing.
+pub(crate) fn expected_root(configured: Option<&Path>, paths: &Paths) -> PathBuf {
+    let found = || found_mount().unwrap_or_else(|| paths.own_cgroup_mount());
+    configured.map_or_else(|| found().join(OURS), Path::to_owned)
+}
+
 fn found_mount() -> Option<PathBuf> {
     let mounts = fs::read("/proc/self/mountinfo").ok()?;
     let mut mounts = mounts.split(|&byte| byte == b'\n').filter_map(Mount::parse);

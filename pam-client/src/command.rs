@@ -14,7 +14,10 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::pam::PamCall;
 use crate::paths::Paths;
-use crate::{bundle_check, control, daemon, enroll, log, pam, principals, process, status};
+use crate::preview::{NoInput, NoPreview};
+use crate::{
+    bundle_check, control, daemon, enroll, log, pam, preview, principals, process, status,
+};
 
 /// Does what the command line says.
 #[must_use]
@@ -38,6 +41,18 @@ pub fn run(args: Args) -> Exit {
         Command::Unenroll { force } => enroll::unenroll(&paths, force)
             .map_or_else(|error| fail(&error, error.exit()), |()| Exit::Well),
         Command::Status { json } => tell_status(&paths, json),
+        Command::Plan {
+            order,
+            bundle,
+            json,
+        } => match preview::run(&paths, order.as_deref(), bundle.as_deref(), json) {
+            Ok((text, exit)) => {
+                print(&text);
+                exit
+            }
+            Err(NoPreview::Input(NoInput::Bundle(text))) => not_a_bundle(&text),
+            Err(error) => fail(&error, error.exit()),
+        },
         Command::Bundle {
             act: BundleAct::Check { file, json },
         } => check_bundle(&paths, &file, json),
@@ -110,13 +125,15 @@ fn check_bundle(paths: &Paths, file: &Path, json: bool) -> Exit {
             print(&text);
             exit
         }
-        Err(NoReport::NotABundle(text)) => {
-            // Lines of a person's own file, which its reader made safe to show.
-            let _ = io::stderr().lock().write_all(text.as_bytes());
-            Exit::Failed
-        }
+        Err(NoReport::NotABundle(text)) => not_a_bundle(&text),
         Err(error @ NoReport::Io(..)) => fail(&error, Exit::Failed),
     }
+}
+
+/// Lines of a person's own file, which its reader made safe to show.
+fn not_a_bundle(text: &str) -> Exit {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+    Exit::Failed
 }
 
 fn outcome<E: Display>(result: Result<(), E>) -> Exit {

@@ -13,7 +13,7 @@ use crate::file::{self, ReadError};
 /// How many UIDs are reserved by one write. Those that a crash leaves unused are never used.
 const BLOCK: u32 = 32;
 /// How many UIDs in a row may be taken by somebody else before that is a mistake in the settings.
-const MOST_TAKEN: u32 = 4096;
+const MOST_TAKEN: usize = 4096;
 /// The largest counter file.
 const MAX_BYTES: u64 = 4096;
 
@@ -32,6 +32,12 @@ impl SessionUid {
     #[cfg(test)]
     pub(crate) const fn for_test(uid: u32) -> Self {
         Self(uid)
+    }
+}
+
+impl std::fmt::Display for SessionUid {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 
@@ -108,25 +114,35 @@ impl Counter {
     /// The next UID that nobody has.
     pub(crate) fn next(
         &mut self,
+        is_taken: impl FnMut(u32) -> Result<bool, nix::errno::Errno>,
+    ) -> Result<SessionUid, CounterError> {
+        let uid = self.peek(is_taken)?;
+        if uid.0 >= self.durable.next_uid {
+            self.write(Durable {
+                next_uid: uid.0.saturating_add(BLOCK),
+                ..self.durable.clone()
+            })?;
+        }
+        self.next = uid.0.saturating_add(1);
+        Ok(uid)
+    }
+
+    /// The same without handing it out.
+    pub(crate) fn peek(
+        &self,
         mut is_taken: impl FnMut(u32) -> Result<bool, nix::errno::Errno>,
     ) -> Result<SessionUid, CounterError> {
-        for _ in 0..MOST_TAKEN {
-            let uid = self.next;
-            if uid > self.last {
-                return Err(CounterError::Exhausted);
-            }
-            if uid >= self.durable.next_uid {
-                self.write(Durable {
-                    next_uid: uid.saturating_add(BLOCK),
-                    ..self.durable.clone()
-                })?;
-            }
-            self.next = uid.saturating_add(1);
+        for uid in (self.next..=self.last).take(MOST_TAKEN) {
             if !is_taken(uid)? {
                 return Ok(SessionUid(uid));
             }
         }
-        Err(CounterError::Taken)
+        let tried = usize::try_from(self.last.saturating_sub(self.next)).unwrap_or(usize::MAX);
+        if tried < MOST_TAKEN {
+            Err(CounterError::Exhausted)
+        } else {
+            Err(CounterError::Taken)
+        }
     }
 
     /// A moment that the wall clock has passed.

@@ -181,6 +181,24 @@ impl Journal {
         written.map(|()| journal)
     }
 
+    /// The records of a journal, which stays as it is.
+    ///
+    /// # Errors
+    /// When the system refuses, or another version wrote it.
+    pub(crate) fn read(path: &Path) -> Result<Vec<Record>, JournalError> {
+        let io = |error| JournalError::Io(path.to_owned(), error);
+        let mut bytes = Vec::new();
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path)
+            .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
+            .map_err(io)?;
+        decode(&bytes)
+            .map(|(records, _)| records)
+            .map_err(|error| JournalError::OtherVersion(path.to_owned(), error))
+    }
+
     /// Opens a journal that is there: its records, and the file cut back to them.
     ///
     /// # Errors

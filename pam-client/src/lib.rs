@@ -81,6 +81,9 @@ mod hold;
 // Making this host known, and forgetting it.
 mod enroll;
 
+// Showing what an order would do.
+mod preview;
+
 mod command;
 #[doc(hidden)]
 pub mod fuzz;

@@ -121,6 +121,33 @@ pub(crate) fn plan(
     ))
 }
 
+/// The plan of an order that nobody accepted, to be shown and nothing else.
+pub(crate) fn preview(
+    order: &Order,
+    digest: Digest,
+    rules: &Sudoers,
+    uid: SessionUid,
+    place: &Place<'_>,
+) -> Preview {
+    Preview(planned(order, digest, rules, uid, place))
+}
+
+/// A plan that nothing can be done with.
+#[derive(Debug)]
+pub(crate) struct Preview(Plan);
+
+impl Preview {
+    /// The steps, in order.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.0.steps
+    }
+
+    /// The removals of the end, in order.
+    pub(crate) fn removals(&self) -> Vec<Removal> {
+        [self.0.stop(), self.0.clear()].concat()
+    }
+}
+
 fn planned(
     order: &Order,
     digest: Digest,

@@ -1,6 +1,7 @@
 //! All journals of this host: which orders were seen, which sessions are over and have reports
 //! that no bastion has acknowledged, and which journals may go.
 
+mod look;
 mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use crate::log;
 use crate::paths::Paths;
 use crate::plan::Plan;
 
+pub(crate) use self::look::{Seen, look};
 pub(crate) use self::story::{Chapter, Story};
 
 /// All journals.

@@ -3,6 +3,7 @@
 //! Data only: a plan is made of them, the journal holds them, `hands.rs` does them. Each
 //! [`Step`] has an inverse, and every [`Removal`] can be done again and again.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use portreeve_protocol::digest::Digest;
@@ -202,6 +203,60 @@ impl Removal {
             Self::Cgroup { .. } => "remove the control group",
             Self::Unused { step } => step.taken_back(),
         }
+    }
+}
+
+impl fmt::Display for Step {
+    /// What the step makes.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cgroup {
+                directory,
+                max_processes,
+            } => write!(
+                formatter,
+                "{}, at most {max_processes} processes",
+                directory.display()
+            ),
+            Self::SudoLog { file } => write!(formatter, "{}", file.display()),
+            Self::Account { account } => write!(formatter, "{account}: {}", account.full_name),
+            Self::Home { directory, .. } => write!(formatter, "{}", directory.display()),
+            Self::Rules { file, digest } => write!(formatter, "{}, {digest}", file.display()),
+        }
+    }
+}
+
+impl fmt::Display for Removal {
+    /// What is removed.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rules { file } | Self::SudoLog { file } => {
+                write!(formatter, "{}", file.display())
+            }
+            Self::Use { account }
+            | Self::Named { account }
+            | Self::Logins { account }
+            | Self::Account { account } => write!(formatter, "{account}"),
+            Self::Processes { uid, cgroup } => {
+                write!(formatter, "of UID {uid}, and all in {}", cgroup.display())
+            }
+            Self::Ipc { uid } => write!(formatter, "of UID {uid}"),
+            Self::Files { uid, search } => {
+                write!(formatter, "of UID {uid} below")?;
+                let mut search = search.iter();
+                search.try_for_each(|path| write!(formatter, " {}", path.display()))
+            }
+            Self::Home { directory } | Self::Cgroup { directory } => {
+                write!(formatter, "{}", directory.display())
+            }
+            Self::Unused { step } => write!(formatter, "{step}"),
+        }
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} with UID {}", self.name, self.uid)
     }
 }
 

@@ -67,13 +67,13 @@ pub(crate) fn accepted(order: &Order) -> AcceptedOrder {
 }
 
 /// What circumstances refer to.
-struct World {
-    trust: Trust,
-    paths: Paths,
+pub(crate) struct World {
+    pub(crate) trust: Trust,
+    pub(crate) paths: Paths,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             trust: trust(),
             paths: Paths::system(),
@@ -81,11 +81,11 @@ impl World {
     }
 }
 
-fn sign(order: &Order) -> Signed<Order> {
+pub(crate) fn sign(order: &Order) -> Signed<Order> {
     Signed::sign(order, Identity::from_seed(&[2; 32]).unwrap().key()).unwrap()
 }
 
-fn circumstances(world: &World) -> Circumstances<'_> {
+pub(crate) fn circumstances(world: &World) -> Circumstances<'_> {
     Circumstances {
         trust: &world.trust,
         paths: &world.paths,

@@ -181,15 +181,7 @@ fn refused(paths: &Paths, bundle: &Bundle, dialect: Dialect) -> Vec<Finding> {
         Err(error) => return not_written(&error),
     };
     let visudo = |detail: String| vec![Finding::new(Code::RulesRefused, Severity::Error, detail)];
-    // A directory that only we may enter: what visudo reads is what we wrote.
-    let directory = match nix::unistd::mkdtemp("/tmp/portreeve-check-XXXXXX") {
-        Ok(directory) => directory,
-        Err(error) => return visudo(format!("cannot write rules to check: {error}")),
-    };
-    let checked = sudoers::check(&rules, &directory.join("rules"));
-    // An empty directory that stays is a nuisance and nothing else.
-    let _ = std::fs::remove_dir(&directory);
-    checked
+    sudoers::check_apart(&rules)
         .err()
         .map_or_else(Vec::new, |error| visudo(error.to_string()))
 }
