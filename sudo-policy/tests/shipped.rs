@@ -77,12 +77,7 @@ fn every_file_is_listed_under_its_name_and_has_a_page() {
     };
     let listed: BTreeSet<String> = SHIPPED.iter().map(|one| one.name.to_owned()).collect();
     assert_eq!(names("sudo-policy/bundles", ".toml"), listed);
-    assert_eq!(names("docs/bundles", ".md"), {
-        let mut pages = listed;
-        // It has a section on the page of `forensic-read-only`.
-        pages.remove("forensic-exact");
-        pages
-    });
+    assert_eq!(names("docs/bundles", ".md"), listed);
     for bundle in bundles() {
         assert_eq!(
             shipped(bundle.name().as_str()).unwrap().text,
@@ -190,6 +185,54 @@ fn no_shipped_bundle_hands_out_a_shell_or_a_secret() {
     }
 }
 
+/// Directories in which services make files, and so links, as Debian and RHEL install them.
+const OF_SERVICES: [&str; 14] = [
+    "/var/log/postgresql/",
+    "/var/log/mysql/",
+    "/var/log/mariadb/",
+    "/var/log/redis/",
+    "/var/log/valkey/",
+    "/var/log/caddy/",
+    "/var/log/php-fpm/",
+    "/var/lib/postgresql/",
+    "/var/lib/pgsql/",
+    "/var/lib/mysql/",
+    "/var/lib/redis/",
+    "/run/postgresql/",
+    "/run/php/",
+    "/etc/postgresql/",
+];
+
+#[test]
+fn root_opens_nothing_where_a_service_may_put_a_link() {
+    for bundle in bundles() {
+        for command in bundle.commands() {
+            let written: Vec<String> = match command.arguments() {
+                Arguments::Exactly(lists) => {
+                    let words = lists.iter().flatten();
+                    words.map(|word| word.as_str().to_owned()).collect()
+                }
+                Arguments::Pattern(pattern) => vec![pattern.posix().to_owned()],
+                Arguments::Any => Vec::new(),
+            };
+            let is_pattern = matches!(command.arguments(), Arguments::Pattern(_));
+            let is_there = OF_SERVICES.iter().any(|directory| {
+                // A pattern may hold the slash behind it in some other way.
+                let within = directory.trim_end_matches('/');
+                let sought = if is_pattern { within } else { directory };
+                written.iter().any(|text| text.contains(sought))
+            });
+            let is_root = command.run_as() == &RunAs::root();
+            assert!(
+                !(is_there && is_root),
+                "{}: {} {written:?}",
+                bundle.name(),
+                command.path()
+            );
+        }
+    }
+}
+
 #[test]
 fn only_two_bundles_need_patterns() {
     let account: AccountName = "pr-0123456789abcdef".parse().unwrap();
@@ -242,14 +285,39 @@ fn shipped_bundles_can_be_joined() {
         ("read-only", &["forensic-read-only", "web-triage"][..]),
         ("read-only", &["forensic-read-only", "db-triage"]),
         ("read-only", &["forensic-exact", "web-triage"]),
+        ("read-only", &["forensic-exact", "db-triage"]),
         ("read-only", &["web-triage", "db-triage"]),
         ("write", &["web-triage", "service-restart"]),
         ("write", &["db-triage", "service-restart"]),
         ("write", &["forensic-read-only", "service-restart"]),
+        ("write", &["forensic-exact", "service-restart"]),
+        (
+            "write",
+            &["forensic-read-only", "web-triage", "service-restart"],
+        ),
+        (
+            "write",
+            &["forensic-read-only", "db-triage", "service-restart"],
+        ),
+        ("write", &["web-triage", "db-triage", "service-restart"]),
     ] {
         let linked = joined(intent, names).unwrap_or_else(|report| panic!("{}", report.render()));
         let report = linked.retraced(check(linked.bundle()));
         assert!(!report.has_errors(), "{}", report.render());
+    }
+    // What their pages say does not join, and why.
+    for (names, why) in [
+        (
+            &["forensic-read-only", "web-triage", "db-triage"][..],
+            Code::TooLarge,
+        ),
+        (&["forensic-read-only", "forensic-exact"], Code::Conflict),
+        (&["break-glass", "forensic-read-only"], Code::Conflict),
+        (&["break-glass", "web-triage"], Code::Conflict),
+    ] {
+        let refused = joined("write", names).unwrap_err();
+        let mut codes = refused.findings().map(|finding| finding.code);
+        assert!(codes.any(|code| code == why), "{}", refused.render());
     }
     // A bundle that says that it reads does not restart anything.
     let refused = joined("read-only", &["web-triage", "service-restart"]).unwrap_err();

@@ -51,7 +51,14 @@ pub const ESCAPES: &[&str] = &[
 ];
 
 /// What the shipped bundles are tried on, beside what every host has.
-pub const SHIPPED: &[&str] = &["apache2", "lsof", "nginx", "openssl", "psmisc"];
+pub const SHIPPED: &[&str] = &[
+    "apache2",
+    "lsof",
+    "nginx",
+    "openssl",
+    "postgresql-common",
+    "psmisc",
+];
 
 /// What makes packages.
 pub const PACKAGING: &[&str] = &["binutils", "dpkg-dev", "gzip"];

@@ -26,7 +26,13 @@ mkdir -p /var/log/nginx /var/log/apache2 /var/log/mysql /var/lib/mysql /var/quar
     /etc/letsencrypt/live/www.example.com
 echo '203.0.113.66 - - GET /shell.php' >/var/log/nginx/access.log
 echo '203.0.113.66 - - GET /login' | gzip >/var/log/nginx/access.log.2.gz
+for user in postgres mysql redis valkey caddy apache; do id $user >/dev/null 2>&1 || useradd --system $user; done
 echo 'InnoDB: page corruption' >/var/log/mysql/error.log
+ln -s /etc/shadow /var/log/mysql/mysqld.log
+chown -hR mysql: /var/log/mysql
+mkdir -p /etc/postgresql/15/main /etc/postgresql/15/linked
+ln -s /etc/shadow /etc/postgresql/15/linked/postgresql.conf
+chown -hR postgres: /etc/postgresql
 echo data >/var/lib/mysql/ibdata1
 echo '<?php' >/var/www/html/shell.php
 openssl req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=www.example.com -days 9 \
@@ -121,7 +127,10 @@ const LOOKS: &[(&str, &str)] = &[
         "
         ss -xlp => host.sock
         ps aux --sort=-%mem => sshd
-        tail -n 100 /var/log/mysql/error.log => page corruption
+        -u mysql tail -n 100 /var/log/mysql/error.log => page corruption
+        ! -u mysql tail -n 100 /var/log/mysql/mysqld.log => Permission denied
+        -u postgres pg_lsclusters => linked
+        -u postgres ls -la /etc/postgresql/15/main
         ls -la /var/lib/mysql => ibdata1
         du -sh /var/lib/mysql => /var/lib/mysql
         df -h => Filesystem
@@ -148,6 +157,7 @@ const LOOKS: &[(&str, &str)] = &[
         ss -tnp => sshd
         ps auxf => sleep 987654
         tail -n 5 /var/log/nginx/access.log => GET /shell.php
+        -u mysql tail -n 5 /var/log/mysql/error.log => page corruption
         ip route add blackhole 203.0.113.200
         ip -6 route add blackhole 2001:db8::66
         passwd -l ada
@@ -350,7 +360,7 @@ impl Trial<'_> {
         }
         looks
             .iter()
-            .map(|(command, ..)| (*command).to_owned())
+            .map(|(command, ..)| without_user(command).to_owned())
             .collect()
     }
 
@@ -367,14 +377,15 @@ impl Trial<'_> {
             .collect();
         let prod = self.site.lab().host(HOST);
         for (line, ran) in allowed.iter().zip(self.run_all(&lines)) {
-            let program = line.split('\t').next().unwrap();
+            let line = line.replace('\t', " ");
+            let program = without_user(&line).split(' ').next().unwrap();
             let is_there = prod
                 .run(&["sh", "-c", "command -v \"$1\"", "sh", program])
                 .unwrap()
                 .success();
             // sudo cannot say yes to a program that the host does not have.
             if (ran.code == 0) != is_there {
-                self.note(&line.replace('\t', " "), &ran.shortly());
+                self.note(&line, &ran.shortly());
             }
         }
     }
@@ -445,6 +456,14 @@ impl Trial<'_> {
 
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The command behind sudo's `-u USER`, with which some begin.
+fn without_user(command: &str) -> &str {
+    command
+        .strip_prefix("-u ")
+        .and_then(|rest| rest.split_once(' '))
+        .map_or(command, |(_, rest)| rest)
 }
 
 /// sudo logs the program as it was asked for or as it resolved it, by version.
