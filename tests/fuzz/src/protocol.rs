@@ -12,6 +12,7 @@ use portreeve_protocol::event::{Event, EventBatch};
 use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::grant::Grant;
 use portreeve_protocol::id::SessionId;
+use portreeve_protocol::inventory::Inventory;
 use portreeve_protocol::key::{Fingerprint, PublicKey};
 use portreeve_protocol::name::{AccountName, HostName, HumanName, TeamName};
 use portreeve_protocol::order::Order;
@@ -285,6 +286,7 @@ fn statement(bytes: &[u8]) -> bool {
         said::<HostEvent>(bytes),
         said::<Receipt>(bytes),
         said::<HostEnrolment>(bytes),
+        said::<Inventory>(bytes),
     ]
     .contains(&true)
 }
@@ -296,8 +298,14 @@ fn statement_seeds() -> Vec<Vec<u8>> {
         to_json(&host_event()),
         to_json(&receipt()),
         to_json(&enrolment()),
+        INVENTORY.to_vec(),
     ]
 }
+
+const INVENTORY: &[u8] = br#"{"accounts":27,"at":"2026-03-01T10:00:00Z","complete":false,
+    "findings":[{"account":"alice","code":"SA101","last_login":"2026-02-01T10:00:00Z","line":3,
+    "path":"/home/alice/.ssh/authorized_keys","severity":"medium","since":"2025-03-01T10:00:00Z",
+    "what":"ssh-ed25519 SHA256:x"}],"host":"prod-1","more":2,"number":1772359200000000}"#;
 
 /// What can be read can be written in its one form, and reads the same from that.
 fn said<T: Statement>(bytes: &[u8]) -> bool {
