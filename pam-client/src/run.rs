@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -15,6 +17,8 @@ const SEARCH_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// How much of a tool's output is kept: what a pipe holds. A tool that says more is stuck and ends
 /// at its time limit, and needs no thread to drain it.
 const MOST_OUTPUT: u64 = 64 * 1024;
+/// How long what an ended tool said is waited for.
+const AFTER_THE_END: Duration = Duration::from_secs(2);
 
 /// What a tool said.
 #[derive(Debug)]
@@ -46,6 +50,14 @@ pub(crate) enum ToolError {
         program: &'static str,
         /// The limit.
         limit: Duration,
+    },
+    /// It says more than is read.
+    #[error("`{program}` says more than {most} bytes")]
+    TooMuch {
+        /// Which.
+        program: &'static str,
+        /// The bound.
+        most: u64,
     },
     /// It said no.
     #[error("`{program}` failed ({status}): {said}")]
@@ -82,17 +94,7 @@ pub(crate) fn run_with<S: AsRef<OsStr>>(
     limit: Duration,
 ) -> Result<Output, ToolError> {
     let start = |error| ToolError::Start { program, error };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .env("PATH", SEARCH_PATH)
-        .env("LC_ALL", "C")
-        .current_dir("/")
-        .stdin(input)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(start)?;
+    let mut child = spawn(program, arguments, input).map_err(start)?;
     match ends_within(&mut child, limit) {
         Ok(Some(status)) => Ok(Output {
             status,
@@ -108,6 +110,66 @@ pub(crate) fn run_with<S: AsRef<OsStr>>(
         Ok(None) => Err(ToolError::TooSlow { program, limit }),
         Err(error) => Err(start(error)),
     }
+}
+
+fn spawn<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: &[S],
+    input: Stdio,
+) -> io::Result<Child> {
+    Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", SEARCH_PATH)
+        .env("LC_ALL", "C")
+        .current_dir("/")
+        .stdin(input)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+}
+
+/// Runs a tool to its end that may say more than a pipe holds, up to `most` bytes.
+///
+/// # Errors
+/// When it cannot be started, does not end in time, or says more.
+pub(crate) fn run_long<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: &[S],
+    limit: Duration,
+    most: u64,
+) -> Result<Output, ToolError> {
+    let start = |error| ToolError::Start { program, error };
+    let mut child = spawn(program, arguments, Stdio::null()).map_err(start)?;
+    let (said, hears) = mpsc::channel();
+    if let Some(pipe) = child.stdout.take() {
+        // Whoever says more than is read finds the pipe closed.
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let read = pipe.take(most.saturating_add(1)).read_to_end(&mut bytes);
+            // Nobody listens any more when the tool was too slow.
+            let _ = said.send(read.map(|_| bytes));
+        });
+    }
+    let status = ends_within(&mut child, limit)
+        .map_err(start)?
+        .ok_or(ToolError::TooSlow { program, limit })?;
+    // A grandchild may hold the other end of the pipe for as long as it likes.
+    let stdout = hears.recv_timeout(AFTER_THE_END);
+    let stdout = stdout
+        .map_err(|_| ToolError::TooSlow { program, limit })?
+        .map_err(start)?;
+    if u64::try_from(stdout.len()).unwrap_or(u64::MAX) > most {
+        return Err(ToolError::TooMuch { program, most });
+    }
+    Ok(Output {
+        status,
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: child
+            .stderr
+            .take()
+            .map_or_else(String::new, |pipe| rest_of(&pipe)),
+    })
 }
 
 /// Runs a tool that must succeed.
@@ -188,6 +250,16 @@ mod tests {
         let ended = ends_within(&mut child, Duration::from_millis(20)).unwrap();
         assert_eq!(ended, None);
         assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+
+    #[test]
+    fn a_tool_that_says_much_is_heard_up_to_a_bound() {
+        let arguments = ["-c", "100000", "/dev/zero"];
+        let limit = Duration::from_secs(30);
+        let heard = run_long("/usr/bin/head", &arguments, limit, 100_000).unwrap();
+        assert_eq!(heard.stdout.len(), 100_000);
+        let more = run_long("/usr/bin/head", &arguments, limit, 99_999);
+        assert!(matches!(more, Err(ToolError::TooMuch { .. })), "{more:?}");
     }
 
     #[test]
