@@ -81,6 +81,24 @@ pub enum Command {
         #[command(subcommand)]
         act: BundleAct,
     },
+    /// List standing access: who gets into this host without a session.
+    ///
+    /// Keys in authorized_keys, passwords, sudo and doas rules, groups that are root in effect,
+    /// private keys without a passphrase, services that log in, credentials for other systems in
+    /// the places that programs have for them. Changes nothing and tells no secret. Only root sees
+    /// everything; what could not be looked at is told.
+    #[command(
+        after_help = "Exit status: 0 nothing was found, or it was signed; 1 failed; 5 something was \
+        found; 6 nothing was found, and not everything could be looked at."
+    )]
+    Discover {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// Signed by this host, for `portreeve host inventory`.
+        #[arg(long, conflicts_with = "json")]
+        signed: bool,
+    },
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

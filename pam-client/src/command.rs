@@ -2,7 +2,7 @@
 //! output, talk to standard error.
 
 use std::fmt::Display;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::Path;
 
 use clap::CommandFactory as _;
@@ -16,7 +16,7 @@ use crate::pam::PamCall;
 use crate::paths::Paths;
 use crate::preview::{NoInput, NoPreview};
 use crate::{
-    bundle_check, control, daemon, enroll, log, pam, preview, principals, process, status,
+    bundle_check, control, daemon, discover, enroll, log, pam, preview, principals, process, status,
 };
 
 /// Does what the command line says.
@@ -56,6 +56,7 @@ pub fn run(args: Args) -> Exit {
         Command::Bundle {
             act: BundleAct::Check { file, json },
         } => check_bundle(&paths, &file, json),
+        Command::Discover { json, signed } => find_access(&paths, json, signed),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let name = "portreeve-host";
@@ -134,6 +135,54 @@ fn check_bundle(paths: &Paths, file: &Path, json: bool) -> Exit {
 fn not_a_bundle(text: &str) -> Exit {
     let _ = io::stderr().lock().write_all(text.as_bytes());
     Exit::Failed
+}
+
+fn find_access(paths: &Paths, json: bool, signed: bool) -> Exit {
+    let mut progress = Progress::default();
+    let report = discover::look(paths, clock::now().wall, &mut |step| progress.show(step));
+    progress.clear();
+    if signed {
+        return match discover::sign(&report, paths)
+            .map(|statement| serde_json::to_string(&statement))
+        {
+            Ok(Ok(text)) => {
+                print(&format!("{text}\n"));
+                Exit::Well
+            }
+            Ok(Err(error)) => fail(&error, Exit::Failed),
+            Err(error) => fail(&error, Exit::Failed),
+        };
+    }
+    if json {
+        match serde_json::to_string_pretty(&report) {
+            Ok(text) => print(&format!("{text}\n")),
+            Err(error) => return fail(&error, Exit::Failed),
+        }
+    } else {
+        print(&discover::text(&report));
+    }
+    report.exit()
+}
+
+/// One line on a terminal that is written over; nothing where there is no terminal.
+#[derive(Default)]
+struct Progress {
+    is_shown: bool,
+}
+
+impl Progress {
+    fn show(&mut self, step: &str) {
+        if io::stderr().is_terminal() {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K{}", log::one_line(step));
+            self.is_shown = true;
+        }
+    }
+
+    fn clear(&self) {
+        if self.is_shown {
+            let _ = io::stderr().lock().write_all(b"\r\x1b[K");
+        }
+    }
 }
 
 fn outcome<E: Display>(result: Result<(), E>) -> Exit {

@@ -1,6 +1,8 @@
 //! What fuzz targets feed: the decoders of what bastions, sshd, PAM and sudo say, each as one
 //! function. Nobody else calls this.
 
+pub mod discover;
+
 use std::time::Duration;
 
 use portreeve_protocol::attest::HostFact;

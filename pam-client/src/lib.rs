@@ -65,6 +65,8 @@ mod undo;
 
 // Looking at this host: does a bundle work here, and can anybody get round it?
 mod bundle_check;
+// And who gets in without a session?
+mod discover;
 
 // The daemon itself: a connection, and a session from its order to its receipt.
 mod daemon;

@@ -140,6 +140,16 @@ impl Paths {
         self.at("etc/sudoers.d")
     }
 
+    /// Where all of this is: `/`, but in tests.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The number of the last inventory that was signed.
+    pub(crate) fn inventory(&self) -> PathBuf {
+        self.at("var/lib/portreeve/inventory.json")
+    }
+
     /// Which distribution this is.
     pub(crate) fn os_release(&self) -> PathBuf {
         self.at("etc/os-release")

@@ -10,6 +10,7 @@ mod access_policy;
 mod bastion;
 mod ca;
 mod cli;
+mod discover;
 mod example;
 mod host;
 #[path = "../../../bastion/tests/common/mint.rs"]
@@ -35,7 +36,7 @@ const NAMES: &str = "PORTREEVE_FUZZ_NAMES";
 /// Names a folder that is to get the target's seeds instead.
 const SEEDS: &str = "PORTREEVE_FUZZ_SEEDS";
 
-const TABLES: [&[Target]; 8] = [
+const TABLES: [&[Target]; 9] = [
     protocol::TARGETS,
     access_policy::TARGETS,
     sudo_policy::TARGETS,
@@ -43,6 +44,7 @@ const TABLES: [&[Target]; 8] = [
     ca::TARGETS,
     bastion::TARGETS,
     host::TARGETS,
+    discover::TARGETS,
     cli::TARGETS,
 ];
 
