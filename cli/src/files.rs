@@ -81,6 +81,20 @@ pub fn read(path: &Path, most: usize) -> Result<Vec<u8>, FileError> {
     bounded(file, path, most)
 }
 
+/// Reads the first bytes of a file, `most` of them where there are more.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_start(path: &Path, most: usize) -> Result<Vec<u8>, FileError> {
+    let failed = |error| FileError::Read(path.into(), error);
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    Ok(bytes)
+}
+
 /// Reads a text of at most `most` bytes.
 ///
 /// # Errors

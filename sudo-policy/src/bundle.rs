@@ -18,7 +18,7 @@ use portreeve_protocol::facts::Intent;
 use portreeve_protocol::name::BundleName;
 
 pub use self::origin::{Ingredient, NotAnOrigin, Origin};
-pub(crate) use self::read::{Include, Parsed, read};
+pub(crate) use self::read::{Include, Parsed, read, well_formed};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::pattern::Pattern;

@@ -26,7 +26,7 @@ use portreeve_protocol::facts::Intent;
 pub use self::facts::KnownProgram;
 use self::facts::{Clauses, known};
 use self::reach::Reach;
-use crate::bundle::{Bundle, Command, Outcome};
+use crate::bundle::{Bundle, Command, Outcome, well_formed};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::expect;
@@ -36,21 +36,38 @@ use crate::expect;
 pub fn check(bundle: &Bundle) -> Report {
     let mut found = Vec::new();
     for command in bundle.commands() {
-        let subject = Subject::new(bundle.intent(), command);
-        paths::check(command, &mut found);
-        identity::check(command, &mut found);
-        abilities::check(&subject, &mut found);
-        arguments::check(&subject, &mut found);
-        habits::check(&subject, &mut found);
-        files::check(&subject, &mut found);
-        links::check(&subject, &mut found);
-        authority::check(&subject, &mut found);
-        secrets::check(&subject, &mut found);
+        check_one(bundle.intent(), command, &mut found);
     }
     overlap::check(bundle, &mut found);
     found.extend(proof(bundle));
     found.extend(expect::failures(bundle));
     Report::new(bundle.source().clone(), found)
+}
+
+/// A report about a file that is no bundle, with what is wrong or unwise with those of its commands
+/// that are well formed.
+#[must_use]
+pub fn check_parts(refused: Report, file_name: &str, bytes: &[u8]) -> Report {
+    let mut found = Vec::new();
+    if let Some((intent, commands)) = well_formed(file_name, bytes) {
+        for command in &commands {
+            check_one(intent, command, &mut found);
+        }
+    }
+    refused.and(found)
+}
+
+fn check_one(intent: Intent, command: &Command, found: &mut Vec<Diagnostic>) {
+    let subject = Subject::new(intent, command);
+    paths::check(command, found);
+    identity::check(command, found);
+    abilities::check(&subject, found);
+    arguments::check(&subject, found);
+    habits::check(&subject, found);
+    files::check(&subject, found);
+    links::check(&subject, found);
+    authority::check(&subject, found);
+    secrets::check(&subject, found);
 }
 
 /// Every program that the linter knows, with what it can do.

@@ -153,6 +153,12 @@ impl Report {
         }
     }
 
+    /// The same report with more problems of its main text.
+    pub(crate) fn and(mut self, more: Vec<Diagnostic>) -> Self {
+        self.diagnostics.extend(more);
+        Self::new(self.source, self.diagnostics)
+    }
+
     /// The problems, for who knows better where they stand.
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
         self.diagnostics

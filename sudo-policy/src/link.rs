@@ -48,14 +48,56 @@ impl Linked {
     }
 }
 
+/// A bundle's file as it was found: nothing is known of what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its name, for messages.
+    pub name: String,
+    /// What is in it. Of a file that is too long the first bytes will do, one more than
+    /// [`MAX_BYTES`].
+    pub bytes: Vec<u8>,
+}
+
+impl From<&Source> for File {
+    fn from(source: &Source) -> Self {
+        Self {
+            name: source.name().to_owned(),
+            bytes: source.text().as_bytes().to_vec(),
+        }
+    }
+}
+
+/// Why there is no file for a bundle's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoFile {
+    /// There is none.
+    Absent,
+    /// There is one that cannot be read, for this reason.
+    Unreadable(String),
+}
+
+/// Links texts that are at hand, as [`link_files`] does files.
+///
+/// # Errors
+///
+/// As [`link_files`].
+pub fn link(root: &Source, find: &dyn Fn(&BundleName) -> Option<Source>) -> Result<Linked, Report> {
+    link_files(&File::from(root), &|name| {
+        find(name).as_ref().map(File::from).ok_or(NoFile::Absent)
+    })
+}
+
 /// Links `root` with everything that it includes, by way of others too.
 ///
-/// `find` gives the text of a bundle by its name; the text's name is for messages.
+/// `find` gives the file of a bundle by its name.
 ///
 /// # Errors
 ///
 /// Every problem of every file, and everything in which they do not fit together.
-pub fn link(root: &Source, find: &dyn Fn(&BundleName) -> Option<Source>) -> Result<Linked, Report> {
+pub fn link_files(
+    root: &File,
+    find: &dyn Fn(&BundleName) -> Result<File, NoFile>,
+) -> Result<Linked, Report> {
     let members = gather::gather(root, find)?;
     let (root, included) = members.split();
     if included.is_empty() {

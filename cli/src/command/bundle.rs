@@ -24,9 +24,6 @@ use crate::output::Printer;
 use crate::safe;
 use crate::settings::Settings;
 
-/// The longest bundle file that is read; the parser has a lower limit of its own and names it.
-const MAX_FILE: usize = 1024 * 1024;
-
 /// Does what was asked.
 ///
 /// # Errors

@@ -204,3 +204,86 @@ fn a_reason_makes_a_missing_fence_a_note_that_strict_lets_pass() {
     check("", 7, "error[SP013]");
     check("reason = \"it is a script\"", 0, "note[SP110]");
 }
+
+#[test]
+fn what_is_wrong_with_commands_is_told_beside_what_is_no_bundle() {
+    let user = User::new();
+    let path = user.home().join("both.toml");
+    let body = "agrs = []\n[[command]]\npath = \"/usr/bin/bash\"\n[[command]]\npath = \"uptime\"\n";
+    std::fs::write(&path, format!("{HEAD}{body}{REFUSAL}")).unwrap();
+    let said = user.run(&["bundle", "check", path.to_str().unwrap()]);
+    assert_eq!(said.code, 7, "{said:?}");
+    for code in ["error[SP004]", "error[SP009]", "error[SP101]"] {
+        assert!(said.out.contains(code), "{code}: {said:?}");
+    }
+}
+
+#[test]
+fn a_bad_file_is_told_in_the_same_words_by_whatever_reads_it() {
+    let user = User::new();
+    let [_, typo, _] = three(&user);
+    let write = |name: &str, bytes: &[u8]| {
+        let path = user.home().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let long = write("long.toml", "#\n".repeat(40_000).as_bytes());
+    let latin = write("latin.toml", b"# caf\xe9\n");
+    for (file, code) in [(&typo, "SP004"), (&long, "SP002"), (&latin, "SP001")] {
+        let checked = user.run(&["bundle", "check", file]);
+        let (report, _summary) = checked.out.rsplit_once("\n`").unwrap();
+        assert!(report.contains(code), "{checked:?}");
+        for others in [
+            &["bundle", "can", file, "--", "ls"][..],
+            &["bundle", "link", file],
+            &["bundle", "test", file],
+            &["bundle", "render", "--sudo", "sudo:1.9.13", file],
+        ] {
+            let said = user.run(others);
+            assert_eq!(said.code, 7, "{said:?}");
+            for line in report.lines().filter(|line| !line.is_empty()) {
+                assert!(said.err.contains(line), "{others:?}: {line}\n{said:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_include_that_cannot_be_read_is_not_called_missing() {
+    let user = User::new();
+    let root = user.home().join("root.toml");
+    let text = "name = \"root\"\ndescription = \"d\"\nintent = \"write\"\n\
+                include = [\"none\", \"folder\", \"latin\", \"long\"]\n";
+    std::fs::write(&root, text).unwrap();
+    std::fs::create_dir(user.home().join("folder.toml")).unwrap();
+    std::fs::write(user.home().join("latin.toml"), b"# caf\xe9\n").unwrap();
+    std::fs::write(user.home().join("long.toml"), "#\n".repeat(40_000)).unwrap();
+    let said = user.run(&["bundle", "check", root.to_str().unwrap()]);
+    assert_eq!(said.code, 7, "{said:?}");
+    for told in [
+        "there is no bundle `none`",
+        "put the file `none.toml` beside this one",
+        "the bundle `folder` is there and cannot be read: Is a directory",
+        "the file is not UTF-8",
+        "the file has more than 65,536 bytes",
+    ] {
+        assert!(said.out.contains(told), "{told}: {said:?}");
+    }
+}
+
+#[test]
+fn too_many_rules_of_one_bundle_do_not_hide_the_others() {
+    let user = User::new();
+    let [_, _, shell] = three(&user);
+    let path = user.home().join("many.toml");
+    let lists = vec!["[]"; 100].join(", ");
+    let command = format!(
+        "[[command]]\npath = \"/usr/bin/a-program-with-a-name\"\nargs_any_of = [{lists}]\n"
+    );
+    std::fs::write(&path, format!("{HEAD}{}{REFUSAL}", command.repeat(130))).unwrap();
+    let many = path.to_str().unwrap();
+    let said = user.run(&["bundle", "check", "--dialect", "sudo:1.9.13", many, &shell]);
+    assert_eq!(said.code, 7, "{said:?}");
+    assert!(said.out.contains("error[SP305]"), "{said:?}");
+    assert!(said.out.contains("error[SP101]"), "{said:?}");
+}

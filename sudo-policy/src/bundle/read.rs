@@ -80,19 +80,37 @@ pub(crate) fn read(file_name: &str, bytes: &[u8]) -> Result<Parsed, Report> {
     }
 }
 
+/// Those commands of a file that are well formed, and its intent, whatever else is wrong with it;
+/// nothing where it is not TOML. Where the intent is wrong too, it is the one that forbids less.
+pub(crate) fn well_formed(file_name: &str, bytes: &[u8]) -> Option<(Intent, Vec<Command>)> {
+    let source = text_of(file_name, bytes).ok()?;
+    let (document, syntax) = DeTable::parse_recoverable(source.text());
+    if !syntax.is_empty() {
+        return None;
+    }
+    let (table, mut reader) = (document.get_ref(), Reader::default());
+    let said = reader.string(table, "intent");
+    let intent = said.and_then(|placed| intent(&mut reader, &placed));
+    let commands = items(&mut reader, table, "command", MAX_ITEMS, command);
+    Some((
+        intent.map_or(Intent::Write, |placed| placed.value),
+        commands,
+    ))
+}
+
 /// The bytes as text of bounded size without what drives a terminal or is not seen.
 fn text_of(file_name: &str, bytes: &[u8]) -> Result<Source, Report> {
     let refuse =
         |text: &str, problem| Err(Report::new(Source::new(file_name, text), vec![problem]));
     if bytes.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes", bytes.len());
+        let message = "the file has more than 65,536 bytes";
         return refuse(
             "",
             Diagnostic::error(
                 Code::TooLarge,
                 Span::default(),
                 message,
-                "split the bundle; 65,536 bytes is the most",
+                "split the bundle; that is the most",
             ),
         );
     }

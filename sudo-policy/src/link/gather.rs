@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use portreeve_protocol::facts::Intent;
 use portreeve_protocol::name::BundleName;
 
-use super::MAX_DEPTH;
+use super::{File, MAX_DEPTH, NoFile};
 use crate::bundle::{Include, MAX_INGREDIENTS, Parsed, read};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Related, Report};
-use crate::source::Source;
 
 /// A bundle and everything that it includes.
 pub(super) struct Members {
@@ -31,10 +30,10 @@ impl Members {
 
 /// Reads `root` and what it includes.
 pub(super) fn gather(
-    root: &Source,
-    find: &dyn Fn(&BundleName) -> Option<Source>,
+    root: &File,
+    find: &dyn Fn(&BundleName) -> Result<File, NoFile>,
 ) -> Result<Members, Report> {
-    let root = read(root.name(), root.text().as_bytes())?;
+    let root = read(&root.name, &root.bytes)?;
     let mut gathering = Gathering {
         find,
         included: Vec::new(),
@@ -57,7 +56,7 @@ pub(super) fn gather(
 }
 
 struct Gathering<'f> {
-    find: &'f dyn Fn(&BundleName) -> Option<Source>,
+    find: &'f dyn Fn(&BundleName) -> Result<File, NoFile>,
     /// What was read with everything that it includes.
     included: Vec<Parsed>,
     /// The bundles whose includes are being read, each included by the one before.
@@ -129,15 +128,24 @@ impl Gathering<'_> {
                 "include fewer",
             );
         }
-        let Some(source) = (self.find)(name) else {
-            return refuse(
-                Code::BadInclude,
-                format!("there is no bundle `{name}`"),
-                "correct the name, or put the file `<name>.toml` beside this one",
-            );
+        let file = match (self.find)(name) {
+            Ok(file) => file,
+            Err(NoFile::Absent) => {
+                return refuse(
+                    Code::BadInclude,
+                    format!("there is no bundle `{name}`"),
+                    &format!("correct the name, or put the file `{name}.toml` beside this one"),
+                );
+            }
+            Err(NoFile::Unreadable(why)) => {
+                return refuse(
+                    Code::BadInclude,
+                    format!("the bundle `{name}` is there and cannot be read: {why}"),
+                    "let its file be read, or correct the name",
+                );
+            }
         };
-        let found =
-            read(source.name(), source.text().as_bytes()).map_err(Report::into_diagnostics)?;
+        let found = read(&file.name, &file.bytes).map_err(Report::into_diagnostics)?;
         if found.bundle.name() != name {
             let found_name = found.bundle.name();
             let mut problem = Diagnostic::error(

@@ -2,20 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::diagnostic::{Finding, Look, Report};
 use portreeve_sudo_policy::dialect::Dialect;
-use portreeve_sudo_policy::link::link;
 use portreeve_sudo_policy::render::check_with;
 use portreeve_sudo_policy::sarif;
-use portreeve_sudo_policy::source::Source;
 
-use super::MAX_FILE;
-use super::origin::beside;
+use super::origin;
 use crate::args::bundle::Form;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files;
 use crate::output::Printer;
 use crate::safe;
 
@@ -30,8 +25,8 @@ pub(super) fn run(
     let mut reports = Vec::new();
     let mut unread = Vec::new();
     for path in paths {
-        match files::read(path, MAX_FILE) {
-            Ok(bytes) => reports.push(report(seen_from_here(path, form), &bytes, dialects)?),
+        match origin::read(path) {
+            Ok(bytes) => reports.push(report(path, form, bytes, dialects)?),
             Err(error) => unread.push(Failure::from(error)),
         }
     }
@@ -65,20 +60,19 @@ pub(super) fn run(
 }
 
 /// What is found in a file together with those that it includes.
-fn report(path: &Path, bytes: &[u8], dialects: &[Dialect]) -> Result<Report, Failure> {
-    let name = path.display().to_string();
-    let all = |bundle: &Bundle| {
-        check_with(bundle, dialects).map_err(|error| {
-            Failure::usage("there are no rules for this bundle and this sudo").because(&error)
-        })
+fn report(
+    path: &Path,
+    form: Option<Form>,
+    bytes: Vec<u8>,
+    dialects: &[Dialect],
+) -> Result<Report, Failure> {
+    let linked = match origin::joined(path, seen_from_here(path, form), bytes) {
+        Ok(linked) => linked,
+        Err(report) => return Ok(report),
     };
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Bundle::parse(&name, bytes).map_or_else(Ok, |bundle| all(&bundle));
-    };
-    match link(&Source::new(name, text), &|name| beside(path, name)) {
-        Ok(linked) => Ok(linked.retraced(all(linked.bundle())?)),
-        Err(report) => Ok(report),
-    }
+    let report = check_with(linked.bundle(), dialects)
+        .map_err(|error| Failure::usage("there are no rules for this sudo").because(&error))?;
+    Ok(linked.retraced(report))
 }
 
 /// The file as it was typed; for annotations, which know the checkout only, as seen from here.

@@ -7,33 +7,63 @@ use portreeve_protocol::bundle::{BundleChange, BundleRecord};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::name::BundleName;
 use portreeve_sudo_policy::bundle::Bundle;
+use portreeve_sudo_policy::check::check_parts;
 use portreeve_sudo_policy::diagnostic::Report;
-use portreeve_sudo_policy::link::{Linked, link};
-use portreeve_sudo_policy::source::Source;
+use portreeve_sudo_policy::link::{File, Linked, NoFile, link_files};
+use portreeve_sudo_policy::source::MAX_BYTES;
 
-use super::MAX_FILE;
 use crate::args::bundle::{DigestStart, Origin, Version};
 use crate::ca::client::Ca;
 use crate::ca::exchange;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files;
+use crate::files::{self, FileError};
 use crate::identity::caller::Caller;
 use crate::safe;
 use crate::settings::Settings;
 
 /// The bundle of a file, joined with what it includes.
-pub(super) fn linked(file: &Path) -> Result<Linked, Failure> {
-    let text = files::read_text(file, MAX_FILE)?;
-    let root = Source::new(file.display().to_string(), text);
-    link(&root, &|name| beside(file, name)).map_err(|report| is_no_bundle(&report))
+pub(super) fn linked(path: &Path) -> Result<Linked, Failure> {
+    let bytes = read(path)?;
+    joined(path, path, bytes).map_err(|report| is_no_bundle(&report))
 }
 
-/// The bundle of this name in the folder of `file`, where includes are looked for.
-pub(super) fn beside(file: &Path, name: &BundleName) -> Option<Source> {
-    let path = file.with_file_name(format!("{name}.toml"));
-    let text = files::read_text(&path, MAX_FILE).ok()?;
-    Some(Source::new(path.display().to_string(), text))
+/// As much of a file as a bundle may have, and a byte more, by which the parser tells that it is too
+/// long.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    files::read_start(path, MAX_BYTES + 1)
+}
+
+/// The bundle that was read from `path`, which messages call `shown`, joined with what it includes.
+///
+/// # Errors
+/// Everything that is wrong with the file and with those that it includes; where it is no bundle, also
+/// what the linter finds in its well-formed commands.
+pub(super) fn joined(path: &Path, shown: &Path, bytes: Vec<u8>) -> Result<Linked, Report> {
+    let root = File {
+        name: shown.display().to_string(),
+        bytes,
+    };
+    link_files(&root, &|name| beside(shown, path, name))
+        .map_err(|report| check_parts(report, &root.name, &root.bytes))
+}
+
+/// The file of the bundle of this name in the folder of `path`, where includes are looked for.
+fn beside(shown: &Path, path: &Path, name: &BundleName) -> Result<File, NoFile> {
+    let file_name = format!("{name}.toml");
+    match read(&path.with_file_name(&file_name)) {
+        Ok(bytes) => Ok(File {
+            name: shown.with_file_name(file_name).display().to_string(),
+            bytes,
+        }),
+        Err(error) if error.is_absent() => Err(NoFile::Absent),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            Err(NoFile::Unreadable(
+                cause.unwrap_or_else(|| error.to_string()),
+            ))
+        }
+    }
 }
 
 /// The bundle that somebody names.
