@@ -1,7 +1,7 @@
 //! The stable codes of everything that can be wrong with a bundle.
 //!
 //! A code keeps its meaning for ever; a retired one is not used again. `SP0..` codes mean that the
-//! file is not a bundle; `SP1..` codes are the linter's; `SP2..` codes come from a bundle's own
+//! file is not a bundle, but for `SP025`; that and the `SP1..` codes are the linter's; `SP2..` codes come from a bundle's own
 //! expectations; `SP3..` codes say what the sudo of a host cannot express; `SP4..` codes say what is not as it should be on a host.
 //!
 //! Each code has a page in `codes/`, which says why the rule is one and shows a wrong and a right

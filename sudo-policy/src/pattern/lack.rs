@@ -34,11 +34,17 @@ impl Pattern {
                     let free = set.len() > 1;
                     let others = set.without(apart).iter().take(1);
                     let characters = set.common(apart).iter();
+                    // Most characters lead to the same states.
+                    let mut after: Vec<Vec<State>> = Vec::new();
                     for character in characters.chain(others) {
                         let next = sought.iter().zip(&states);
                         let next = next.map(|(sought, state)| sought.step(*state, character, free));
-                        todo.push((at + 1, next.collect()));
+                        let next: Vec<State> = next.collect();
+                        if !after.contains(&next) {
+                            after.push(next);
+                        }
                     }
+                    todo.extend(after.into_iter().map(|next| (at + 1, next)));
                 }
                 Some(Instruction::Fork(one, other)) => {
                     todo.push((one, states.clone()));
