@@ -5,4 +5,5 @@ pub mod host_chain;
 pub mod player;
 pub mod recordings;
 pub mod terminal;
+pub mod watched;
 pub mod words;

@@ -240,5 +240,6 @@ fn attestation(host: &Host, plan: &Plan, check: HostCheck, now: Moment) -> Attes
         ready_at: now.wall,
         expires_at: plan.expires_at,
         check: Some(check),
+        watch: None,
     }
 }

@@ -108,7 +108,7 @@ run_as_group = "adm"
         };
         match rules().named(fact) {
             HostFact::Sudo { rule, comment, .. } => (rule, comment),
-            HostFact::Login { .. } => panic!("no login"),
+            HostFact::Login { .. } | HostFact::Watched { .. } => panic!("sudo only"),
         }
     }
 

@@ -163,7 +163,7 @@ fn a_session_from_its_order_to_its_receipt() {
                     reason.is_some(),
                     comment.as_deref(),
                 )),
-                HostFact::Login { .. } => None,
+                HostFact::Login { .. } | HostFact::Watched { .. } => None,
             })
             .collect();
         assert_eq!(

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::host_check::{HostCheck, HostFinding, Reach, SudoVulnerability};
+pub use crate::host_watch::{HostWatch, LossCause, Sighting, Watcher};
 
 use crate::digest::Digest;
 use crate::id::{OrderId, SessionId};
@@ -47,6 +48,9 @@ pub struct Attestation {
     /// host client that does not look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<HostCheck>,
+    /// By what it watches the session; none from a host client that does not watch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<HostWatch>,
 }
 
 impl Statement for Attestation {
@@ -107,6 +111,12 @@ pub enum HostFact {
     Login {
         /// The process that stands for it, now in the session's cgroup.
         pid: i32,
+    },
+    /// What the session's processes did, in the order in which they did it. One event tells of
+    /// many such things, because a session can do thousands in a second.
+    Watched {
+        /// What the host saw.
+        seen: Vec<Sighting>,
     },
 }
 

@@ -35,6 +35,7 @@ pub mod event;
 pub mod feed;
 pub mod grant;
 pub mod host_check;
+pub mod host_watch;
 pub mod inventory;
 pub mod order;
 pub mod problem;

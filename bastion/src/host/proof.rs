@@ -144,6 +144,7 @@ pub(crate) mod tests {
             ready_at: mint.now,
             expires_at: grant.expires_at,
             check: None,
+            watch: None,
         }
     }
 

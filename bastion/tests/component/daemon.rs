@@ -176,6 +176,7 @@ fn attestation(order: &Order, order_digest: Digest) -> Attestation {
         ready_at: order.issued_at,
         expires_at: order.expires_at,
         check: None,
+        watch: None,
     }
 }
 

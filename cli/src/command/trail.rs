@@ -60,21 +60,31 @@ pub async fn run(
 fn table(trail: &Proofs) -> String {
     output::table(
         ["time", "from", "who", "what"],
-        trail.events.iter().map(
+        trail.events.iter().flat_map(
             |logged| match serde_json::from_str::<Event>(&logged.event) {
-                Ok(event) => [
-                    event.at.to_string(),
-                    words::source(&event),
-                    words::who(&event.body),
-                    words::what(&event.body),
-                ],
-                Err(_) => [
+                Ok(event) => rows(&event),
+                Err(_) => vec![[
                     "?".into(),
                     "?".into(),
                     "?".into(),
                     format!("event {} is not understood by this version", logged.index),
-                ],
+                ]],
             },
         ),
     )
+}
+
+/// A row for each thing that an event tells of.
+fn rows(event: &Event) -> Vec<[String; 4]> {
+    let told = words::told(event);
+    told.into_iter()
+        .map(|(at, what)| {
+            [
+                at.to_string(),
+                words::source(event),
+                words::who(&event.body),
+                what,
+            ]
+        })
+        .collect()
 }

@@ -8,6 +8,7 @@ use portreeve_protocol::session::{BundleRef, SessionState};
 use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::time::Timestamp;
 
+use super::watched;
 use crate::ssh::quote;
 
 /// Who did it: both identities of an access, always.
@@ -49,6 +50,22 @@ pub fn what(body: &Body) -> String {
         Body::Refused { code, detail, .. } => format!("refused ({}): {detail}", code.as_str()),
         Body::Machine { fact } => machine(fact),
     }
+}
+
+/// What happened, and when, one by one where an event tells of many things.
+#[must_use]
+pub fn told(event: &Event) -> Vec<(Timestamp, String)> {
+    if let Body::Access {
+        fact: AccessFact::Host { event: signed },
+        ..
+    } = &event.body
+        && let Ok(said) = serde_json::from_str::<HostEvent>(signed.unverified_payload())
+        && let HostFact::Watched { seen } = &said.fact
+    {
+        let each = seen.iter().map(|seen| (seen.at(), watched::sighting(seen)));
+        return each.collect();
+    }
+    vec![(event.at, what(&event.body))]
 }
 
 fn access(fact: &AccessFact) -> String {
@@ -106,7 +123,7 @@ fn access(fact: &AccessFact) -> String {
                     .check
                     .as_ref()
                     .map_or_else(String::new, found_on_host)
-            )
+            ) + watched::by(attestation.watch)
         }),
         AccessFact::HostRefused { detail } => format!("the host refused the order: {detail}"),
         AccessFact::ChannelDecided {
@@ -258,6 +275,7 @@ fn host_event(event: &HostEvent) -> String {
             }
         }
         HostFact::Login { pid } => format!("login on the host, process {pid}"),
+        HostFact::Watched { seen } => watched::sightings(seen),
     }
 }
 

@@ -32,7 +32,7 @@ fn sudo(event: &SudoEvent) -> (bool, &str, &[String], &str, &str, Option<&str>) 
             reason,
             ..
         } => (*allowed, command, argv, run_as, cwd, reason.as_deref()),
-        HostFact::Login { .. } => panic!("no login here"),
+        HostFact::Login { .. } | HostFact::Watched { .. } => panic!("sudo only"),
     }
 }
 

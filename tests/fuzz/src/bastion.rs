@@ -243,5 +243,6 @@ fn attestation() -> Attestation {
         ready_at: NOW,
         expires_at: grant.expires_at,
         check: None,
+        watch: None,
     }
 }

@@ -2,8 +2,8 @@
 
 use portreeve_protocol::age::{self, Identity};
 use portreeve_protocol::attest::{
-    Attestation, EndCause, HostCheck, HostEvent, HostFact, HostFinding, Reach, Receipt,
-    SudoVulnerability,
+    Attestation, EndCause, HostCheck, HostEvent, HostFact, HostFinding, HostWatch, Reach, Receipt,
+    SudoVulnerability, Watcher,
 };
 use portreeve_protocol::canonical;
 use portreeve_protocol::checkpoint::{Checkpoint, LoggedEvent, Trail, VerifierKey, leaf_hash};
@@ -177,6 +177,10 @@ pub(crate) fn attestation() -> Attestation {
             }],
             more: 1,
             missing: 2,
+        }),
+        watch: Some(HostWatch {
+            processes: Watcher::Ebpf,
+            connections: Watcher::Absent,
         }),
     }
 }

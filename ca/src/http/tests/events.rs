@@ -80,6 +80,7 @@ impl Live {
             ready_at: now,
             expires_at: self.grant.expires_at,
             check: None,
+            watch: None,
         }
     }
 
