@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use portreeve_protocol::attest::{Attestation, EndCause, HostCheck};
+use portreeve_protocol::attest::{Attestation, EndCause, HostCheck, HostWatch};
 use portreeve_protocol::control::OrderRefusal;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::signed::Signed;
@@ -27,6 +27,7 @@ use crate::plan::{self, Plan, Reached};
 use crate::rule_of::Rules;
 use crate::spool::NotBegun;
 use crate::sudoers;
+use crate::watch::Sight;
 
 /// A session that is ready.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Begun<'h> {
     pub(crate) attestation: Signed<Attestation>,
     /// What lets commands through, for whoever reports them.
     pub(crate) rules: Option<Rules>,
+    /// What its processes do, where this host can tell.
+    pub(crate) sight: Option<Sight>,
 }
 
 /// Why an order is not obeyed, for the bastion and for the trail.
@@ -96,8 +99,12 @@ pub(crate) fn begin<'h>(
         undo(host, plan.reaching(error.reached), &mut journal);
         return Err(Refused::failed(error));
     }
-    let mut begun = attested(host, plan, look, journal, place, now)?;
+    // Before the attestation says so, and so before anybody can log in.
+    let sight = host.watch.follow(&plan.cgroup, clock::now());
+    let watch = sight.as_ref().map_or(HostWatch::NOTHING, Sight::watch);
+    let mut begun = attested(host, plan, (look, watch), journal, place, now)?;
     begun.rules = rules_of(host, accepted);
+    begun.sight = sight;
     Ok(begun)
 }
 
@@ -179,13 +186,13 @@ fn undo(host: &Host, plan: Plan, journal: &mut Journal) {
 fn attested<'h>(
     host: &'h Host,
     plan: Plan,
-    look: Look,
+    (look, watch): (Look, HostWatch),
     mut journal: Journal,
     place: Place<'h>,
     now: Moment,
 ) -> Result<Begun<'h>, Refused> {
     let check = look.take();
-    let attestation = attestation(host, &plan, check, clock::now());
+    let attestation = attestation(host, &plan, (check, watch), clock::now());
     let attestation = match Signed::sign(&attestation, host.identity.key()) {
         Ok(attestation) => attestation,
         Err(error) => {
@@ -213,6 +220,7 @@ fn attested<'h>(
                 lease,
                 attestation,
                 rules: None,
+                sight: None,
             })
         }
         Err(error) => {
@@ -223,7 +231,12 @@ fn attested<'h>(
     }
 }
 
-fn attestation(host: &Host, plan: &Plan, check: HostCheck, now: Moment) -> Attestation {
+fn attestation(
+    host: &Host,
+    plan: &Plan,
+    (check, watch): (HostCheck, HostWatch),
+    now: Moment,
+) -> Attestation {
     Attestation {
         host: host.trust.host.clone(),
         order: plan.order,
@@ -240,6 +253,6 @@ fn attestation(host: &Host, plan: &Plan, check: HostCheck, now: Moment) -> Attes
         ready_at: now.wall,
         expires_at: plan.expires_at,
         check: Some(check),
-        watch: None,
+        watch: Some(watch),
     }
 }

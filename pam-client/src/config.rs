@@ -17,6 +17,9 @@ const LOWEST_UID: u32 = 2_000_200_001;
 /// From here on UIDs belong to systemd's foreign range, or are negative to somebody.
 const HIGHEST_UID: u32 = 2_147_352_575;
 
+/// A session's buffer takes this much of the kernel's memory at the most.
+const MOST_BUFFER_KIB: u32 = 65_536;
+
 /// The settings.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -41,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) max_processes: u32,
     /// How large all journals together may be.
     pub(crate) spool_limit_mib: u64,
+    /// How much of what a session does the kernel keeps for us until we look.
+    pub(crate) watch_buffer_kib: u32,
     /// Where files of a session's UID are looked for at its end.
     pub(crate) search: Vec<PathBuf>,
 }
@@ -57,6 +62,7 @@ impl Default for Config {
             cgroup_root: None,
             max_processes: 4096,
             spool_limit_mib: 256,
+            watch_buffer_kib: 2048,
             search: [
                 "/tmp",
                 "/var/tmp",
@@ -143,6 +149,11 @@ impl Config {
             .is_some_and(|path| !path.is_absolute())
         {
             return Some("`cgroup_root` must be an absolute path");
+        }
+        if !self.watch_buffer_kib.is_power_of_two()
+            || !(4..=MOST_BUFFER_KIB).contains(&self.watch_buffer_kib)
+        {
+            return Some("`watch_buffer_kib` must be a power of two from 4 to 65536");
         }
         if self.clock_skew > Duration::from_secs(300) {
             return Some("`clock_skew` must be five minutes at most");
@@ -231,6 +242,9 @@ mod tests {
             "search = [\"/\"]",
             "cgroup_root = \"x\"",
             "clock_skew = \"1h\"",
+            "watch_buffer_kib = 2",
+            "watch_buffer_kib = 1000",
+            "watch_buffer_kib = 131072",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

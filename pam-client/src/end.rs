@@ -3,7 +3,7 @@
 //! Nothing here asks the session, its bastion or the CA for anything, and no failure stops what
 //! comes after it.
 
-use portreeve_protocol::attest::{EndCause, Receipt};
+use portreeve_protocol::attest::{EndCause, HostFact, Receipt};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::signed::Signed;
 
@@ -11,7 +11,7 @@ use crate::account;
 use crate::apply::{self, Removed};
 use crate::book::Book;
 use crate::cgroup;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::file;
 use crate::hands::HostHands;
 use crate::host::Host;
@@ -23,6 +23,7 @@ use crate::spool::Chapter;
 use crate::step::Left;
 use crate::sudolog::SudoEvent;
 use crate::tail::Tail;
+use crate::watch::{Sight, diary};
 
 /// How often those are ended who come when everything else is gone.
 const LATECOMERS: u32 = 3;
@@ -41,7 +42,7 @@ pub(crate) fn end(
     host: &Host,
     plan: &Plan,
     mut book: impl Shelf,
-    tail: Option<Tail>,
+    (tail, sight): (Option<Tail>, Option<Sight>),
     cause: EndCause,
 ) -> Ended {
     let ending_at = clock::now().wall;
@@ -57,6 +58,13 @@ pub(crate) fn end(
             unread = book.with(|book| harvest(host, tail, book)).err();
         }
     });
+    // Everything that could have been seen was seen: no process of the session is left.
+    let now = clock::now();
+    let seen = sight.map_or_else(Vec::new, |sight| sight.finish(now));
+    let untold = book.with(|book| enter_all(host, seen, now, book)).err();
+    removed.left.extend(
+        untold.map(|why| Left::stays(format!("what ran was not reported to its end: {why}"))),
+    );
     // What a session did and nobody will read of it is told where its end is.
     removed.left.extend(
         unread.map(|why| Left::stays(format!("sudo's log was not reported to its end: {why}"))),
@@ -137,6 +145,14 @@ fn harvest(host: &Host, mut tail: Tail, book: &mut Book) -> Result<(), String> {
     }
 }
 
+/// Puts what was seen into the book.
+fn enter_all(host: &Host, seen: Vec<HostFact>, now: Moment, book: &mut Book) -> Result<(), String> {
+    seen.into_iter().try_for_each(|fact| {
+        book.enter(fact, now.wall, &host.identity)
+            .map_err(|error| error.to_string())
+    })
+}
+
 fn close(
     host: &Host,
     plan: &Plan,
@@ -168,6 +184,7 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
     };
     let chain = story.chain(&host.trust.host);
     let (chapter, reported) = (story.chapter, chain.tally().sudo);
+    let was_watched = story.was_watched();
     let cause = story.cause.unwrap_or(cause);
     let plan = story.plan;
     let mut book = Book::reopen(journal, chain);
@@ -176,7 +193,15 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
             .sudo_log
             .as_deref()
             .and_then(|log| Tail::open(log, reported).ok());
-        let ended = end(host, &plan, &mut book, tail, cause);
+        if was_watched {
+            // From the daemon's death to that of the last process nobody looked.
+            let at = clock::now();
+            let untold = enter_all(host, vec![diary::unwatched(at.wall)], at, &mut book);
+            if let Err(error) = untold {
+                host.complain(&error);
+            }
+        }
+        let ended = end(host, &plan, &mut book, (tail, None), cause);
         drop(book);
         return settle(host, &plan, false, ended.again);
     }

@@ -14,11 +14,15 @@ use portreeve_sudo_policy::dialect::{Dialect, Version};
 
 use crate::accept::{self, Circumstances};
 use crate::bundle_check::decoders;
+use crate::clock::Moment;
 use crate::lines::Lines;
 use crate::paths::Paths;
 use crate::root::{Answer, Ask};
 use crate::sudolog::SudoLog;
 use crate::trust::Trust;
+use crate::watch::btf::Btf;
+use crate::watch::diary::{Diary, Lost};
+use crate::watch::record;
 
 /// What sudo's log says, read in these pieces.
 #[must_use]
@@ -28,6 +32,24 @@ pub fn sudo_log(pieces: &[&[u8]]) -> Vec<HostFact> {
         log.push(piece);
     }
     log.finish().into_iter().map(|event| event.fact).collect()
+}
+
+/// What a program of ours in the kernel wrote, and what is told of it.
+#[must_use]
+pub fn watch_record(bytes: &[u8]) -> Vec<HostFact> {
+    let now = Moment {
+        wall: Timestamp::from_seconds(1_790_000_000),
+        boot: Duration::from_secs(1_000_000),
+    };
+    let seen = record::read(bytes).into_iter().collect();
+    Diary::new(now).close(seen, Lost::default(), now)
+}
+
+/// Where a field is, by what a kernel says of its types.
+#[must_use]
+pub fn kernel_types(bytes: &[u8]) -> Option<u32> {
+    let btf = Btf::parse(bytes).ok()?;
+    btf.offset("task_struct", &["mm", "arg_start"]).ok()
 }
 
 /// The lines in these pieces, up to the first one that is too long.

@@ -3,6 +3,7 @@
 //! One thread per connection. The connection is the lease: when this function's loop ends, for
 //! whatever reason, the session ends.
 
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::log;
 use crate::spool::Parcel;
 use crate::tail::{Tail, Watch};
 use crate::talk::{Broken, SILENCE, Talk};
+use crate::watch::Sight;
 
 /// How many reports of an earlier session are on their way at a time.
 const WINDOW: usize = 50;
@@ -74,18 +76,19 @@ fn session(host: &Host, talk: &mut Talk, mut begun: Begun<'_>) {
     let ready = talk.say(&FromHost::Ready {
         attestation: begun.attestation.clone(),
     });
+    let mut sight = begun.sight.take();
     let (cause, tail) = match ready {
         Ok(()) => Hold {
             host,
             talk,
             parcel: None,
         }
-        .until_over(&begun, tail),
+        .until_over(&begun, tail, sight.as_mut()),
         Err(error) => (error.cause(), tail.map(|(tail, _)| tail)),
     };
     begun.place.close();
     let live = &begun.live;
-    let Ended { receipt, again } = end::end(host, &live.plan, &**live, tail, cause);
+    let Ended { receipt, again } = end::end(host, &live.plan, &**live, (tail, sight), cause);
     let told = (|| {
         talk.report(live.book().unsent())?;
         if let Some(receipt) = receipt {
@@ -134,6 +137,7 @@ impl Hold<'_, '_> {
         mut self,
         begun: &Begun<'_>,
         followed: Option<(Tail, Watch)>,
+        mut sight: Option<&mut Sight>,
     ) -> (EndCause, Option<Tail>) {
         let (mut tail, watch) = match followed {
             Some((tail, watch)) => (Some(tail), Some(watch)),
@@ -150,7 +154,12 @@ impl Hold<'_, '_> {
             if self.host.is_stopping() {
                 break EndCause::Shutdown;
             }
-            match self.turn(&begun.live, tail.as_mut(), watch.as_ref(), wait) {
+            let sources = Sources {
+                tail: tail.as_mut(),
+                watch: watch.as_ref(),
+                sight: sight.as_deref_mut(),
+            };
+            match self.turn(&begun.live, sources, wait) {
                 Ok(Turn::Quiet) => {}
                 Ok(Turn::Heard) => lease.renew(clock::now()),
                 Ok(Turn::Over(cause)) => break cause,
@@ -164,13 +173,8 @@ impl Hold<'_, '_> {
     }
 
     /// Tells what there is to tell, waits for something to happen, and takes it in.
-    fn turn(
-        &mut self,
-        live: &Live,
-        tail: Option<&mut Tail>,
-        watch: Option<&Watch>,
-        wait: Duration,
-    ) -> Result<Turn, Broken> {
+    fn turn(&mut self, live: &Live, sources: Sources<'_>, wait: Duration) -> Result<Turn, Broken> {
+        let Sources { tail, watch, sight } = sources;
         let unsent = live.book().unsent();
         self.talk.report(unsent)?;
         if live.book().unacknowledged() > MOST_UNACKNOWLEDGED {
@@ -183,13 +187,28 @@ impl Hold<'_, '_> {
             Some(tail) if tail.is_behind() => Duration::ZERO,
             Some(_) | None => wait,
         };
-        self.talk.wait(Some(live), watch, wait)?;
+        let patience = sight
+            .as_ref()
+            .and_then(|sight| sight.patience(clock::now()));
+        let seen = sight.as_ref().filter(|_| patience.is_none());
+        let others: Vec<_> = watch
+            .map(Watch::as_fd)
+            .into_iter()
+            .chain(seen.into_iter().flat_map(|sight| sight.fds()))
+            .collect();
+        let wait = patience.map_or(wait, |patience| patience.min(wait));
+        self.talk.wait(Some(live), &others, wait)?;
         live.waker().clear();
         if let Some(watch) = watch {
             watch.clear();
         }
         if let Some(tail) = tail
             && !self.tell_of_sudo(live, tail)
+        {
+            return Ok(Turn::Over(EndCause::RecordingFailed));
+        }
+        if let Some(sight) = sight
+            && !self.tell_of_processes(live, sight)
         {
             return Ok(Turn::Over(EndCause::RecordingFailed));
         }
@@ -244,6 +263,24 @@ impl Hold<'_, '_> {
         }
         true
     }
+
+    /// Puts what its processes did into the book; says whether that went well.
+    fn tell_of_processes(&self, live: &Live, sight: &mut Sight) -> bool {
+        let now = clock::now();
+        sight.look(now).into_iter().all(|fact| {
+            let entered = live.book().enter(fact, now.wall, &self.host.identity);
+            entered
+                .inspect_err(|error| self.host.complain(&error.to_string()))
+                .is_ok()
+        })
+    }
+}
+
+/// What tells of a session beside its bastion.
+struct Sources<'a> {
+    tail: Option<&'a mut Tail>,
+    watch: Option<&'a Watch>,
+    sight: Option<&'a mut Sight>,
 }
 
 /// What a turn came to.
@@ -262,7 +299,7 @@ fn deliver_only(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
     let mut parcel = None;
     loop {
         deliver_earlier(host, talk, &mut parcel)?;
-        if parcel.is_none() || !talk.wait(None, None, SILENCE)? {
+        if parcel.is_none() || !talk.wait(None, &[], SILENCE)? {
             return Ok(());
         }
         while let Some(message) = talk.message()? {

@@ -25,6 +25,7 @@ use crate::root::{LiveSession, Status, Unfinished};
 use crate::spool::{Found, Spool};
 use crate::sudoers::Sudo;
 use crate::trust::{Identity, Trust, TrustError};
+use crate::watch::Source;
 
 /// The user that control connections and principals commands run as.
 pub(crate) const CONTROL_USER: &str = "portreeve";
@@ -48,6 +49,8 @@ pub(crate) struct Host {
     pub(crate) checker: Arc<Checker>,
     /// Where control groups are made.
     pub(crate) cgroup_root: PathBuf,
+    /// By what it watches sessions.
+    pub(crate) watch: Source,
     /// The live sessions.
     pub(crate) leases: Leases,
     /// The journals.
@@ -112,6 +115,7 @@ impl Host {
         let sudo = Arc::new(Sudo::default());
         let host = Self {
             checker: Arc::new(Checker::new(paths.clone(), Arc::clone(&sudo))),
+            watch: Source::find(&config),
             leases: Leases::new(config.max_sessions),
             paths,
             config,
@@ -246,6 +250,7 @@ impl Host {
             last_error: locked(&self.last_error).clone(),
             retires_since: self.retirement().map(|asked| asked.since().to_string()),
             refuses_orders: !self.takes_orders(clock::now()),
+            watch: Some(self.watch.watch()),
         }
     }
 }

@@ -24,6 +24,9 @@ mod run;
 mod sys;
 mod trust;
 
+// What runs in sessions.
+mod watch;
+
 // What the daemon may be asked, and the small programs that ask.
 mod ask;
 mod control;

@@ -2,6 +2,7 @@
 //!
 //! [`permit`] is the only maker of a [`Permitted`] question, and the daemon answers nothing else.
 
+use portreeve_protocol::attest::HostWatch;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::AccountName;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,9 @@ pub(crate) struct Status {
     /// Whether it takes no orders meanwhile.
     #[serde(default)]
     pub(crate) refuses_orders: bool,
+    /// By what it watches sessions.
+    #[serde(default)]
+    pub(crate) watch: Option<HostWatch>,
 }
 
 /// A live session in a [`Status`].

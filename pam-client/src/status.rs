@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use portreeve_protocol::attest::{HostWatch, Watcher};
+
 use crate::ask::{AskError, ask};
 use crate::exit::Exit;
 use crate::root::{Answer, Ask, Status};
@@ -59,6 +61,9 @@ pub(crate) fn text(status: &Status) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "sudo      {}", status.sudo);
     let _ = writeln!(text, "cgroups   {}", status.cgroup_root);
+    if let Some(watch) = &status.watch {
+        let _ = writeln!(text, "watch     {}", watched(*watch));
+    }
     let _ = writeln!(
         text,
         "sessions  {} live, {} being made or removed",
@@ -104,6 +109,20 @@ pub(crate) fn text(status: &Status) -> String {
     text
 }
 
+/// What of sessions is seen, and by what.
+fn watched(watch: HostWatch) -> String {
+    let by = |watcher| match watcher {
+        Watcher::Ebpf => "by eBPF",
+        Watcher::ProcessConnector => "by the process connector",
+        Watcher::Absent => "not at all; the log says why",
+    };
+    format!(
+        "programs {}, connections {}",
+        by(watch.processes),
+        by(watch.connections)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,12 +142,14 @@ mod tests {
             last_error: None,
             retires_since: None,
             refuses_orders: false,
+            watch: Some(HostWatch::NOTHING),
         }
     }
 
     #[test]
     fn what_needs_a_look_shows_in_the_exit_status_and_in_the_text() {
         assert_eq!(exit(&well()), Exit::Well);
+        assert!(text(&well()).contains("watch     programs not at all"));
         let full = Status {
             spool_full: true,
             ..well()

@@ -1,9 +1,13 @@
-//! The system calls that no crate wraps safely. All unsafe code of the workspace is here.
+//! The system calls that no crate wraps safely. All unsafe code of the workspace is here and in the
+//! modules below: `bpf` asks the kernel for programs and maps, `ring` reads what they write.
 
 #![expect(
     unsafe_code,
-    reason = "removing System V IPC objects has no safe wrapper"
+    reason = "System V IPC objects and bpf(2) have no safe wrapper"
 )]
+
+pub(crate) mod bpf;
+pub(crate) mod ring;
 
 use nix::errno::Errno;
 use nix::libc;

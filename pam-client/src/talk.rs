@@ -1,7 +1,7 @@
 //! What is said over a control connection: lines in both directions, one message each.
 
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -16,7 +16,6 @@ use crate::clock;
 use crate::host::Host;
 use crate::leases::Live;
 use crate::lines::{Lines, TooLong};
-use crate::tail::Watch;
 
 /// How long an order may take to arrive, and reports to be acknowledged after a refusal.
 pub(crate) const SILENCE: Duration = Duration::from_secs(LEASE_SILENCE);
@@ -97,7 +96,7 @@ impl Talk {
                 }
                 Ok(None) => {
                     let left = deadline.saturating_sub(clock::now().boot);
-                    if !self.wait(None, None, left)? {
+                    if !self.wait(None, &[], left)? {
                         return Err(Broken::Ended);
                     }
                 }
@@ -118,7 +117,7 @@ impl Talk {
                 }
             }
             let left = deadline.saturating_sub(clock::now().boot);
-            if left.is_zero() || (!live.book().is_acknowledged() && !self.wait(None, None, left)?) {
+            if left.is_zero() || (!live.book().is_acknowledged() && !self.wait(None, &[], left)?) {
                 break;
             }
         }
@@ -133,17 +132,17 @@ impl Talk {
         }
     }
 
-    /// Waits until the bastion speaks, the session is woken, its log changes, or `span` is over;
+    /// Waits until the bastion speaks, the session is woken, one of `others` is readable, or `span` is over;
     /// takes what the bastion said. Says whether anything happened.
     pub(crate) fn wait(
         &mut self,
         live: Option<&Live>,
-        watch: Option<&Watch>,
+        others: &[BorrowedFd<'_>],
         span: Duration,
     ) -> Result<bool, Broken> {
         let mut fds = vec![PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
         fds.extend(live.map(|live| PollFd::new(live.waker().as_fd(), PollFlags::POLLIN)));
-        fds.extend(watch.map(|watch| PollFd::new(watch.as_fd(), PollFlags::POLLIN)));
+        fds.extend(others.iter().map(|&fd| PollFd::new(fd, PollFlags::POLLIN)));
         // Rounded up, or the last millisecond would be spent in a loop.
         let span = span.saturating_add(Duration::from_millis(1));
         let timeout = PollTimeout::try_from(span).unwrap_or(PollTimeout::MAX);

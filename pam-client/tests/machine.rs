@@ -20,6 +20,8 @@ mod bastion;
 mod ca;
 #[path = "machine/host.rs"]
 mod host;
+#[path = "machine/ran.rs"]
+mod ran;
 #[path = "machine/sandbox.rs"]
 mod sandbox;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt};
+use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt, Watcher};
 use portreeve_protocol::control::HostReport;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::name::HostName;
@@ -87,6 +87,16 @@ impl Story {
     /// Whether the session is over, so that its reports are all there.
     pub(crate) fn is_over(&self) -> bool {
         self.chapter != Chapter::Interrupted
+    }
+
+    /// Whether its attestation said that its processes are watched.
+    pub(crate) fn was_watched(&self) -> bool {
+        let attestation = self.attestation.as_ref();
+        let said = attestation.and_then(|signed| {
+            serde_json::from_str::<Attestation>(signed.unverified_payload()).ok()
+        });
+        said.and_then(|said| said.watch)
+            .is_some_and(|watch| watch.processes != Watcher::Absent)
     }
 
     /// Whether nothing is left to do on the host.

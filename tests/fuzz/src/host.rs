@@ -28,6 +28,16 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: || vec![SUDO_LOG.to_vec()],
     },
     Target {
+        name: "watch_record",
+        feed: watch_record,
+        seeds: watch_record_seeds,
+    },
+    Target {
+        name: "kernel_types",
+        feed: |bytes| fuzz::kernel_types(bytes).is_some(),
+        seeds: || vec![KERNEL_TYPES.to_vec()],
+    },
+    Target {
         name: "lines",
         feed: lines,
         seeds: || vec![b"one\ntwo\n\nthree".to_vec()],
@@ -74,6 +84,51 @@ const SUDO_RIGHTS: &[u8] = b"Matching Defaults entries for nobody on prod-1:\n  
     sudoers_locale=C\n\nRunas and Command-specific defaults for nobody:\n    Defaults!/usr/bin/less \
     !noexec\n\nUser nobody may run the following commands on prod-1:\n    (ALL) NOPASSWD: ALL\n\
     @includedir /etc/sudoers.d\n";
+
+/// `struct task_struct { struct { struct mm_struct { u64 arg_start; } mm; }; }` as a kernel
+/// describes it, in numbers as this processor stores them.
+const KERNEL_TYPES: &[u8] = b"\x9f\xeb\x01\0\x18\0\0\0\0\0\0\0\x58\0\0\0\x58\0\0\0\x28\0\0\0\
+    \x01\0\0\0\0\0\0\x01\x08\0\0\0\x40\0\0\0\
+    \x05\0\0\0\x01\0\0\x04\x08\0\0\0\x0f\0\0\0\x01\0\0\0\0\0\0\0\
+    \0\0\0\0\x01\0\0\x04\x08\0\0\0\x19\0\0\0\x02\0\0\0\0\0\0\0\
+    \x1c\0\0\0\x01\0\0\x04\x08\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\
+    \0u64\0mm_struct\0arg_start\0mm\0task_struct\0";
+
+fn watch_record(bytes: &[u8]) -> bool {
+    let facts = fuzz::watch_record(bytes);
+    let is_told = !facts.is_empty();
+    for fact in facts {
+        let text = serde_json::to_string(&fact).unwrap_or_default();
+        assert!(text.len() < 100 * 1024, "{} bytes", text.len());
+    }
+    is_told
+}
+
+/// A start and a connection.
+fn watch_record_seeds() -> Vec<Vec<u8>> {
+    let head = |kind: u32, words: [u32; 4], whole: u64| {
+        let mut record = Vec::new();
+        for word in [kind, 7, 6, 0] {
+            record.extend(word.to_ne_bytes());
+        }
+        for double in [5_000_000_000_u64, 99] {
+            record.extend(double.to_ne_bytes());
+        }
+        for word in words {
+            record.extend(word.to_ne_bytes());
+        }
+        record.extend(whole.to_ne_bytes());
+        record
+    };
+    let start = [head(1, [4, 4, 6, 1], 6), b"/a\0\0b\0a\0sh\0-c\0".to_vec()].concat();
+    let connection = [
+        head(3, [4, 6, 0xbb01, 0], 0),
+        vec![192, 0, 2, 7],
+        vec![0; 12],
+    ]
+    .concat();
+    vec![start, connection]
+}
 
 fn file_acl(bytes: &[u8]) -> bool {
     fuzz::acl_writer(bytes).is_some_and(|writer| writer.is_some())

@@ -1,0 +1,142 @@
+//! What runs in sessions: every program that begins or ends in a session's control group, and every
+//! connection that is asked for there, however it came about.
+//!
+//! The daemon finds out at its start by what this kernel can be watched ([`Source`]). A session is
+//! followed from before its account is ready until its last process is dead ([`Sight`]), by the
+//! thread that holds it. What was seen becomes host events (`diary`). Nothing here stops anything,
+//! and no session waits for it: a host that cannot watch says so in its attestations.
+
+pub(crate) mod bpf;
+pub(crate) mod btf;
+pub(crate) mod diary;
+pub(crate) mod record;
+
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portreeve_protocol::attest::{HostFact, HostWatch, Watcher};
+
+use self::bpf::{Ebpf, Feed};
+use self::diary::Diary;
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::log;
+
+/// How long what was seen is collected before it is told: an event costs a signature and a write to
+/// the disk, and one event has room for hundreds of programs.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How much is taken of each ring at once, so that the thread also looks at its lease.
+const MOST_AT_ONCE: usize = 4096;
+
+/// By what this host watches.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Programs in the kernel.
+    Ebpf(Arc<Ebpf>),
+    /// Nothing.
+    Nobody,
+}
+
+impl Source {
+    /// Finds out.
+    pub(crate) fn find(config: &Config) -> Self {
+        let most = u32::try_from(config.max_sessions).unwrap_or(u32::MAX);
+        let buffer = config.watch_buffer_kib.saturating_mul(1024);
+        match Ebpf::start(most, buffer) {
+            Ok(ebpf) => {
+                ebpf.warm();
+                Self::Ebpf(Arc::new(ebpf))
+            }
+            Err(error) => {
+                log::warning!("what runs in sessions is not watched: {error}");
+                Self::Nobody
+            }
+        }
+    }
+
+    /// What an attestation says.
+    pub(crate) fn watch(&self) -> HostWatch {
+        match self {
+            Self::Ebpf(ebpf) => HostWatch {
+                processes: Watcher::Ebpf,
+                connections: if ebpf.sees_connections() {
+                    Watcher::Ebpf
+                } else {
+                    Watcher::Absent
+                },
+            },
+            Self::Nobody => HostWatch::NOTHING,
+        }
+    }
+
+    /// Follows a session's control group from now on; nothing where that cannot be done.
+    pub(crate) fn follow(&self, group: &Path, now: Moment) -> Option<Sight> {
+        let Self::Ebpf(ebpf) = self else {
+            return None;
+        };
+        match ebpf.follow(group) {
+            Ok(feed) => Some(Sight {
+                feed,
+                diary: Diary::new(now),
+                looked_at: None,
+                is_behind: false,
+                watch: self.watch(),
+            }),
+            Err(error) => {
+                log::error!("`{}` is not watched: {error}", group.display());
+                None
+            }
+        }
+    }
+}
+
+/// A session that is followed.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    feed: Feed,
+    diary: Diary,
+    /// When there was something to tell, lately.
+    looked_at: Option<Duration>,
+    is_behind: bool,
+    watch: HostWatch,
+}
+
+impl Sight {
+    /// What the session's attestation says.
+    pub(crate) const fn watch(&self) -> HostWatch {
+        self.watch
+    }
+
+    /// How long to leave what is there alone; nothing when it is to be waited for.
+    pub(crate) fn patience(&self, now: Moment) -> Option<Duration> {
+        if self.is_behind {
+            return Some(Duration::ZERO);
+        }
+        let passed = now.boot.saturating_sub(self.looked_at?);
+        PAUSE.checked_sub(passed).filter(|left| !left.is_zero())
+    }
+
+    /// Readable when something was seen.
+    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.feed.fds()
+    }
+
+    /// What was seen since the last time.
+    pub(crate) fn look(&mut self, now: Moment) -> Vec<HostFact> {
+        if self.patience(now).is_some_and(|left| !left.is_zero()) {
+            return Vec::new();
+        }
+        let seen = self.feed.take(MOST_AT_ONCE);
+        self.is_behind = seen.len() >= MOST_AT_ONCE;
+        self.looked_at = (!seen.is_empty()).then_some(now.boot);
+        self.diary.tell(seen, self.feed.lost(), now)
+    }
+
+    /// The rest, once every process of the session is dead.
+    pub(crate) fn finish(mut self, now: Moment) -> Vec<HostFact> {
+        let seen = self.feed.take(usize::MAX);
+        self.diary.close(seen, self.feed.lost(), now)
+    }
+}
