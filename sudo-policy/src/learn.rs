@@ -2,10 +2,12 @@
 //!
 //! What was asked is kept as exact arguments. Only where three or more command lines differ in one
 //! argument that is plainly a process id, a number, a unit, a path below one directory or an
-//! address, that argument becomes a placeholder; nothing becomes `any`. What was refused is not
-//! allowed unless that is asked for, and what the linter refuses is left out and said so. The
-//! result is a text for a person to review: it says where each rule comes from, proves itself by
-//! its expectations, and passes the linter.
+//! address, that argument becomes a placeholder; nothing becomes `any`. That is for programs that
+//! look: of what changes something, or is not known to the linter, exactly the command lines that
+//! were seen are proposed. What was refused is not allowed unless that is asked for, what the
+//! sessions' own bundles refuse is not allowed at all, and what the linter refuses is left out and
+//! said so. The result is a text for a person to review: it says where each rule comes from, proves
+//! itself by its expectations, and passes the linter.
 //!
 //! [`learn`] decides and writes; whoever calls it brings the observations along.
 
@@ -13,6 +15,7 @@ mod evidence;
 mod generalise;
 mod lint;
 mod placeholder;
+mod refusals;
 mod write;
 
 use portreeve_protocol::facts::Intent;
@@ -23,6 +26,7 @@ use serde::Serialize;
 
 use self::evidence::{Evidence, Line, gathered};
 use self::generalise::{Shape, generalised};
+use self::refusals::Refusals;
 use self::write::{Rule, written};
 use crate::bundle::Bundle;
 use crate::check::check;
@@ -47,6 +51,13 @@ pub struct Observed {
     pub run_as: String,
 }
 
+impl Observed {
+    fn argv(&self) -> Vec<String> {
+        let program = [&self.program].into_iter();
+        program.chain(&self.arguments).cloned().collect()
+    }
+}
+
 /// What the bundle is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -54,6 +65,8 @@ pub struct Wanted {
     pub name: BundleName,
     /// Whether it is to allow also what was refused.
     pub include_refused: bool,
+    /// The bundles that the sessions had. What their expectations refuse stays refused.
+    pub refused_by: Vec<Bundle>,
 }
 
 /// A proposed bundle.
@@ -108,13 +121,14 @@ pub fn learn(observed: &[Observed], wanted: &Wanted) -> Result<Learned, NotLearn
     let (covered, refused): (Vec<_>, Vec<_>) = lines
         .iter()
         .partition(|(_, evidence)| evidence.is_allowed() || wanted.include_refused);
-    let (covered, shadowing) = apart(covered, &refused);
-    left_out.extend(shadowing);
+    let mut refusals = Refusals::expected_by(&wanted.refused_by);
+    if !wanted.include_refused {
+        refusals.add_seen(&refused);
+    }
     let mut rules = Vec::new();
     for group in by_program(&covered) {
-        let shapes = generalised(&group, &refused);
-        rules.extend(shapes.into_iter().flat_map(|shape| {
-            let (kept, out) = linted(shape);
+        rules.extend(generalised(&group).into_iter().flat_map(|shape| {
+            let (kept, out) = proposed(shape, &refusals);
             left_out.extend(out);
             kept
         }));
@@ -134,6 +148,7 @@ pub fn learn(observed: &[Observed], wanted: &Wanted) -> Result<Learned, NotLearn
             (text, bundle)
         }
     };
+    refusals.kept_by(&bundle).map_err(NotLearned::NoBundle)?;
     Ok(Learned {
         text,
         bundle,
@@ -144,19 +159,6 @@ pub fn learn(observed: &[Observed], wanted: &Wanted) -> Result<Learned, NotLearn
 /// A line with what is known of it.
 pub(crate) type Known<'o> = (&'o Line, &'o Evidence<'o>);
 
-/// The lines whose rules allow nothing that was refused, and the others. A rule for a user and a
-/// group serves each of the two alone.
-fn apart<'o>(covered: Vec<Known<'o>>, refused: &[Known<'o>]) -> (Vec<Known<'o>>, Vec<LeftOut>) {
-    let (shadowing, covered): (Vec<_>, Vec<_>) = covered.into_iter().partition(|(line, _)| {
-        let is_shadowed =
-            |(other, _): &Known<'_>| line.covers_program(other) && line.words == other.words;
-        refused.iter().any(is_shadowed)
-    });
-    let why = "a rule for it would allow what was refused for its user or group alone";
-    let left_out = shadowing.iter().flat_map(|(_, seen)| seen.left_out(why));
-    (covered, left_out.collect())
-}
-
 /// The lines of each program and user together.
 fn by_program<'o>(lines: &[Known<'o>]) -> Vec<Vec<Known<'o>>> {
     lines
@@ -165,19 +167,19 @@ fn by_program<'o>(lines: &[Known<'o>]) -> Vec<Vec<Known<'o>>> {
         .collect()
 }
 
-/// The rules of a shape that the linter takes, and what it does not.
+/// The rules of a shape that may be proposed, and what of it may not.
 ///
 /// What is wrong with a generalised rule may be right with the command lines that it came from.
-fn linted(shape: Shape<'_>) -> (Vec<Rule<'_>>, Vec<LeftOut>) {
+fn proposed<'o>(shape: Shape<'o>, refusals: &Refusals) -> (Vec<Rule<'o>>, Vec<LeftOut>) {
     match shape {
-        Shape::Pattern { text, lines } if lint::of_pattern(&lines, &text).is_ok() => {
+        Shape::Pattern { text, lines } if lint::of_pattern(&lines, &text, refusals).is_ok() => {
             (vec![Rule::Pattern { text, lines }], Vec::new())
         }
         Shape::Pattern { lines, .. } | Shape::Exact(lines) => {
             let mut kept = Vec::new();
             let mut left_out = Vec::new();
             for known in lines {
-                match lint::of_line(known.0) {
+                match lint::of_line(known.0, refusals) {
                     Ok(()) => kept.push(known),
                     Err(why) => left_out.extend(known.1.left_out(&why)),
                 }

@@ -39,6 +39,7 @@ fn wanted() -> Wanted {
     Wanted {
         name: "learned".parse().unwrap(),
         include_refused: false,
+        refused_by: vec![],
     }
 }
 
@@ -209,6 +210,124 @@ fn no_pattern_takes_what_was_refused() {
         learned.text
     );
     assert!(!allows(&learned.bundle, &seen[3]));
+}
+
+#[test]
+fn what_changes_something_or_is_not_known_is_never_generalised() {
+    for (lines, other) in [
+        (
+            [
+                "/usr/bin/systemctl restart nginx.service",
+                "/usr/bin/systemctl restart ssh.service",
+                "/usr/bin/systemctl restart cron.service",
+            ],
+            "/usr/bin/systemctl restart dbus.service",
+        ),
+        (
+            [
+                "/usr/bin/systemctl --no-pager stop nginx",
+                "/usr/bin/systemctl --no-pager stop ssh",
+                "/usr/bin/systemctl --no-pager stop cron",
+            ],
+            "/usr/bin/systemctl --no-pager stop dbus",
+        ),
+        (
+            [
+                "/usr/bin/kill 12",
+                "/usr/bin/kill 130",
+                "/usr/bin/kill 4711",
+            ],
+            "/usr/bin/kill 13",
+        ),
+        (
+            [
+                "/usr/bin/rm /srv/web/cache/a",
+                "/usr/bin/rm /srv/web/cache/b",
+                "/usr/bin/rm /srv/web/cache/c",
+            ],
+            "/usr/bin/rm /srv/web/cache/d",
+        ),
+        (
+            [
+                "/usr/bin/umount /srv/web/cache/a",
+                "/usr/bin/umount /srv/web/cache/b",
+                "/usr/bin/umount /srv/web/cache/c",
+            ],
+            "/usr/bin/umount /srv/web/cache/d",
+        ),
+        (
+            [
+                "/usr/bin/ping -c1 192.0.2.1",
+                "/usr/bin/ping -c1 192.0.2.2",
+                "/usr/bin/ping -c1 192.0.2.3",
+            ],
+            "/usr/bin/ping -c1 192.0.2.4",
+        ),
+        (
+            [
+                "/opt/acme/tool -p 12",
+                "/opt/acme/tool -p 13",
+                "/opt/acme/tool -p 14",
+            ],
+            "/opt/acme/tool -p 15",
+        ),
+    ] {
+        let seen = allowed(&lines);
+        let learned = learned(&seen);
+        assert!(
+            !learned.text.contains("args_pattern = "),
+            "{}",
+            learned.text
+        );
+        assert!(!allows(&learned.bundle, &observed(true, other)), "{other}");
+        for one in &seen {
+            let is_left_out = learned
+                .left_out
+                .iter()
+                .any(|out| out.argv[1..] == one.arguments);
+            assert!(allows(&learned.bundle, one) || is_left_out, "{one:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_bundles_of_the_sessions_refuse_stays_refused() {
+    let refusing = |command: &str| {
+        let text = format!(
+            "name = \"former\"\ndescription = \"x\"\nintent = \"read-only\"\n\n\
+             [[command]]\npath = \"/usr/bin/uptime\"\nargs = []\n\n\
+             [[expect]]\nrefuse = [{command}]\n"
+        );
+        Wanted {
+            include_refused: true,
+            refused_by: vec![Bundle::parse("former.toml", text.as_bytes()).unwrap()],
+            ..wanted()
+        }
+    };
+    let seen = allowed(&[
+        "/usr/bin/journalctl --no-pager -n 10",
+        "/usr/bin/journalctl --no-pager -n 20",
+        "/usr/bin/journalctl --no-pager -n 40",
+    ]);
+    let between = observed(false, "/usr/bin/journalctl --no-pager -n 30");
+    let narrowed = learn(
+        &seen,
+        &refusing("\"journalctl\", \"--no-pager\", \"-n\", \"30\""),
+    )
+    .unwrap();
+    assert!(!allows(&narrowed.bundle, &between), "{}", narrowed.text);
+    for one in &seen {
+        assert!(allows(&narrowed.bundle, one), "{}", narrowed.text);
+    }
+    // Also what a session was allowed, by another bundle, and what is asked for by an option.
+    let one = "\"/usr/bin/journalctl\", \"--no-pager\", \"-n\", \"20\"";
+    let without = learn(&seen, &refusing(one)).unwrap();
+    assert!(!allows(&without.bundle, &seen[1]), "{}", without.text);
+    assert!(
+        matches!(&without.left_out[..], [out] if out.why == "it would allow what `former` refuses by its line 9"),
+        "{:?}",
+        without.left_out
+    );
 }
 
 #[test]

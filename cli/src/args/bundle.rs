@@ -149,6 +149,10 @@ pub struct Learn {
     /// Allow also what was refused then; the linter still decides
     #[arg(long)]
     pub include_refused: bool,
+    /// A bundle whose `[[expect]] refuse` stay refused, beside those that the sessions had: a file,
+    /// or NAME or NAME@DIGEST of a published one
+    #[arg(long, value_name = "BUNDLE")]
+    pub refused_by: Vec<Origin>,
 }
 
 /// `bundle withdraw`.

@@ -7,7 +7,7 @@ use portreeve_protocol::time::Timestamp;
 
 use super::{LeftOut, Observed};
 use crate::bundle::arguments::MAX_ARGUMENTS;
-use crate::simulate::{serves, unmerged};
+use crate::simulate::unmerged;
 use crate::word::{Argument, CommandPath, NotAWord, RunAs};
 
 /// A command line as an exact rule would say it.
@@ -36,11 +36,6 @@ pub(crate) struct Source {
 impl Line {
     pub(crate) fn is_of_same_program(&self, other: &Self) -> bool {
         self.path == other.path && self.run_as == other.run_as
-    }
-
-    /// Whether a rule for this line's program and user may take command lines like `other`.
-    pub(crate) fn covers_program(&self, other: &Self) -> bool {
-        self.path == other.path && serves(&self.run_as, &other.run_as)
     }
 
     /// The arguments as sudo compares them.
@@ -77,6 +72,14 @@ impl<'o> Evidence<'o> {
     /// The arguments as they were given.
     pub(crate) fn arguments(&self) -> &'o [String] {
         self.seen.first().map_or(&[], |one| &one.arguments)
+    }
+
+    /// The command line in each way in which it was written, program first.
+    pub(crate) fn command_lines(&self) -> Vec<Vec<String>> {
+        let mut lines: Vec<_> = self.seen.iter().map(|observed| observed.argv()).collect();
+        lines.sort();
+        lines.dedup();
+        lines
     }
 
     /// That no rule covers it, in each way in which it was written.
@@ -125,9 +128,8 @@ pub(crate) fn gathered(observed: &[Observed]) -> (BTreeMap<Line, Evidence<'_>>, 
 }
 
 fn left_out_of(observed: &Observed, why: &str) -> LeftOut {
-    let program = [&observed.program].into_iter();
     LeftOut {
-        argv: program.chain(&observed.arguments).cloned().collect(),
+        argv: observed.argv(),
         run_as: observed.run_as.clone(),
         why: why.to_owned(),
     }

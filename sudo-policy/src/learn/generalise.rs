@@ -20,11 +20,11 @@ pub(super) enum Shape<'o> {
     Pattern { text: String, lines: Vec<Known<'o>> },
 }
 
-/// The shapes of one program's lines. No pattern takes a line that was refused.
-pub(super) fn generalised<'o>(lines: &[Known<'o>], refused: &[Known<'_>]) -> Vec<Shape<'o>> {
+/// The shapes of one program's lines. Whether a pattern may stand is for others to say.
+pub(super) fn generalised<'o>(lines: &[Known<'o>]) -> Vec<Shape<'o>> {
     let mut rest: Vec<Known<'o>> = lines.to_vec();
     let mut shapes = Vec::new();
-    while let Some(pattern) = best(&rest, refused) {
+    while let Some(pattern) = best(&rest) {
         let (covered, others) = rest
             .into_iter()
             .partition(|(line, _)| pattern.matches(&line.joined()));
@@ -41,7 +41,7 @@ pub(super) fn generalised<'o>(lines: &[Known<'o>], refused: &[Known<'_>]) -> Vec
 }
 
 /// The pattern that covers most of the lines, if there is one.
-fn best(lines: &[Known<'_>], refused: &[Known<'_>]) -> Option<Pattern> {
+fn best(lines: &[Known<'_>]) -> Option<Pattern> {
     let mut groups: BTreeMap<(usize, Vec<Option<&Argument>>), Vec<Known<'_>>> = BTreeMap::new();
     for known in lines {
         for place in 0..known.0.words.len() {
@@ -59,11 +59,11 @@ fn best(lines: &[Known<'_>], refused: &[Known<'_>]) -> Option<Pattern> {
     groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.len()));
     groups
         .into_iter()
-        .find_map(|((place, _), group)| pattern(place, &group, refused))
+        .find_map(|((place, _), group)| pattern(place, &group))
 }
 
 /// The pattern of lines that differ in the argument at `place`.
-fn pattern(place: usize, group: &[Known<'_>], refused: &[Known<'_>]) -> Option<Pattern> {
+fn pattern(place: usize, group: &[Known<'_>]) -> Option<Pattern> {
     let (first, _) = group.first()?;
     let values: Vec<&str> = group
         .iter()
@@ -87,8 +87,5 @@ fn pattern(place: usize, group: &[Known<'_>], refused: &[Known<'_>]) -> Option<P
     let takes_all = group
         .iter()
         .all(|(line, _)| pattern.matches(&line.joined()));
-    let takes_refused = refused
-        .iter()
-        .any(|(line, _)| first.covers_program(line) && pattern.matches(&line.joined()));
-    (takes_all && !takes_refused).then_some(pattern)
+    takes_all.then_some(pattern)
 }

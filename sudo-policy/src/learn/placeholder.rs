@@ -19,8 +19,9 @@ const UNIT_ENDS: &[&str] = &[
     ".automount",
     ".swap",
 ];
-/// How deep a directory must lie for everything below it to be alike.
-const MIN_DEPTH: usize = 2;
+/// How deep a directory must lie for everything below it to be alike. `/var/log` holds the logs of
+/// everybody, `/var/log/nginx` those of one program.
+const MIN_DEPTH: usize = 3;
 
 /// The part of a pattern that stands for all of `values` and for others of their kind; none when it
 /// is not plain what they are.
@@ -235,20 +236,26 @@ mod tests {
             (
                 "cat",
                 None,
-                &["/var/log/a.log", "/var/log/b/c", "/var/log/d"],
-                Some("<path:/var/log>"),
+                &["/var/log/web/a.log", "/var/log/web/b/c", "/var/log/web/d"],
+                Some("<path:/var/log/web>"),
             ),
             ("cat", None, &["/etc/a", "/etc/b", "/etc/c"], None),
+            (
+                "cat",
+                None,
+                &["/var/log/a", "/var/log/b", "/var/log/c"],
+                None,
+            ),
             ("cat", None, &["/etc/a", "/usr/b", "/var/c"], None),
             (
                 "cat",
                 None,
                 &[
-                    "--file=/var/log/a",
-                    "--file=/var/log/b",
-                    "--file=/var/log/c",
+                    "--file=/var/log/web/a",
+                    "--file=/var/log/web/b",
+                    "--file=/var/log/web/c",
                 ],
-                Some("--file=<path:/var/log>"),
+                Some("--file=<path:/var/log/web>"),
             ),
             (
                 "ip",
@@ -271,8 +278,8 @@ mod tests {
             (
                 "cat",
                 None,
-                &["/var/log/a b", "/var/log/c", "/var/log/d"],
-                Some("<path:/var/log>"),
+                &["/var/log/web/a b", "/var/log/web/c", "/var/log/web/d"],
+                Some("<path:/var/log/web>"),
             ),
         ] {
             let found = placeholder(program, before, values);

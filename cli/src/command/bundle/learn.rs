@@ -7,11 +7,13 @@ use portreeve_protocol::checkpoint::Trail as Proofs;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, Body, Event};
 use portreeve_protocol::name::BundleName;
+use portreeve_protocol::session::BundleRef;
+use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::learn::{LeftOut, Observed, Wanted, learn};
 use serde::Serialize;
 
-use super::print;
-use crate::args::bundle::{Learn, Trail};
+use super::{origin, print};
+use crate::args::bundle::{Learn, Origin, Trail, Version};
 use crate::ca::client::Ca;
 use crate::ca::exchange;
 use crate::exit::Exit;
@@ -38,23 +40,35 @@ pub(super) async fn run(
         digest: Digest,
         text: &'a str,
         left_out: &'a [LeftOut],
+        not_compared: &'a [BundleRef],
+    }
+    let mut refused_by = Vec::new();
+    for origin in &args.refused_by {
+        refused_by.push(origin::fetched(origin, settings).await?);
     }
     let mut observed = Vec::new();
+    let mut not_compared = Vec::new();
     for trail in &args.trails {
-        let trail = match trail {
-            Trail::File(path) => saved(path)?,
-            Trail::Session(session) => {
-                let ca = Ca::new(settings)?;
-                let caller = exchange::caller(&ca, settings).await?;
-                ca.get(&caller, &format!("/v1/sessions/{session}/trail"))
-                    .await?
+        let events = events(&read(trail, settings).await?)?;
+        observed.extend(events.iter().filter_map(reported));
+        for version in events.iter().filter_map(given) {
+            let is_known = |bundle: &Bundle| bundle.digest() == version.digest;
+            if refused_by.iter().any(is_known) || not_compared.contains(version) {
+                continue;
             }
-        };
-        observed.extend(asked_of_sudo(&trail)?);
+            match published(trail, version, settings).await {
+                Ok(bundle) => refused_by.push(bundle),
+                Err(failure) => {
+                    not_compared.push(version.clone());
+                    printer.say(&not_known(version, failure));
+                }
+            }
+        }
     }
     let wanted = Wanted {
         name: args.name,
         include_refused: args.include_refused,
+        refused_by,
     };
     let learned = learn(&observed, &wanted)
         .map_err(|error| Failure::failed("no bundle is proposed").because(&error))?;
@@ -63,6 +77,7 @@ pub(super) async fn run(
         digest: learned.bundle.digest(),
         text: &learned.text,
         left_out: &learned.left_out,
+        not_compared: &not_compared,
     };
     print(&answer, &learned.text, printer)?;
     for one in &learned.left_out {
@@ -75,6 +90,38 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
+async fn read(trail: &Trail, settings: &Settings) -> Result<Proofs, Failure> {
+    match trail {
+        Trail::File(path) => saved(path),
+        Trail::Session(session) => {
+            let ca = Ca::new(settings)?;
+            let caller = exchange::caller(&ca, settings).await?;
+            let path = format!("/v1/sessions/{session}/trail");
+            Ok(ca.get(&caller, &path).await?)
+        }
+    }
+}
+
+/// The bundle that a session had. Who learns from files asks nobody.
+async fn published(
+    trail: &Trail,
+    version: &BundleRef,
+    settings: &Settings,
+) -> Result<Bundle, Failure> {
+    if matches!(trail, Trail::File(_)) {
+        return Err(Failure::failed("the CA is not asked about files"));
+    }
+    let named = version.to_string().parse::<Version>();
+    let named = named.map_err(|error| Failure::failed("it has no version").because(&error))?;
+    origin::fetched(&Origin::Published(named), settings).await
+}
+
+fn not_known(version: &BundleRef, failure: Failure) -> String {
+    let what = format!("what `{version}` says that it must refuse is not known");
+    let next = "give the bundle with `--refused-by`, or see for yourself that the proposal allows none of it";
+    failure.within(what).or_next(next).to_string()
+}
+
 fn saved(path: &Path) -> Result<Proofs, Failure> {
     let text = files::read(path, MAX_TRAIL)?;
     serde_json::from_slice(&text).map_err(|error| {
@@ -84,8 +131,8 @@ fn saved(path: &Path) -> Result<Proofs, Failure> {
     })
 }
 
-/// What hosts reported about sudo, from a trail that hangs together.
-fn asked_of_sudo(trail: &Proofs) -> Result<Vec<Observed>, Failure> {
+/// The events of a trail that hangs together.
+fn events(trail: &Proofs) -> Result<Vec<Event>, Failure> {
     let findings = evidence::verified_trail(trail, &Keys::default());
     if let Some(fault) = findings.faults.first() {
         return Err(Failure::new(
@@ -97,8 +144,20 @@ fn asked_of_sudo(trail: &Proofs) -> Result<Vec<Observed>, Failure> {
     let events = trail
         .events
         .iter()
-        .filter_map(|logged| serde_json::from_str::<Event>(&logged.event).ok());
-    Ok(events.filter_map(|event| reported(&event)).collect())
+        .filter_map(|logged| serde_json::from_str(&logged.event).ok());
+    Ok(events.collect())
+}
+
+/// The bundle that an event gives a session.
+fn given(event: &Event) -> Option<&BundleRef> {
+    let Body::Access {
+        fact: AccessFact::SessionIntended { bundle, .. },
+        ..
+    } = &event.body
+    else {
+        return None;
+    };
+    Some(bundle)
 }
 
 /// What a host's event says about sudo.
