@@ -117,8 +117,12 @@ pub struct NotADialect;
 impl FromStr for Dialect {
     type Err = NotADialect;
 
-    /// Reads `sudo:1.9.13`, `sudo-rs:0.2.8`, and the same with a space, as they are displayed.
+    /// Reads `sudo:1.9.13`, `sudo-rs:0.2.8`, the same with a space, as they are displayed, and what
+    /// either program prints with `--version`.
     fn from_str(text: &str) -> Result<Self, NotADialect> {
+        if let Some(dialect) = Self::from_version_output(text) {
+            return Ok(dialect);
+        }
         let (program, version) = text.split_once([':', ' ']).ok_or(NotADialect)?;
         let version = Version::parse(version).ok_or(NotADialect)?;
         match program {
@@ -163,12 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_is_written_with_a_colon_or_a_space() {
+    fn a_dialect_is_written_with_a_colon_or_a_space_or_as_sudo_says_it() {
         for (text, dialect) in [
             ("sudo:1.9.13", Ok(Dialect::Sudo(Version(1, 9, 13)))),
             ("sudo 1.9.13p3", Ok(Dialect::Sudo(Version(1, 9, 13)))),
             ("sudo-rs:0.2.8", Ok(Dialect::SudoRs(Version(0, 2, 8)))),
             ("sudo-rs 0.2.8", Ok(Dialect::SudoRs(Version(0, 2, 8)))),
+            (
+                "Sudo version 1.9.13p3\nSudoers I/O plugin version 1.9.13p3",
+                Ok(Dialect::Sudo(Version(1, 9, 13))),
+            ),
             ("doas:6.8", Err(NotADialect)),
             ("sudo", Err(NotADialect)),
             ("sudo:", Err(NotADialect)),

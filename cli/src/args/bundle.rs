@@ -65,7 +65,7 @@ pub enum Bundle {
             value_name = "NAME VERSION",
             default_value = "sudo 1.9.13"
         )]
-        sudo: String,
+        sudo: Dialect,
     },
     /// Join a bundle and those that it includes, found beside it as NAME.toml, into one text
     Link {
@@ -131,7 +131,7 @@ pub struct Can {
     pub group: Option<String>,
     /// On a host with this sudo, as in `bundle render`; by default whichever allows more
     #[arg(long, visible_alias = "dialect", value_name = "NAME VERSION")]
-    pub sudo: Option<String>,
+    pub sudo: Option<Dialect>,
     /// The command, by name or with its absolute path, and its arguments
     #[arg(last = true, required = true)]
     pub argv: Vec<String>,

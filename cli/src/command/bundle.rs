@@ -40,7 +40,7 @@ pub async fn run(act: Act, settings: &Settings, printer: &mut Printer) -> Result
         Act::Test { files } => test::run(&files, printer),
         Act::Can(args) => can::run(&args, settings, printer).await,
         Act::Diff { before, after } => diff::run(&before, &after, settings, printer).await,
-        Act::Render { file, sudo } => render::run(&file, &sudo, printer),
+        Act::Render { file, sudo } => render::run(&file, sudo, printer),
         Act::Link { file } => link::run(&file, printer),
         Act::Schema => schema::run(printer),
         Act::Shipped { name } => shipped::run(name.as_deref(), printer),

@@ -101,6 +101,12 @@ fn every_failure_has_its_exit_code_and_a_next_step() {
         (
             &user,
             &["bundle", "render", "none.toml", "--sudo", "doas 1"],
+            2,
+            "sudo:1.9.13",
+        ),
+        (
+            &user,
+            &["bundle", "render", "none.toml", "--sudo", "sudo 1.9.13"],
             1,
             "none.toml",
         ),

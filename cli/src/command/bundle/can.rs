@@ -5,7 +5,7 @@ use portreeve_sudo_policy::simulate::{CommandLine, can, can_on};
 use portreeve_sudo_policy::word::{NotAWord, RunAs};
 use serde::Serialize;
 
-use super::{origin, render};
+use super::origin;
 use crate::args::bundle::Can;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -25,7 +25,6 @@ pub(super) async fn run(
         explanation: String,
     }
     let run_as = run_as(args)?;
-    let dialect = args.sudo.as_deref().map(render::dialect).transpose()?;
     // 1 is an answer, so a question that cannot be asked ends with another code.
     let trouble = |failure: Failure| {
         if matches!(failure.exit(), Exit::Failed) {
@@ -41,7 +40,7 @@ pub(super) async fn run(
         argv: &args.argv,
         run_as: &run_as,
     };
-    let verdict = match dialect {
+    let verdict = match args.sudo {
         Some(dialect) => can_on(&bundle, &line, dialect),
         None => can(&bundle, &line),
     };

@@ -19,7 +19,7 @@ use crate::safe;
 const EXAMPLE_ACCOUNT: &str = "pr-0123456789abcdef";
 
 /// Prints the rules.
-pub(super) fn run(file: &Path, sudo: &str, printer: &mut Printer) -> Result<Exit, Failure> {
+pub(super) fn run(file: &Path, dialect: Dialect, printer: &mut Printer) -> Result<Exit, Failure> {
     #[derive(Serialize)]
     struct Answer<'a> {
         sudo: String,
@@ -29,7 +29,6 @@ pub(super) fn run(file: &Path, sudo: &str, printer: &mut Printer) -> Result<Exit
     }
     let linked = origin::linked(file)?;
     let bundle = linked.bundle();
-    let dialect = dialect(sudo)?;
     let account: AccountName = EXAMPLE_ACCOUNT
         .parse()
         .map_err(|error| Failure::failed("the example account is none").because(&error))?;
@@ -62,16 +61,4 @@ fn not_rendered(file: &Path, linked: &Linked, error: &RenderError) -> Failure {
         }
         None => failure.because(error),
     }
-}
-
-/// `sudo:1.9.13` and `sudo-rs:0.2.8`, also with a space, and what either prints with `--version`.
-pub(super) fn dialect(text: &str) -> Result<Dialect, Failure> {
-    let named = text.replacen(' ', ":", 1).parse().ok();
-    named
-        .or_else(|| Dialect::from_version_output(text))
-        .ok_or_else(|| {
-            Failure::usage(format!("`{text}` is no sudo that rules are written for")).next(
-                "write `sudo:1.9.13` or `sudo-rs:0.2.8`, as `sudo --version` on the host says",
-            )
-        })
 }
