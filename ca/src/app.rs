@@ -5,6 +5,7 @@
 //! nothing of HTTP; the callers are the handlers in [`crate::http`].
 
 mod failure;
+mod labour;
 mod record;
 mod refuse;
 mod start;
@@ -66,6 +67,7 @@ pub struct App {
     policy: PolicyInForce,
     publishing: tokio::sync::Mutex<()>,
     intents: bundles::Intents,
+    labour: labour::Labour,
     refusals: refuse::Throttle,
 }
 

@@ -130,24 +130,29 @@ impl App {
         request: PublishBundle,
         origin: Origin,
     ) -> Result<BundlePublished, Failure> {
-        let Linted { bundle, warnings } = match read(&request.text) {
-            Ok(linted) => linted,
-            // What is wrong with it is told to those who may publish, and stands beside their names.
+        let text = request.text.clone();
+        let bundle = match self.labour.of(move || read(&text)).await? {
+            Ok(bundle) => bundle,
             Err(failure) => {
+                // What is wrong with it is told to those who may publish, and stands beside their
+                // names.
                 let asked = HumanAct::ManageBundles { bundle: None };
                 let permitted = self.permit(person, asked, "bundles", origin).await?;
-                let refused = permitted.event("not published: it has errors");
-                self.log.append(vec![refused]).await?;
-                return Err(failure);
+                return Err(self.not_published(&permitted, failure).await?);
             }
         };
-        let version = BundleRef {
-            name: bundle.name().clone(),
-            digest: bundle.digest(),
+        let (intent, version) = (
+            bundle.intent(),
+            BundleRef {
+                name: bundle.name().clone(),
+                digest: bundle.digest(),
+            },
+        );
+        let permitted = self.may_manage(person, &version, intent, origin).await?;
+        let warnings = match self.labour.of(move || linted(&bundle)).await? {
+            Ok(warnings) => warnings,
+            Err(failure) => return Err(self.not_published(&permitted, failure).await?),
         };
-        let permitted = self
-            .may_manage(person, &version, bundle.intent(), origin)
-            .await?;
         // What an act changes is told from what was there before it.
         let _turn = self.publishing.lock().await;
         let outcome = match self.find_version(&version).await? {
@@ -176,7 +181,7 @@ impl App {
             PublishOutcome::Unchanged => format!("{} is in force already", version.digest),
         });
         self.store.commit(vec![change], vec![published]).await?;
-        self.intents.keep(version.digest, bundle.intent());
+        self.intents.keep(version.digest, intent);
         Ok(BundlePublished {
             bundle: BundleRecord {
                 text: None,
@@ -185,6 +190,17 @@ impl App {
             outcome,
             warnings,
         })
+    }
+
+    /// Records that a bundle has errors, and gives them back.
+    async fn not_published(
+        &self,
+        permitted: &Permitted,
+        failure: Failure,
+    ) -> Result<Failure, Failure> {
+        let refused = permitted.event("not published: it has errors");
+        self.log.append(vec![refused]).await?;
+        Ok(failure)
     }
 
     /// Whether `person` may see bundles at all.
@@ -254,20 +270,20 @@ impl App {
     }
 }
 
-/// A bundle without errors, and what else the linter has to say.
-struct Linted {
-    bundle: Bundle,
-    warnings: Vec<BundleWarning>,
-}
-
-fn read(text: &str) -> Result<Linted, Failure> {
+/// The bundle of a text. What it may do is not looked at, so that nobody has the linter work who
+/// may not publish.
+fn read(text: &str) -> Result<Bundle, Failure> {
     if text.len() > MAX_BUNDLE {
         let detail = format!("a bundle has {MAX_BUNDLE} bytes at most");
         return Err(Failure::advise(Code::Invalid, detail));
     }
-    let bundle = Bundle::parse("bundle.toml", text.as_bytes())
-        .map_err(|report| Failure::advise(Code::Invalid, report.render()))?;
-    let report = check(&bundle);
+    Bundle::parse("bundle.toml", text.as_bytes())
+        .map_err(|report| Failure::advise(Code::Invalid, report.render()))
+}
+
+/// What the linter has to say of a bundle in which it finds no error.
+fn linted(bundle: &Bundle) -> Result<Vec<BundleWarning>, Failure> {
+    let report = check(bundle);
     if report.has_errors() {
         return Err(Failure::advise(Code::Invalid, report.render()));
     }
@@ -282,8 +298,5 @@ fn read(text: &str) -> Result<Linted, Failure> {
         message: finding.message.to_owned(),
         help: finding.help.to_owned(),
     });
-    Ok(Linted {
-        warnings: warnings.collect(),
-        bundle,
-    })
+    Ok(warnings.collect())
 }

@@ -36,7 +36,10 @@ impl App {
         let permitted = self
             .permit(person, HumanAct::ManagePolicy, "policy", origin)
             .await?;
-        let understood = Policies::parse("policy.cedar", &request.text)
+        let text = request.text.clone();
+        let read = move || Policies::parse("policy.cedar", &text);
+        let understood = self.labour.of(read).await?;
+        let understood = understood
             .map_err(|problems| Failure::advise(Code::Invalid, problems.to_string()))
             .and_then(|policies| {
                 demand_way_back(&policies, person, origin)?;

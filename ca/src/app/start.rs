@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portreeve_protocol::event::MachineFact;
 
-use super::{App, Settings, bundles, record, refuse};
+use super::{App, Settings, bundles, labour, record, refuse};
 use crate::clock::Clock;
 use crate::config::{Config, IssuerConfig, IssuerKeys};
 use crate::decide::{Policies, PolicyInForce};
@@ -77,6 +77,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<App, StartErr
         signer,
         keys,
         intents: bundles::Intents::default(),
+        labour: labour::Labour::default(),
         refusals: refuse::Throttle::default(),
     };
     let version = env!("CARGO_PKG_VERSION").to_owned();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use portreeve_protocol::digest::Digest;
 use portreeve_tests::installation::Account;
 use serde_json::{Value, json};
 
@@ -37,6 +38,11 @@ when { context.colour == "red" };
 
 fn bundle(command: &str) -> String {
     format!("name = \"made-up\"\ndescription = \"x\"\nintent = \"read-only\"\n\n{command}")
+}
+
+/// The version of a bundle that is called so.
+fn made_up(text: &str) -> String {
+    format!("made-up@{}", Digest::of(text.as_bytes()))
 }
 
 fn commands(count: usize) -> String {
@@ -125,7 +131,14 @@ fn a_bundle_with_errors_is_not_published() {
     let before = site.https.send(&site.lead("GET", "/v1/bundles")).body;
     for (name, text, places) in rows {
         let (status, code, detail) = publish(&site, "/v1/bundles", &text);
-        let logged = Logged::Event("act", "manageBundles bundles: not published: it has errors");
+        // What the linter alone objects to is a bundle, and has a name and a digest.
+        let target = if matches!(name, "a shell" | "an expectation that does not hold") {
+            made_up(&text)
+        } else {
+            "bundles".to_owned()
+        };
+        let said = format!("manageBundles {target}: not published: it has errors");
+        let logged = Logged::Event("act", said.leak());
         table.row(name, &(status, code), &(422, "invalid".to_owned()), logged);
         for place in places {
             table.demand(
@@ -136,12 +149,19 @@ fn a_bundle_with_errors_is_not_published() {
         }
     }
     let alice = super::draft::id_token("alice", &["soc"]).sign(&super::site::idp_key());
-    let request = super::https::Request::new("PUT", "/v1/bundles").bearer(&alice);
-    let answer = site.https.send(&request.json(&json!({ "text": BUNDLE })));
-    let told = (answer.status, answer.text("code"), answer.text("detail"));
-    let expected = (403, "not_permitted".to_owned(), String::new());
-    let logged = Logged::Event("act", "manageBundles bundles: refused");
-    table.row("by somebody who may not", &told, &expected, logged);
+    let shell = bundle("[[command]]\npath = \"/bin/bash\"\nargs = \"any\"\nreason = \"x\"\n");
+    for (name, text, target) in [
+        ("by somebody who may not", BUNDLE, "bundles".to_owned()),
+        // Decided before the linter looks, so this one has a name too.
+        ("a shell, by somebody who may not", &shell, made_up(&shell)),
+    ] {
+        let request = super::https::Request::new("PUT", "/v1/bundles").bearer(&alice);
+        let answer = site.https.send(&request.json(&json!({ "text": text })));
+        let told = (answer.status, answer.text("code"), answer.text("detail"));
+        let expected = (403, "not_permitted".to_owned(), String::new());
+        let said = format!("manageBundles {target}: refused");
+        table.row(name, &told, &expected, Logged::Event("act", said.leak()));
+    }
     let after = site.https.send(&site.lead("GET", "/v1/bundles")).body;
     table.demand("all of them", before == after, "something was published");
     table.done();
