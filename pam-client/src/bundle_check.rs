@@ -16,6 +16,7 @@ mod package;
 mod program;
 mod report;
 mod show;
+mod sources;
 mod sudo;
 mod summary;
 mod walk;
@@ -28,6 +29,6 @@ pub(crate) use summary::{Checker, Look};
 /// The decoders of what a host's files and tools say, for fuzzing.
 pub(crate) mod decoders {
     pub(crate) use super::acl::Acl;
-    pub(crate) use super::everybody::{Rights, reads_directory};
+    pub(crate) use super::everybody::{Rights, inclusions, names, other_plugin, other_sources};
     pub(crate) use super::package::{codename, named_vulnerabilities, versions};
 }

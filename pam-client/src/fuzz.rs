@@ -112,7 +112,8 @@ pub fn package_facts(bytes: &[u8]) -> Vec<String> {
     facts
 }
 
-/// What is read of sudo's answer about somebody's rights, and of sudoers.
+/// What is read of sudo's answer about somebody's rights, of sudoers, and of what says where else
+/// rules come from.
 #[must_use]
 pub fn sudo_rights(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
@@ -121,12 +122,16 @@ pub fn sudo_rights(bytes: &[u8]) -> Vec<String> {
         settings,
         locale,
     } = decoders::Rights::read(&text).unwrap_or_default();
-    let directory = decoders::reads_directory(&text, "/etc/sudoers.d");
-    let directory = directory.then(|| "directory".to_owned());
+    let inclusions = decoders::inclusions(&text).map(|inclusion| format!("{inclusion:?}"));
+    let named = decoders::names(&text, "nobody").then(|| "nobody".to_owned());
+    let elsewhere = [decoders::other_sources, decoders::other_plugin];
+    let elsewhere = elsewhere.iter().filter_map(|read| read(&text));
     [rules, settings]
         .concat()
         .into_iter()
         .chain(locale)
-        .chain(directory)
+        .chain(inclusions)
+        .chain(named)
+        .chain(elsewhere)
         .collect()
 }

@@ -1,7 +1,9 @@
 //! Who exists on this host, by every name service that it has.
 
+use std::ffi::CString;
+
 use nix::errno::Errno;
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 /// An account as the name services know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,20 @@ pub(crate) fn uid_of(name: &str) -> Result<Option<u32>, Errno> {
 /// When a name service cannot say.
 pub(crate) fn group(name: &str) -> Result<Option<u32>, Errno> {
     Ok(Group::from_name(name)?.map(|group| group.gid.as_raw()))
+}
+
+/// The groups of a user whose own group is `own`, with their names where they have one.
+///
+/// # Errors
+/// When a name service cannot say.
+pub(crate) fn groups_of(user: &str, own: u32) -> Result<Vec<(u32, String)>, Errno> {
+    let user = CString::new(user).map_err(|_| Errno::EINVAL)?;
+    let groups = getgrouplist(&user, Gid::from_raw(own))?;
+    let named = groups.into_iter().map(|gid| {
+        let name = Group::from_gid(gid)?.map(|group| group.name);
+        Ok((gid.as_raw(), name.unwrap_or_default()))
+    });
+    named.collect()
 }
 
 /// Whether anybody has this number, as a user or as a group.

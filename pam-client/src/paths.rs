@@ -150,6 +150,16 @@ impl Paths {
         self.at("var/lib/portreeve/inventory.json")
     }
 
+    /// Where the system looks for what.
+    pub(crate) fn name_services(&self) -> PathBuf {
+        self.at("etc/nsswitch.conf")
+    }
+
+    /// Which plugins sudo has.
+    pub(crate) fn sudo_settings(&self) -> PathBuf {
+        self.at("etc/sudo.conf")
+    }
+
     /// Which distribution this is.
     pub(crate) fn os_release(&self) -> PathBuf {
         self.at("etc/os-release")

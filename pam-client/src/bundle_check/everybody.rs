@@ -1,7 +1,7 @@
 //! What the host's own sudoers gives everybody, and which of its settings count after ours.
 //!
 //! sudo itself is asked, because nobody else reads sudoers as it does; here is only the reading of
-//! its answers. Pure.
+//! its answers, and of which files and names sudoers has. Pure.
 
 /// Most lines of each kind that are kept.
 const MOST: usize = 16;
@@ -82,19 +82,81 @@ impl Part {
     }
 }
 
-/// Whether sudoers reads a directory of further files.
-pub(crate) fn reads_directory(sudoers: &str, directory: &str) -> bool {
-    sudoers.lines().any(|line| {
-        let line = line.trim();
-        // The `#` is no comment here; it is the older way of writing the `@`.
-        let rest = line
-            .strip_prefix("@includedir")
-            .or_else(|| line.strip_prefix("#includedir"));
-        rest.is_some_and(|rest| {
-            rest.starts_with([' ', '\t'])
-                && rest.trim().trim_matches('"').trim_end_matches('/') == directory
-        })
+/// Something that sudoers includes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Inclusion {
+    /// A file, which must be there.
+    File(String),
+    /// The files of a directory.
+    Directory(String),
+}
+
+/// What sudoers includes, in order. The `#` is no comment here; it is the older way of writing the
+/// `@`.
+pub(crate) fn inclusions(sudoers: &str) -> impl Iterator<Item = Inclusion> {
+    sudoers.lines().filter_map(|line| {
+        let line = line.trim().strip_prefix(['@', '#'])?;
+        let (word, rest) = line.split_once([' ', '\t'])?;
+        match word {
+            "include" => Some(Inclusion::File(path(rest)?)),
+            "includedir" => {
+                let directory = path(rest)?;
+                let directory = directory.trim_end_matches('/').to_owned();
+                Some(Inclusion::Directory(directory))
+            }
+            _ => None,
+        }
     })
+}
+
+/// A path in double quotes, or up to the first blank that no backslash takes its meaning from.
+fn path(text: &str) -> Option<String> {
+    let text = text.trim_start();
+    let (text, is_quoted) = match text.strip_prefix('"') {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let mut path = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => path.extend(letters.next()),
+            '"' if is_quoted => break,
+            ' ' | '\t' if !is_quoted => break,
+            letter => path.push(letter),
+        }
+    }
+    (!path.is_empty()).then_some(path)
+}
+
+/// Whether a text of sudoers has this word anywhere, comments included: as a user, as a group, as a
+/// number (`#1`) or in an alias.
+pub(crate) fn names(sudoers: &str, word: &str) -> bool {
+    let is_border = |c: char| !(c.is_ascii_alphanumeric() || "_.-#".contains(c));
+    sudoers.split(is_border).any(|found| found == word)
+}
+
+/// Whether the rules of users come also from elsewhere than files, by `nsswitch.conf`.
+pub(crate) fn other_sources(nsswitch: &str) -> Option<String> {
+    let line = nsswitch.lines().find_map(|line| {
+        let line = line.split('#').next()?.trim();
+        line.strip_prefix("sudoers:")
+    })?;
+    let others = line.split_whitespace().filter(|word| *word != "files");
+    let others: Vec<&str> = others.filter(|word| !word.starts_with('[')).collect();
+    (!others.is_empty()).then(|| others.join(", "))
+}
+
+/// The line of `sudo.conf` by which sudo does not read its usual file, or asks somebody else.
+pub(crate) fn other_plugin(settings: &str) -> Option<String> {
+    let line = settings.lines().map(str::trim).find(|line| {
+        let mut words = line.split_whitespace();
+        let is_plugin = words.next() == Some("Plugin");
+        let (_, path) = (words.next(), words.next());
+        let is_usual = path.is_some_and(|path| path.rsplit('/').next() == Some("sudoers.so"));
+        is_plugin && (!is_usual || words.any(|word| word.starts_with("sudoers_file=")))
+    })?;
+    Some(line.chars().take(MAX_LINE).collect())
 }
 
 #[cfg(test)]
@@ -144,19 +206,89 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_is_read_when_a_line_says_so() {
-        let directory = "/etc/sudoers.d";
-        for (text, reads) in [
-            ("@includedir /etc/sudoers.d\n", true),
-            ("#includedir /etc/sudoers.d", true),
-            ("  @includedir\t\"/etc/sudoers.d/\"", true),
-            ("# @includedir /etc/sudoers.d", false),
-            ("@includedir /etc/sudoers.daily", false),
-            ("@include /etc/sudoers.d", false),
-            ("@includedirs /etc/sudoers.d", false),
+    fn what_is_included_is_read_as_sudo_reads_it() {
+        let file = |path: &str| Some(Inclusion::File(path.into()));
+        let directory = |path: &str| Some(Inclusion::Directory(path.into()));
+        for (text, expected) in [
+            ("@includedir /etc/sudoers.d\n", directory("/etc/sudoers.d")),
+            ("#includedir /etc/sudoers.d", directory("/etc/sudoers.d")),
+            (
+                "  @includedir\t\"/etc/sudoers.d/\"",
+                directory("/etc/sudoers.d"),
+            ),
+            ("# @includedir /etc/sudoers.d", None),
+            ("# includedir /etc/sudoers.d", None),
+            (
+                "@includedir /etc/sudoers.daily",
+                directory("/etc/sudoers.daily"),
+            ),
+            (
+                "@include /etc/sudoers.more # ours",
+                file("/etc/sudoers.more"),
+            ),
+            ("#include more", file("more")),
+            ("@include \"/etc/a b\"", file("/etc/a b")),
+            (r"@include /etc/a\ b", file("/etc/a b")),
+            ("@includes /etc/sudoers.d", None),
+            ("@include", None),
+            ("@include \"\"", None),
+            ("", None),
+        ] {
+            assert_eq!(inclusions(text).next(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_found_wherever_sudoers_has_it() {
+        for (text, word, is_named) in [
+            ("ALL, !nobody ALL=(ALL) ALL", "nobody", true),
+            ("User_Alias OURS=ann,nobody:THEIRS=bob", "nobody", true),
+            ("%nobody ALL=ALL", "nobody", true),
+            ("ALL,!#65534 ALL=ALL", "#65534", true),
+            ("ALL,!%#65534 ALL=ALL", "#65534", true),
+            ("nobody2 ALL=ALL\nno-nobody ALL=ALL", "nobody", false),
+            ("ALL,!#655341 ALL=ALL", "#65534", false),
+        ] {
+            assert_eq!(names(text, word), is_named, "{text}");
+        }
+    }
+
+    #[test]
+    fn another_plugin_or_file_is_told() {
+        for (text, is_other) in [
+            (
+                "#Plugin acme_policy acme.so\nSet disable_coredump false\n",
+                false,
+            ),
+            (
+                "Plugin sudoers_policy sudoers.so\nPlugin sudoers_io /usr/lib/sudo/sudoers.so",
+                false,
+            ),
+            ("Plugin sudoers_policy sudoers.so sudoers_mode=0400", false),
+            (
+                " Plugin sudoers_policy sudoers.so sudoers_file=/etc/other",
+                true,
+            ),
+            ("Plugin acme_policy acme.so", true),
             ("", false),
         ] {
-            assert_eq!(reads_directory(text, directory), reads, "{text}");
+            assert_eq!(other_plugin(text).is_some(), is_other, "{text}");
+        }
+    }
+
+    #[test]
+    fn where_else_rules_come_from_is_told() {
+        for (text, expected) in [
+            ("passwd: files sss\n", None),
+            ("sudoers: files\n", None),
+            (
+                "sudoers: files [NOTFOUND=continue] sss # ours\n",
+                Some("sss"),
+            ),
+            ("sudoers:\tldap files", Some("ldap")),
+            ("#sudoers: ldap", None),
+        ] {
+            assert_eq!(other_sources(text).as_deref(), expected, "{text}");
         }
     }
 }
