@@ -155,7 +155,7 @@ pub enum HumanAct {
         /// Which.
         host: Host,
     },
-    /// Add, change and disable agents.
+    /// Add, change, disable and enable agents.
     ManageAgents {
         /// Which; none when it is about the list.
         #[serde(default, skip_serializing_if = "Option::is_none")]

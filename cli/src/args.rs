@@ -127,7 +127,7 @@ pub enum Command {
         #[command(subcommand)]
         act: admin::Policy,
     },
-    /// Agents: add, list, disable
+    /// Agents: add, list, disable, enable
     Agent {
         /// Which act.
         #[command(subcommand)]

@@ -5,6 +5,7 @@ use portreeve_protocol::admin::{AddAgent, AgentRecord, Listing};
 use portreeve_protocol::pair::Agent;
 use portreeve_protocol::problem::Code;
 
+use super::permit::Permitted;
 use super::{App, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::identity::Person;
@@ -83,20 +84,7 @@ impl App {
         agent: &Agent,
         origin: Origin,
     ) -> Result<AgentRecord, Failure> {
-        let Some(record) = self.store.agent(agent).await? else {
-            // Whoever may not manage agents learns the same as of an agent that exists.
-            let asked = HumanAct::ManageAgents { agent: None };
-            let permitted = self
-                .permit(person, asked, agent.to_string(), origin)
-                .await?;
-            self.log
-                .append(vec![permitted.event("there is no such agent")])
-                .await?;
-            return Err(Failure::told(Code::NotPermitted));
-        };
-        let permitted = self
-            .permit(person, act(&record), agent.to_string(), origin)
-            .await?;
+        let (record, permitted) = self.may_manage_agent(person, agent, origin).await?;
         let change = Change::DisableAgent(agent.clone());
         self.store
             .commit(vec![change], vec![permitted.event("disabled")])
@@ -112,6 +100,53 @@ impl App {
             enabled: false,
             ..record
         })
+    }
+
+    /// Gives a disabled agent back what it had. Its sessions stay ended.
+    ///
+    /// # Errors
+    /// When the person may not, there is no such agent, or the store fails.
+    pub async fn enable_agent(
+        &self,
+        person: &Person,
+        agent: &Agent,
+        origin: Origin,
+    ) -> Result<AgentRecord, Failure> {
+        let (record, permitted) = self.may_manage_agent(person, agent, origin).await?;
+        let change = Change::EnableAgent(agent.clone());
+        self.store
+            .commit(vec![change], vec![permitted.event("enabled")])
+            .await?;
+        Ok(AgentRecord {
+            enabled: true,
+            ..record
+        })
+    }
+
+    /// An agent that `person` may manage. Whoever may not manage agents learns the same of one that
+    /// exists and of one that does not.
+    async fn may_manage_agent(
+        &self,
+        person: &Person,
+        agent: &Agent,
+        origin: Origin,
+    ) -> Result<(AgentRecord, Permitted), Failure> {
+        let record = self.store.agent(agent).await?;
+        let asked = match &record {
+            Some(record) => act(record),
+            None => HumanAct::ManageAgents { agent: None },
+        };
+        let permitted = self
+            .permit(person, asked, agent.to_string(), origin)
+            .await?;
+        match record {
+            Some(record) => Ok((record, permitted)),
+            None => {
+                let absent = permitted.event("there is no such agent");
+                self.log.append(vec![absent]).await?;
+                Err(Failure::told(Code::NotPermitted))
+            }
+        }
     }
 }
 

@@ -34,15 +34,32 @@ pub(super) async fn disable_agent(
     by: ByPerson,
     Parts((team, name)): Parts<(String, String)>,
 ) -> Result<Json<AgentRecord>, Rejection> {
-    let agent = Agent {
-        team: part(&team)?,
-        name: part(&name)?,
-    };
+    let agent = agent(&team, &name)?;
     let record = server
         .app
         .disable_agent(&by.person, &agent, by.origin)
         .await?;
     Ok(Json(record))
+}
+
+pub(super) async fn enable_agent(
+    State(server): State<Server>,
+    by: ByPerson,
+    Parts((team, name)): Parts<(String, String)>,
+) -> Result<Json<AgentRecord>, Rejection> {
+    let agent = agent(&team, &name)?;
+    let record = server
+        .app
+        .enable_agent(&by.person, &agent, by.origin)
+        .await?;
+    Ok(Json(record))
+}
+
+fn agent(team: &str, name: &str) -> Result<Agent, Rejection> {
+    Ok(Agent {
+        team: part(team)?,
+        name: part(name)?,
+    })
 }
 
 pub(super) async fn hosts(

@@ -96,6 +96,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::new(GET,  "/v1/agents", Person, |method| on(method, registry::agents)),
         Route::new(POST, "/v1/agents", Person, |method| on(method, registry::add_agent)),
         Route::new(POST, "/v1/agents/{team}/{name}/disable", Person, |method| on(method, registry::disable_agent)),
+        Route::new(POST, "/v1/agents/{team}/{name}/enable", Person, |method| on(method, registry::enable_agent)),
         Route::new(GET,  "/v1/hosts", Person, |method| on(method, registry::hosts)),
         Route::new(POST, "/v1/hosts", Person, |method| on(method, registry::add_host)),
         Route::new(POST, "/v1/enrolments/hosts", Ticket, |method| on(method, registry::enrol_host)),

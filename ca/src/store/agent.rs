@@ -30,9 +30,9 @@ pub(super) async fn add(db: &mut SqliteConnection, record: &AgentRecord) -> Appl
     }
 }
 
-pub(super) async fn disable(db: &mut SqliteConnection, agent: &Agent) -> Applied {
+pub(super) async fn enable(db: &mut SqliteConnection, agent: &Agent, is_enabled: bool) -> Applied {
     let done = sqlx::query("UPDATE agent SET enabled = $1 WHERE agent = $2")
-        .bind(false)
+        .bind(is_enabled)
         .bind(agent.to_string())
         .execute(db)
         .await?;

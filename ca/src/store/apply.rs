@@ -40,7 +40,8 @@ pub(super) type Applied = Result<(), NotApplied>;
 pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied {
     match change {
         Change::AddAgent(record) => agent::add(db, record).await,
-        Change::DisableAgent(agent) => agent::disable(db, agent).await,
+        Change::DisableAgent(agent) => agent::enable(db, agent, false).await,
+        Change::EnableAgent(agent) => agent::enable(db, agent, true).await,
         Change::AddHost {
             host,
             address,

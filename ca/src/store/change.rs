@@ -19,6 +19,8 @@ pub enum Change {
     AddAgent(AgentRecord),
     /// Takes all rights from an agent. Refused when there is none.
     DisableAgent(Agent),
+    /// Gives an agent back what it had. Refused when there is none.
+    EnableAgent(Agent),
 
     /// Registers a host and its one-time token. A host that is registered and not enrolled gets
     /// the new token; one that is enrolled is refused unless it is to enrol again.

@@ -46,8 +46,14 @@ pub enum Agents {
     },
     /// List the agents
     List,
-    /// Disable an agent for good: its sessions end, and neither its name nor its key works again
+    /// Disable an agent: its sessions end, and it gets none until it is enabled again
     Disable {
+        /// The agent, as team/name
+        #[arg(value_name = "TEAM/NAME")]
+        name: Agent,
+    },
+    /// Enable an agent that was disabled, with the key that it had; what was ended stays ended
+    Enable {
         /// The agent, as team/name
         #[arg(value_name = "TEAM/NAME")]
         name: Agent,

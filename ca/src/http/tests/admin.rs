@@ -21,6 +21,8 @@ async fn whoever_does_not_administer_changes_nothing() {
         ),
         ("POST", "/v1/agents/soc/forensics/disable", json!({})),
         ("POST", "/v1/agents/soc/unknown/disable", json!({})),
+        ("POST", "/v1/agents/soc/forensics/enable", json!({})),
+        ("POST", "/v1/agents/soc/unknown/enable", json!({})),
         (
             "POST",
             "/v1/hosts",

@@ -184,6 +184,20 @@ async fn a_disabled_agent_gets_no_token_and_its_tokens_are_void() {
 }
 
 #[tokio::test]
+async fn an_agent_that_is_enabled_again_works_as_before() {
+    let lab = Lab::ready().await;
+    for act in ["disable", "disable", "enable", "enable"] {
+        let path = format!("/v1/agents/soc/forensics/{act}");
+        let answer = lab.post(&path, &lab.admin(), &json!({})).await;
+        assert_eq!(answer.is(200)["enabled"], act == "enable");
+    }
+    let form = lab.exchange_form(&lab.person("alice", &["soc"]));
+    lab.exchange(&form).await.is(200);
+    let unknown = lab.post("/v1/agents/soc/unknown/enable", &lab.admin(), &json!({}));
+    assert_eq!(unknown.await.is(403)["code"], "not_permitted");
+}
+
+#[tokio::test]
 async fn what_is_no_form_is_an_invalid_request() {
     let lab = Lab::ready().await;
     let json = vec![("content-type", "application/json".to_owned())];

@@ -1,12 +1,14 @@
 //! `agent …`
 
 use portreeve_protocol::admin::{AddAgent, AgentRecord, Listing};
+use portreeve_protocol::pair::Agent;
 
 use crate::args::admin::Agents;
 use crate::ca::client::Ca;
 use crate::ca::exchange;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::identity::caller::Caller;
 use crate::keys::public_key;
 use crate::output::{self, Printer};
 use crate::review::words::moment;
@@ -44,13 +46,24 @@ pub async fn run(act: Agents, settings: &Settings, printer: &mut Printer) -> Res
             let listing: Listing<AgentRecord> = ca.get(&caller, "/v1/agents").await?;
             printer.data(&listing, || table(&listing.items))?;
         }
-        Agents::Disable { name } => {
-            let path = format!("/v1/agents/{}/{}/disable", name.team, name.name);
-            let record: AgentRecord = ca.post_empty(&caller, &path).await?;
-            printer.data(&record, || table(std::slice::from_ref(&record)))?;
-        }
+        Agents::Disable { name } => turn(&name, "disable", &ca, &caller, printer).await?,
+        Agents::Enable { name } => turn(&name, "enable", &ca, &caller, printer).await?,
     }
     Ok(Exit::Done)
+}
+
+/// Disables or enables an agent.
+async fn turn(
+    name: &Agent,
+    act: &str,
+    ca: &Ca,
+    caller: &Caller,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let path = format!("/v1/agents/{}/{}/{act}", name.team, name.name);
+    let record: AgentRecord = ca.post_empty(caller, &path).await?;
+    printer.data(&record, || table(std::slice::from_ref(&record)))?;
+    Ok(())
 }
 
 fn table(agents: &[AgentRecord]) -> String {
