@@ -323,6 +323,14 @@ impl Store {
         bundle::all(&self.shared.readers).await
     }
 
+    /// Whether a bundle of this name was ever published.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bundle_was_published(&self, name: &BundleName) -> Result<bool, StoreError> {
+        bundle::was_published(&self.shared.readers, name).await
+    }
+
     /// What was done to the versions of a bundle, the newest first.
     ///
     /// # Errors

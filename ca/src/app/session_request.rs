@@ -1,6 +1,7 @@
 //! `POST /v1/sessions`: a pair asks for a session.
 
 use portreeve_protocol::event::{AccessFact, Event};
+use portreeve_protocol::name::BundleName;
 use portreeve_protocol::problem::{Code, Problem};
 use portreeve_protocol::session::{SessionGranted, SessionRequest};
 
@@ -65,6 +66,7 @@ impl App {
             target,
         } = resolved;
         let (session, host) = (asked.id, asked.host.name.clone());
+        let bundle = asked.bundle.version.name.clone();
         let access = Access {
             pair: delegation.pair(),
             task: Some(&task),
@@ -85,6 +87,11 @@ impl App {
                 decision: decision_note,
             },
         );
+        let target = match target {
+            Ok(target) if matches!(decision, StartDecision::Permit(_)) => Ok(target),
+            // Asked for each refusal, so that none takes longer than another.
+            target => self.withdrawn_or(target, &bundle).await?,
+        };
         let refusal = match (decision, target) {
             (StartDecision::Permit(_), Ok(_)) if self.is_crowded(delegation, origin).await? => {
                 Refusal::of_crowd(self.settings.sessions.max_live_per_agent)
@@ -106,14 +113,22 @@ impl App {
                 )),
             },
             (StartDecision::NeedsApproval(_), Err(missing)) => Refusal::of_missing(missing),
-            (StartDecision::Denial(denial), _) => Refusal {
-                code: Code::NotPermitted,
-                detail: match denial.determining() {
+            (StartDecision::Denial(denial), target) => {
+                let denied = match denial.determining() {
                     ids if ids.is_empty() => "no policy permits it".into(),
                     ids => format!("forbidden by {}", ids.join(", ")),
-                },
-                advice: None,
-            },
+                };
+                Refusal {
+                    code: Code::NotPermitted,
+                    // What is not there is decided with nothing but its name, which few policies
+                    // permit: who reads the trail looks for a wrong name and not for a wrong policy.
+                    detail: match target {
+                        Ok(_) => denied,
+                        Err(missing) => format!("{missing}; {denied}"),
+                    },
+                    advice: None,
+                }
+            }
         };
         let refused = access.event(
             origin.at,
@@ -127,6 +142,19 @@ impl App {
         let events = [decided, refused].into_iter().chain(alarm).collect();
         self.log.append(events).await?;
         Err(Failure::Told(Box::new(problem)))
+    }
+
+    /// The same, with a bundle that was withdrawn told from one that never was.
+    async fn withdrawn_or(
+        &self,
+        target: Result<Target, Missing>,
+        bundle: &BundleName,
+    ) -> Result<Result<Target, Missing>, Failure> {
+        let was_published = self.store.bundle_was_published(bundle).await?;
+        Ok(target.map_err(|missing| match missing {
+            Missing::Bundle if was_published => Missing::Withdrawn,
+            missing => missing,
+        }))
     }
 
     /// Whether the agent has as many live sessions as one may have.

@@ -49,6 +49,8 @@ pub(super) enum Missing {
     Host,
     #[error("there is no such bundle")]
     Bundle,
+    #[error("every version of the bundle was withdrawn")]
+    Withdrawn,
     #[error("the pair has no session of that task")]
     Task,
     #[error("the host is not enrolled yet")]
@@ -60,7 +62,7 @@ pub(super) enum Missing {
 impl Missing {
     pub(super) const fn code(self) -> Code {
         match self {
-            Self::Host | Self::Bundle | Self::Task => Code::NotPermitted,
+            Self::Host | Self::Bundle | Self::Withdrawn | Self::Task => Code::NotPermitted,
             Self::Enrolment | Self::Bastion => Code::Unavailable,
         }
     }

@@ -210,6 +210,14 @@ pub(super) async fn all(db: &SqlitePool) -> Result<Vec<BundleRecord>, StoreError
     rows.iter().map(without_text).collect()
 }
 
+pub(super) async fn was_published(db: &SqlitePool, name: &BundleName) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT 1 FROM bundle_change WHERE name = $1 LIMIT 1")
+        .bind(name.as_str())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.is_some())
+}
+
 pub(super) async fn history(
     db: &SqlitePool,
     name: &BundleName,

@@ -129,6 +129,11 @@ fn unknown_and_forbidden_are_the_same_bytes() {
             as_alice(post("/v1/agents/soc/nobody/disable")),
         ),
         (
+            "an agent to enable, to a person",
+            as_alice(post("/v1/agents/soc/forensics/enable")),
+            as_alice(post("/v1/agents/soc/nobody/enable")),
+        ),
+        (
             "a bundle, to a person",
             as_alice(Request::new("GET", "/v1/bundles/restart-web")),
             as_alice(Request::new("GET", "/v1/bundles/no-such-bundle")),
@@ -164,6 +169,13 @@ fn the_log_tells_forbidden_from_unknown() {
     let site = turn();
     let mallory = pair_of(&site, "mallory", &["sales"]);
     let alice = pair_of(&site, "alice", &["soc"]);
+    let former = "name = \"looks-no-more\"\ndescription = \"x\"\nintent = \"read-only\"\n\n[[command]]\npath = \"/usr/bin/uptime\"\nargs = []\n\n[[expect]]\nrefuse = [\"cat\", \"/etc/shadow\"]\n";
+    let published = site.as_lead("PUT", "/v1/bundles", &json!({ "text": former }));
+    assert_eq!(published.status, 200, "{published:?}");
+    let withdrawal = json!({ "reason": "x", "sessions": "end" });
+    let path = "/v1/bundles/looks-no-more/withdraw";
+    let withdrawn = site.as_lead("POST", path, &withdrawal);
+    assert_eq!(withdrawn.status, 200, "{withdrawn:?}");
     let told = |answer: &Answer| (answer.status, answer.text("code"));
     let expected = (403, "not_permitted".to_owned());
     let mut table = Table::new(&site, "refused sessions");
@@ -181,7 +193,17 @@ fn the_log_tells_forbidden_from_unknown() {
         (
             "a bundle that is not there",
             json!([alice, "prod", "no-such-bundle"]),
-            "no policy permits it",
+            "there is no such bundle; no policy permits it",
+        ),
+        (
+            "a bundle that was withdrawn",
+            json!([alice, "prod", "looks-no-more"]),
+            "every version of the bundle was withdrawn; no policy permits it",
+        ),
+        (
+            "neither a host nor a human who may",
+            json!([mallory, "nowhere", "forensic-read-only"]),
+            "there is no such host; no policy permits it",
         ),
     ];
     for (name, asked, why) in rows {
