@@ -14,6 +14,18 @@ use crate::nearest::nearest;
 use crate::source::Span;
 use crate::word::NotAWord;
 
+/// What sudoers has for the environment, and the language has not.
+const OF_ENVIRONMENT: [&str; 6] = [
+    "setenv",
+    "env",
+    "env_keep",
+    "env_check",
+    "env_file",
+    "env_reset",
+];
+const NO_ENVIRONMENT: &str = "the environment is always reset: with `LD_PRELOAD` or the like the caller's own code runs as \
+     root; where a program needs a variable, allow a script of root's that sets it";
+
 /// A value together with where it stands.
 pub(crate) struct Placed<T> {
     pub(crate) value: T,
@@ -40,9 +52,12 @@ impl Reader {
         for key in table.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
-                let help = match nearest(name, known.iter().copied()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("the fields here are {}", quoted_list(known)),
+                let help = if OF_ENVIRONMENT.contains(&name) {
+                    NO_ENVIRONMENT.to_owned()
+                } else if let Some(meant) = nearest(name, known.iter().copied()) {
+                    format!("did you mean `{meant}`?")
+                } else {
+                    format!("the fields here are {}", quoted_list(known))
                 };
                 let message = format!("unknown field `{}`", name.escape_debug());
                 self.report(Diagnostic::error(

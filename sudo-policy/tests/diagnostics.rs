@@ -125,6 +125,16 @@ fn bytes_that_are_not_text_are_refused() {
 }
 
 #[test]
+fn who_asks_for_the_environment_is_told_why_there_is_none() {
+    for field in ["setenv = true", "env_keep = [\"LD_PRELOAD\"]"] {
+        let text = format!("{HEAD}\n[[command]]\npath = \"/usr/bin/ss\"\n{field}\n");
+        let said = report(&text).render();
+        assert!(said.contains("error[SP004]: unknown field"), "{said}");
+        assert!(said.contains("the environment is always reset"), "{said}");
+    }
+}
+
+#[test]
 fn a_report_reads_well_without_colour() {
     let text = format!("{HEAD}\n[[command]]\npaht = \"/usr/bin/ss\"\nargs = \"-tnp\"\n");
     insta::assert_snapshot!(report(&text).render(), @r#"
