@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use portreeve_protocol::id::{SessionId, TaskId};
 use portreeve_protocol::name::{BundleName, HostName};
+use portreeve_protocol::pair::Agent;
 use portreeve_protocol::task::{Purpose, Ticket};
 use portreeve_protocol::time::Ttl;
 
@@ -120,6 +121,9 @@ pub enum Session {
         /// Only those on this host
         #[arg(long)]
         host: Option<HostName>,
+        /// Only those of this agent
+        #[arg(long, value_name = "TEAM/NAME")]
+        of_agent: Option<Agent>,
     },
     /// Show one session
     Show {

@@ -52,13 +52,20 @@ pub async fn run(
             started(&place, &granted, printer)?;
             Ok(Exit::Done)
         }
-        Session::List { open, host } => {
+        Session::List {
+            open,
+            host,
+            of_agent,
+        } => {
             let ca = Ca::new(settings)?;
             let caller = exchange::caller(&ca, settings).await?;
             let mut listing: Listing<SessionSummary> = ca.get(&caller, "/v1/sessions").await?;
             listing.items.retain(|session| {
                 (!open || !is_over(session.state))
                     && host.as_ref().is_none_or(|host| session.host == *host)
+                    && of_agent
+                        .as_ref()
+                        .is_none_or(|agent| session.pair.agent == *agent)
             });
             printer.data(&listing, || table(&listing.items))?;
             Ok(Exit::Done)
