@@ -136,8 +136,29 @@ fn what_a_host_finds_decides_what_is_done_on_it() {
     prod.write(everybody, "ALL ALL=(ALL) /usr/bin/id\n", 0o440)
         .unwrap();
     let tried = try_to_work(&site);
-    do_on(prod, &format!("rm {everybody}"));
     assert_refused(&tried, "no-rights-for-everybody");
+    // Also where one is left out, and in a file elsewhere of which only the contents change.
+    let more = "/etc/sudoers.more";
+    let includes = format!("@include {more}\n");
+    prod.write(everybody, includes, 0o440).unwrap();
+    for (rule, is_for_all) in [
+        ("carol ALL=(ALL) /usr/bin/id\n", false),
+        ("ALL, !nobody ALL=(ALL) /usr/bin/id\n", true),
+        (
+            "User_Alias OURS = ALL, !%nogroup, !#1\nOURS ALL=(ALL) /usr/bin/id\n",
+            true,
+        ),
+    ] {
+        prod.write(more, rule, 0o440).unwrap();
+        let tried = try_to_work(&site);
+        if is_for_all {
+            assert_refused(&tried, "no-rights-for-everybody");
+        } else {
+            assert_works(&tried);
+            assert!(tried.check.complete, "{rule}: {:?}", tried.check);
+        }
+    }
+    do_on(prod, &format!("rm {everybody} {more}"));
 
     // As if the last security updates of sudo had not been installed.
     do_on(
@@ -202,6 +223,23 @@ fn check_by_hand(prod: &Host) {
     let by_ada = check("ada");
     assert_eq!(by_ada.code(), Some(6), "{by_ada:?}");
     assert!(by_ada.text().contains("SP420"), "{by_ada:?}");
+
+    // What nobody can be asked about is said, and is no error.
+    let all_but_many = "/etc/sudoers.d/zz-all-but-many";
+    let many = "nobody, !daemon, !bin, !sys, !games, !man, !mail, !lp";
+    prod.write(all_but_many, format!("ALL, !{many} ALL=(ALL) ALL\n"), 0o440)
+        .unwrap();
+    let unknown = check("root");
+    assert_eq!(unknown.code(), Some(6), "{unknown:?}");
+    assert!(unknown.text().contains("SP420"), "{unknown:?}");
+    prod.write(all_but_many, "@include missing\n", 0o440)
+        .unwrap();
+    let unread = check("root");
+    assert!(
+        unread.text().contains("/etc/sudoers.d/missing"),
+        "{unread:?}"
+    );
+    do_on(prod, &format!("rm {all_but_many}"));
 
     do_on(prod, "chmod o+w /usr/bin/ss");
     let open = prod

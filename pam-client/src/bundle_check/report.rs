@@ -321,6 +321,101 @@ digest = "sha256:000000000000000000000000000000000000000000000000000000000000000
     }
 
     #[test]
+    fn a_report_in_json_has_the_fields_that_the_page_has() {
+        let file = Path::new("/usr/bin/ss");
+        let finding = |severity| Finding::new(Code::OthersMayReplace, severity, "x").about(file);
+        let whole = Report {
+            sudo: SudoReport {
+                vulnerabilities: vec![KnownReport {
+                    id: "CVE-2025-32463",
+                    title: "any account becomes root",
+                    reach: Reach::AnyAccount,
+                    certain: true,
+                }],
+                ..empty().sudo
+            },
+            programs: vec![Found {
+                path: "/bin/ss".into(),
+                real_path: Some("/usr/bin/ss".into()),
+                exists: true,
+                digest: Some(portreeve_protocol::digest::Digest::of(b"")),
+                findings: vec![finding(Severity::Error)],
+            }],
+            findings: vec![
+                finding(Severity::Warning),
+                Finding::new(Code::NotSeen, Severity::Note, "y"),
+            ],
+            ..empty()
+        };
+        let none = Report {
+            sudo: SudoReport {
+                path: None,
+                version: None,
+                package: None,
+                vulnerabilities: vec![],
+            },
+            complete: false,
+            rules: false,
+            programs: vec![Found {
+                path: "/bin/ss".into(),
+                real_path: None,
+                exists: false,
+                digest: None,
+                findings: vec![],
+            }],
+            ..empty()
+        };
+        let bundle = serde_json::json!({
+            "name": whole.bundle.name, "digest": whole.bundle.digest.to_string(),
+        });
+        let of_file = |severity| {
+            serde_json::json!({
+                "severity": severity, "code": "SP403", "path": "/usr/bin/ss", "detail": "x",
+            })
+        };
+        for (report, expected) in [
+            (
+                whole,
+                serde_json::json!({
+                    "bundle": bundle,
+                    "sudo": {
+                        "path": "/usr/bin/sudo", "version": "sudo 1.9.13",
+                        "package": "sudo 1.9.13p3-1+deb12u4",
+                        "vulnerabilities": [{
+                            "id": "CVE-2025-32463", "title": "any account becomes root",
+                            "reach": "any_account", "certain": true,
+                        }],
+                    },
+                    "complete": true,
+                    "rules": true,
+                    "programs": [{
+                        "path": "/bin/ss", "real_path": "/usr/bin/ss", "exists": true,
+                        "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                        "findings": [of_file("error")],
+                    }],
+                    "findings": [
+                        of_file("warning"),
+                        { "severity": "note", "code": "SP420", "detail": "y" },
+                    ],
+                }),
+            ),
+            (
+                none,
+                serde_json::json!({
+                    "bundle": bundle,
+                    "sudo": { "vulnerabilities": [] },
+                    "complete": false,
+                    "rules": false,
+                    "programs": [{ "path": "/bin/ss", "exists": false, "findings": [] }],
+                    "findings": [],
+                }),
+            ),
+        ] {
+            assert_eq!(serde_json::to_value(&report).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn the_exit_status_is_that_of_the_worst() {
         let with = |code, severity, complete| Report {
             findings: vec![Finding::new(code, severity, "x")],
