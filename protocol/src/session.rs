@@ -137,6 +137,9 @@ pub struct SessionSummary {
     pub cause: Option<EndCause>,
     /// Who killed it.
     pub killed_by: Option<HumanName>,
+    /// Why it was killed, in the words of whoever did.
+    #[serde(default)]
+    pub kill_reason: Option<String>,
 }
 
 /// `POST /v1/sessions/{id}/kill`, by a person or by the pair itself.

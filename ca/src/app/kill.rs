@@ -131,6 +131,7 @@ impl Kill<'_> {
             Change::KillSession {
                 session,
                 by: self.by.map(|human| human.name.clone()),
+                reason: self.reason.to_owned(),
                 at: self.at,
             },
             Change::Feed {

@@ -122,9 +122,12 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             at,
         } => session::claim(db, *session, bastion, *serial, *at).await,
         Change::OpenSession { session } => session::open(db, *session).await,
-        Change::KillSession { session, by, at } => {
-            session::kill(db, *session, by.as_ref(), *at).await
-        }
+        Change::KillSession {
+            session,
+            by,
+            reason,
+            at,
+        } => session::kill(db, *session, by.as_ref(), reason, *at).await,
         Change::EndSession {
             session,
             cause,

@@ -159,6 +159,8 @@ pub enum Change {
         session: SessionId,
         /// Who; nobody when it was the pair itself.
         by: Option<HumanName>,
+        /// Why, in their words.
+        reason: String,
         /// When this is done.
         at: Timestamp,
     },

@@ -113,12 +113,21 @@ fn private_file(path: &Path, read: bool) -> std::io::Result<File> {
 }
 
 fn migrator() -> Migrator {
-    let first = include_str!("../../migrations/0001_first.sql");
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "first".into(),
-        MigrationType::Simple,
-        first.into_sql_str(),
-        false,
-    )])
+    let step = |version, name: &'static str, sql: &'static str| {
+        Migration::new(
+            version,
+            name.into(),
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            false,
+        )
+    };
+    Migrator::with_migrations(vec![
+        step(1, "first", include_str!("../../migrations/0001_first.sql")),
+        step(
+            2,
+            "kill reason",
+            include_str!("../../migrations/0002_kill_reason.sql"),
+        ),
+    ])
 }

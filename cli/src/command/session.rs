@@ -222,6 +222,9 @@ fn fields(session: &SessionSummary) -> String {
     }
     if let Some(by) = &session.killed_by {
         rows.push(("killed by", by.to_string()));
+        if let Some(reason) = &session.kill_reason {
+            rows.push(("reason", reason.clone()));
+        }
     }
     output::fields(rows)
 }
@@ -247,6 +250,16 @@ mod tests {
         .unwrap();
         let text = fields(&summary);
         assert!(text.contains("purpose  look here\n"), "{text}");
+        let killed = SessionSummary {
+            killed_by: Some("bob@example.com".parse().unwrap()),
+            kill_reason: Some("it reads what it should not".into()),
+            ..summary.clone()
+        };
+        let text = fields(&killed);
+        assert!(
+            text.contains("reason     it reads what it should not\n"),
+            "{text}"
+        );
         let text = table(&[summary]);
         assert!(
             text.contains("open   alice@example.com  soc/forensics  prod-1"),

@@ -193,8 +193,9 @@ async fn an_agent_that_is_enabled_again_works_as_before() {
     }
     let form = lab.exchange_form(&lab.person("alice", &["soc"]));
     lab.exchange(&form).await.is(200);
-    let unknown = lab.post("/v1/agents/soc/unknown/enable", &lab.admin(), &json!({}));
-    assert_eq!(unknown.await.is(403)["code"], "not_permitted");
+    let path = "/v1/agents/soc/unknown/enable";
+    let unknown = lab.post(path, &lab.admin(), &json!({})).await;
+    assert_eq!(unknown.is(403)["code"], "not_permitted");
 }
 
 #[tokio::test]

@@ -224,6 +224,7 @@ async fn a_session_is_seen_and_killed_by_whom_policy_lets_and_by_its_own_pair() 
 
     let killed = lab.post(&kill, &lab.analyst(), &reason).await.is(200);
     assert_eq!(killed["killed_by"], "alice@example.com");
+    assert_eq!(killed["kill_reason"], reason["reason"]);
     assert_eq!(killed["cause"], "killed");
     // Once more is no error: it is over already.
     let pair = lab.pair(&token, "POST", &kill);

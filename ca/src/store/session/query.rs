@@ -123,6 +123,7 @@ fn read(row: &SqliteRow) -> Result<Session, StoreError> {
         ended_at: row.moment_if_any("ended_at")?,
         cause: row.word_if_any("cause")?,
         killed_by: row.parsed_if_any("killed_by")?,
+        kill_reason: row.raw("kill_reason")?,
     };
     Ok(Session {
         summary,

@@ -87,18 +87,21 @@ pub(in crate::store) async fn kill(
     db: &mut SqliteConnection,
     session: SessionId,
     by: Option<&HumanName>,
+    reason: &str,
     at: Timestamp,
 ) -> Applied {
     let state = Standing::read(db, session).await?.killed()?;
     // Nobody else means the pair itself, which is done.
     let cause = by.map_or(EndCause::Asked, |_| EndCause::Killed);
     sqlx::query(
-        "UPDATE session SET state = $1, cause = $2, killed_by = $3, ended_at = $4
-         WHERE session = $5",
+        "UPDATE session SET state = $1, cause = $2, killed_by = $3, kill_reason = $4,
+             ended_at = $5
+         WHERE session = $6",
     )
     .bind(to_word(&state)?)
     .bind(to_word(&cause)?)
     .bind(by.map(HumanName::as_str))
+    .bind(reason)
     .bind(at.as_micros())
     .bind(session.to_string())
     .execute(db)

@@ -114,6 +114,7 @@ async fn a_killed_session_cannot_be_claimed_or_killed_again() {
     let kill = || Change::KillSession {
         session: examples::session_id(),
         by: Some("alice@example.com".parse().unwrap()),
+        reason: "it reads what it should not".into(),
         at: after(1),
     };
     home.change(kill()).await.unwrap();
@@ -125,6 +126,8 @@ async fn a_killed_session_cannot_be_claimed_or_killed_again() {
         (SessionState::Ended, Some(EndCause::Killed))
     );
     assert_eq!(killed.killed_by.unwrap().as_str(), "alice@example.com");
+    let reason = killed.kill_reason.unwrap();
+    assert_eq!(reason, "it reads what it should not");
 }
 
 #[tokio::test]
@@ -133,6 +136,7 @@ async fn a_session_that_its_pair_ended_was_not_killed() {
     home.change(Change::KillSession {
         session: examples::session_id(),
         by: None,
+        reason: "done".into(),
         at: after(1),
     })
     .await
