@@ -151,10 +151,10 @@ impl App {
         bundle: &BundleName,
     ) -> Result<Result<Target, Missing>, Failure> {
         let was_published = self.store.bundle_was_published(bundle).await?;
-        Ok(target.map_err(|missing| match missing {
-            Missing::Bundle if was_published => Missing::Withdrawn,
-            missing => missing,
-        }))
+        Ok(match target {
+            Err(Missing::Bundle) if was_published => Err(Missing::Withdrawn),
+            Ok(_) | Err(_) => target,
+        })
     }
 
     /// Whether the agent has as many live sessions as one may have.
