@@ -1,19 +1,20 @@
 # Becomes the first process of a host. Runs in fresh mount, process, network, host name, IPC and
 # control group namespaces, as process 1 of the host, with the keeper's mounts still in sight.
 #
-#   boot.sh NAME DISK TREE...    TREE: directories of the machine that the host sees read-only
+#   boot.sh NAME DISK BASE TREE...    BASE: the directory with the system that the host is made of
+#                                     TREE: directories of the machine that the host sees read-only
 #
 # Says "ready PID", with the process id as the machine sees it, and then only reaps.
 set -eu
-name=$1 disk=$2
-shift 2
+name=$1 disk=$2 base=$3
+shift 3
 
 # The machine's /proc is still mounted, so this is the machine's number for this process.
 read -r pid _ </proc/self/stat
 hostname "$name"
 
 mkdir -p "$disk/upper" "$disk/work" "$disk/root" "$disk/fresh"
-mount -t overlay -o "lowerdir=/,upperdir=$disk/upper,workdir=$disk/work,index=off" overlay "$disk/root"
+mount -t overlay -o "lowerdir=$base,upperdir=$disk/upper,workdir=$disk/work,index=off" overlay "$disk/root"
 
 # What people and services of the machine left there is no business of the host.
 cd "$disk/fresh"

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,8 @@ use crate::wires;
 
 const BOOT: &str = include_str!("boot.sh");
 const INSTALL: &str = include_str!("install.sh");
+/// Tells a host its own name, and the names of the others, which come on standard input.
+const NAME: &str = "set -eu; hostname >/etc/hostname; cat >/etc/hosts; rm -f /etc/resolv.conf; : >/etc/resolv.conf";
 
 /// How long the kernel may take to end what was killed.
 const DYING: Duration = Duration::from_secs(10);
@@ -32,6 +34,8 @@ pub struct Host {
 #[derive(Debug)]
 struct Chassis {
     name: String,
+    /// The directory with the system that it is made of.
+    root: PathBuf,
     ports: Vec<Port>,
     /// Directories of the machine that the host sees read-only.
     trees: Vec<PathBuf>,
@@ -50,16 +54,19 @@ struct Machine {
 }
 
 impl Host {
-    /// Makes the disk of a host, boots it for the first time and gives it a distribution's configuration.
+    /// Makes the disk of a host and boots it for the first time. A copy of the machine gets a
+    /// distribution's configuration, as another `root` has already.
     pub(crate) fn install(
         keeper: &Arc<Keeper>,
         name: &str,
+        root: Option<&Path>,
         ports: &[Port],
         trees: &[PathBuf],
         names: &str,
     ) -> Result<Self> {
         let chassis = Chassis {
             name: name.to_owned(),
+            root: root.unwrap_or(Path::new("/")).to_owned(),
             ports: ports.to_vec(),
             trees: trees.to_vec(),
             keeper: Arc::clone(keeper),
@@ -71,8 +78,11 @@ impl Host {
             chassis: Arc::new(chassis),
         };
         host.boot()?;
+        if root.is_none() {
+            host.run(&["sh", "-c", INSTALL])?.ok()?;
+        }
         host.command("sh")
-            .args(["-c", INSTALL])
+            .args(["-c", NAME])
             .input(names.as_bytes())
             .run()?
             .ok()?;
@@ -83,6 +93,14 @@ impl Host {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.chassis.name
+    }
+
+    /// Its file system, as this process can read it. Links that begin with `/` lead astray there.
+    ///
+    /// # Errors
+    /// When the host is switched off.
+    pub fn file_system(&self) -> Result<PathBuf> {
+        Ok(PathBuf::from(format!("/proc/{}/root", self.init()?)))
     }
 
     /// The host's address in a network.
@@ -267,7 +285,8 @@ impl Host {
             .arg("sh")
             .arg(self.boot_script())
             .arg(&chassis.name)
-            .arg(chassis.keeper.disk(&chassis.name));
+            .arg(chassis.keeper.disk(&chassis.name))
+            .arg(&chassis.root);
         command.args(&chassis.trees).current_dir("/");
         command
     }

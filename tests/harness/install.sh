@@ -24,8 +24,3 @@ root ALL=(ALL:ALL) ALL
 @includedir /etc/sudoers.d
 END
 chmod 440 /etc/sudoers
-
-hostname >/etc/hostname
-cat >/etc/hosts
-rm -f /etc/resolv.conf
-: >/etc/resolv.conf

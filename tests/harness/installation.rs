@@ -20,9 +20,12 @@ mod token;
 mod traces;
 
 use std::ops::Deref;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use self::set_up::InstallHost;
+use crate::host::Host;
 use crate::idp::{Idp, Person};
 use crate::lab::{Kept, Lab};
 use crate::programs::Build;
@@ -88,8 +91,28 @@ impl Installation {
     /// # Errors
     /// As for [`Installation::new`].
     pub fn with(build: Build, say: &mut dyn FnMut(&str)) -> Result<Self> {
-        let lab = Lab::with(&Self::topology())?;
-        let parts = set_up::install(&lab, build, &Person::everyone(), say);
+        let mut copy = |host: &Host| set_up::copy_host_client(host, build);
+        Self::of(&Self::topology(), build, &mut copy, say)
+    }
+
+    /// As [`Installation::new`], with a production host made of the system in `root`, onto which
+    /// `install` puts the host client.
+    ///
+    /// # Errors
+    /// As for [`Installation::new`].
+    pub fn with_host(root: &Path, install: &mut dyn FnMut(&Host) -> Result<()>) -> Result<Self> {
+        let topology = Self::topology().made_of(HOST, root);
+        Self::of(&topology, Build::Own, install, &mut |_| {})
+    }
+
+    fn of(
+        topology: &Topology,
+        build: Build,
+        install_host: &mut InstallHost<'_>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self> {
+        let lab = Lab::with(topology)?;
+        let parts = set_up::install(&lab, build, install_host, &Person::everyone(), say);
         let parts = parts.inspect_err(|_| lab.save_logs())?;
         Ok(Self {
             ca: parts.ca,

@@ -46,7 +46,9 @@ impl Lab {
         let trees = programs::trees()?;
         let mut hosts = BTreeMap::new();
         for (name, ports) in topology.hosts() {
-            let host = Host::install(&keeper, name, ports, &trees, &topology.names_seen_by(name))
+            let names = topology.names_seen_by(name);
+            let root = topology.root_of(name);
+            let host = Host::install(&keeper, name, root, ports, &trees, &names)
                 .with_context(|| format!("cannot make the host `{name}`"))?;
             hosts.insert(name.clone(), host);
         }

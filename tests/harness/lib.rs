@@ -13,6 +13,7 @@
 
 mod accounts;
 mod command;
+pub mod debian;
 mod dial;
 mod files;
 mod host;

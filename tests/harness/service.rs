@@ -88,6 +88,21 @@ impl Service {
         Ok(())
     }
 
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// When it does not, or not with success.
+    pub fn wait_for_end(&mut self) -> Result<()> {
+        let mut process = self.take()?;
+        let ended = process.wait(PATIENCE);
+        let log = process.log().unwrap_or_default();
+        let status = ended.with_context(|| format!("what it wrote:\n{log}"))?;
+        if !status.success() {
+            bail!("`{}` ended with {status}:\n{log}", self.name);
+        }
+        Ok(())
+    }
+
     /// Starts it after it was killed or stopped, and waits until it is ready.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Which hosts a lab has and which networks join them. Values only; [`crate::Lab`] makes them real.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
@@ -79,6 +80,8 @@ impl Port {
 #[derive(Debug, Clone, Default)]
 pub struct Topology {
     hosts: Vec<(String, Vec<Port>)>,
+    /// What hosts are made of, of those that are no copy of the machine.
+    roots: BTreeMap<String, PathBuf>,
 }
 
 impl Topology {
@@ -104,6 +107,19 @@ impl Topology {
         self.hosts
             .push((name.to_owned(), ports.into_iter().collect()));
         self
+    }
+
+    /// Makes a host out of the system in this directory instead of a copy of the machine. What that
+    /// system says about sshd and sudo stays as it is.
+    #[must_use]
+    pub fn made_of(mut self, name: &str, root: &Path) -> Self {
+        self.roots.insert(name.to_owned(), root.to_owned());
+        self
+    }
+
+    /// The directory with the system that a host is made of; none for a copy of the machine.
+    pub(crate) fn root_of(&self, name: &str) -> Option<&Path> {
+        self.roots.get(name).map(PathBuf::as_path)
     }
 
     pub(crate) fn hosts(&self) -> &[(String, Vec<Port>)] {

@@ -21,6 +21,7 @@ mod invariants;
 mod kill;
 mod kill9;
 mod labs;
+mod packages;
 mod recording;
 mod scenario;
 mod shipped;

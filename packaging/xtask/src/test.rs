@@ -1,11 +1,11 @@
 //! `cargo xtask test`: everything that CI runs.
 
 use anyhow::{Result, ensure};
-use portreeve_tests::{packages, sudo_rs};
+use portreeve_tests::{debian, packages, sudo_rs};
 
 use crate::{cargo, check, say};
 
-/// Installs what is missing, checks the sources, builds sudo-rs and the programs, runs every test.
+/// Installs what is missing, checks the sources, makes sudo-rs, a bare Debian and the programs, runs every test.
 pub(crate) fn run() -> Result<()> {
     ensure!(
         nix::unistd::geteuid().is_root(),
@@ -16,12 +16,17 @@ pub(crate) fn run() -> Result<()> {
     packages::ensure(sudo_rs::PACKAGES, &mut say::line)?;
     packages::ensure(packages::ESCAPES, &mut say::line)?;
     packages::ensure(packages::SHIPPED, &mut say::line)?;
+    packages::ensure(packages::PACKAGING, &mut say::line)?;
+    packages::ensure(debian::PACKAGES, &mut say::line)?;
     packages::ensure_node(&mut say::line)?;
 
     check::run()?;
 
     say::step("the other sudo");
     sudo_rs::ensure(&cargo::program(), &mut say::line)?;
+
+    say::step("the other Debian");
+    debian::ensure(&mut say::line)?;
 
     say::step("programs and tests");
     // The machine tests start the programs themselves, so cargo does not know that they need them.

@@ -29,6 +29,9 @@ const CA_ADDRESS: &str = "192.0.2.20";
 const BASTION_EGRESS: &str = "198.51.100.20";
 const PROD_ADDRESS: &str = "198.51.100.30:22";
 
+/// Puts the host client onto the production host.
+pub(super) type InstallHost<'a> = dyn FnMut(&Host) -> Result<()> + 'a;
+
 /// Everything that was set up.
 pub(super) struct Parts {
     pub(super) ca: Service,
@@ -45,6 +48,7 @@ pub(super) struct Parts {
 pub(super) fn install(
     lab: &Lab,
     build: Build,
+    install_host: &mut InstallHost<'_>,
     people: &[idp::Person],
     say: &mut dyn FnMut(&str),
 ) -> Result<Parts> {
@@ -54,7 +58,7 @@ pub(super) fn install(
     // The provider takes as long to start as everything beside it.
     let (provider, review) = std::thread::scope(|scope| {
         let starting = scope.spawn(|| Idp::start(bastion_host, people));
-        let prepared = prepare(lab, build);
+        let prepared = prepare(lab, build, install_host);
         let started = starting.join();
         let provider = started.map_err(|_| anyhow!("the thread that starts it panicked"))??;
         anyhow::Ok((provider, prepared?))
@@ -106,9 +110,10 @@ pub(super) fn install(
 }
 
 /// Everything that nobody has to be there for.
-fn prepare(lab: &Lab, build: Build) -> Result<ReviewKey> {
+fn prepare(lab: &Lab, build: Build, install_host: &mut InstallHost<'_>) -> Result<ReviewKey> {
     let bastion = lab.host("bastion");
     copy_programs(lab, build)?;
+    install_host(lab.host(HOST))?;
     name_the_ca(lab.host("agent"))?;
     name_the_ca(bastion)?;
     let review = review_key(bastion)?;
@@ -133,18 +138,18 @@ fn copy_programs(lab: &Lab, build: Build) -> Result<()> {
         ("bastion", "portreeve", "/usr/bin/portreeve"),
         ("bastion", "portreeve-ca", "/usr/bin/portreeve-ca"),
         ("bastion", "portreeve-bastion", "/usr/bin/portreeve-bastion"),
-        (HOST, "portreeve-host", "/usr/lib/portreeve/portreeve-host"),
     ];
     for (host, program, path) in wanted {
         lab.host(host).install_program(build, program, path)?;
     }
-    lab.host(HOST)
-        .run(&[
-            "ln",
-            "-s",
-            "/usr/lib/portreeve/portreeve-host",
-            "/usr/sbin/portreeve-host",
-        ])?
+    Ok(())
+}
+
+/// Puts the host client onto a host as it was built.
+pub(super) fn copy_host_client(host: &Host, build: Build) -> Result<()> {
+    let place = "/usr/lib/portreeve/portreeve-host";
+    host.install_program(build, "portreeve-host", place)?;
+    host.run(&["ln", "-s", place, "/usr/sbin/portreeve-host"])?
         .ok()?;
     Ok(())
 }
