@@ -33,6 +33,7 @@ mod bundle_withdraw;
 mod bundles;
 mod enrol;
 mod hosts;
+mod inventories;
 mod policy;
 
 use std::net::IpAddr;

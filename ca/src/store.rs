@@ -15,6 +15,7 @@ mod change;
 mod feed;
 mod host;
 mod human;
+mod inventory;
 mod log;
 mod open;
 mod published;
@@ -36,6 +37,7 @@ use portreeve_protocol::bundle::{BundleChange, BundleRecord};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::Event;
 use portreeve_protocol::id::{EventId, SessionId};
+use portreeve_protocol::inventory::{HostInventory, InventoryRow};
 use portreeve_protocol::name::{BastionName, BundleName, HostName};
 use portreeve_protocol::pair::Agent;
 use portreeve_protocol::time::Timestamp;
@@ -52,6 +54,7 @@ pub use change::{Change, Refusal};
 pub use feed::FeedEntry;
 pub use host::{Host, HostEnrolled};
 pub use human::KnownHuman;
+pub use inventory::NewInventory;
 pub use session::{NewSession, Session, SessionFilter};
 
 /// How many commits may wait for the writer.
@@ -250,6 +253,22 @@ impl Store {
     /// When the database fails.
     pub async fn hosts(&self) -> Result<Vec<Host>, StoreError> {
         host::all(&self.shared.readers).await
+    }
+
+    /// What is kept of a host's inventories; nothing when there is no such host.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn inventory(&self, host: &HostName) -> Result<Option<HostInventory>, StoreError> {
+        inventory::one(&self.shared.readers, host).await
+    }
+
+    /// How it stands with the inventories of all hosts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn inventories(&self) -> Result<Vec<InventoryRow>, StoreError> {
+        inventory::all(&self.shared.readers).await
     }
 
     /// A bastion.

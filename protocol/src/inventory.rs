@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::PublicKey;
 use crate::name::HostName;
-use crate::signed::Statement;
+use crate::signed::{Signed, Statement};
 use crate::time::Timestamp;
 
 /// Most findings that are listed; the rest is a number.
@@ -159,10 +160,71 @@ pub struct Counts {
     pub low: u32,
 }
 
+/// `GET`, `PUT /v1/hosts/{name}/inventory`: what the CA keeps of a host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HostInventory {
+    /// The host.
+    pub host: HostName,
+    /// The last inventory; none when there never was one.
+    pub kept: Option<KeptInventory>,
+}
+
+/// An inventory with what it is verified by.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeptInventory {
+    /// The identity that the host had when it was taken in.
+    pub identity: PublicKey,
+    /// When the CA took it in.
+    pub received_at: Timestamp,
+    /// The statement.
+    pub statement: Signed<Inventory>,
+}
+
+/// A row of `GET /v1/inventories`: how it stands with a host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InventoryRow {
+    /// The host.
+    pub host: HostName,
+    /// The last inventory in numbers; none when there never was one.
+    pub last: Option<InventorySummary>,
+}
+
+/// An inventory in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventorySummary {
+    /// When the host looked.
+    pub at: Timestamp,
+    /// When the CA took it in.
+    pub received_at: Timestamp,
+    /// Whether everything could be looked at.
+    pub complete: bool,
+    /// How many accounts there were.
+    pub accounts: u32,
+    /// How many findings of each severity are listed.
+    pub counts: Counts,
+    /// How many more findings there were.
+    pub more: u32,
+}
+
+impl Inventory {
+    /// The inventory in numbers.
+    #[must_use]
+    pub fn summary(&self, received_at: Timestamp) -> InventorySummary {
+        InventorySummary {
+            at: self.at,
+            received_at,
+            complete: self.complete,
+            accounts: self.accounts,
+            counts: self.counts(),
+            more: self.more,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signed::{MAX_PAYLOAD, Signed};
+    use crate::signed::MAX_PAYLOAD;
 
     fn finding(what: String) -> StandingAccess {
         StandingAccess {

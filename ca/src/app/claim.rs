@@ -135,9 +135,12 @@ fn told_of(refusal: &Refusal, bastion: &BastionName) -> Failure {
             Code::SessionUnavailable,
             "the session's bundle was withdrawn after it was granted; ask for another session",
         ),
-        Refusal::Exists | Refusal::Missing | Refusal::Token | Refusal::Over | Refusal::Replayed => {
-            Failure::told(Code::SessionUnavailable)
-        }
+        Refusal::Exists
+        | Refusal::Missing
+        | Refusal::Token
+        | Refusal::Over
+        | Refusal::Stale
+        | Refusal::Replayed => Failure::told(Code::SessionUnavailable),
     }
 }
 

@@ -91,7 +91,7 @@ impl Failure {
 /// What is told of a change that the state of a thing ruled out, unless the use case says more.
 fn told_of(refusal: &Refusal) -> Problem {
     match refusal {
-        Refusal::Exists => Problem::new(Code::Conflict),
+        Refusal::Exists | Refusal::Stale => Problem::new(Code::Conflict),
         Refusal::Missing => Problem::new(Code::NotPermitted),
         Refusal::Token => Problem::new(Code::Unauthenticated)
             .detail("the one-time token is not accepted; ask an administrator for a new one"),

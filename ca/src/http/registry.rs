@@ -5,8 +5,10 @@ use portreeve_protocol::admin::{
     AddAgent, AddBastion, AddHost, AgentRecord, BastionTicket, HostRecord, Listing,
 };
 use portreeve_protocol::enrol::{BastionEnrolled, BastionEnrolment, HostProof, HostTicket};
+use portreeve_protocol::inventory::{HostInventory, Inventory, InventoryRow};
 use portreeve_protocol::pair::Agent;
 use portreeve_protocol::session::BastionContact;
+use portreeve_protocol::signed::Signed;
 
 use super::Server;
 use super::answer::{Created, Json, Rejection};
@@ -76,6 +78,38 @@ pub(super) async fn add_host(
 ) -> Result<Created<HostTicket>, Rejection> {
     let ticket = server.app.add_host(&by.person, request, by.origin).await?;
     Ok(Created(ticket))
+}
+
+pub(super) async fn inventories(
+    State(server): State<Server>,
+    by: ByPerson,
+) -> Result<Json<Listing<InventoryRow>>, Rejection> {
+    Ok(Json(server.app.inventories(&by.person, by.origin).await?))
+}
+
+pub(super) async fn inventory(
+    State(server): State<Server>,
+    by: ByPerson,
+    Parts(host): Parts<String>,
+) -> Result<Json<HostInventory>, Rejection> {
+    let kept = server
+        .app
+        .inventory(&by.person, &part(&host)?, by.origin)
+        .await?;
+    Ok(Json(kept))
+}
+
+pub(super) async fn keep_inventory(
+    State(server): State<Server>,
+    by: ByPerson,
+    Parts(host): Parts<String>,
+    Body(statement): Body<Signed<Inventory>>,
+) -> Result<Json<HostInventory>, Rejection> {
+    let kept = server
+        .app
+        .keep_inventory(&by.person, &part(&host)?, statement, by.origin)
+        .await?;
+    Ok(Json(kept))
 }
 
 pub(super) async fn enrol_host(

@@ -7,6 +7,7 @@ mod bundles;
 mod events;
 mod exchange;
 mod feed;
+mod inventories;
 mod lab;
 mod refusals;
 mod routes;

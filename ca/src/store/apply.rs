@@ -5,7 +5,9 @@ use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{Change, Refusal, StoreError};
-use super::{agent, bastion, bundle, feed, host, human, log, published, session, sweep, used};
+use super::{
+    agent, bastion, bundle, feed, host, human, inventory, log, published, session, sweep, used,
+};
 
 /// Why a change was not applied.
 #[derive(Debug)]
@@ -64,6 +66,7 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             enrolled,
             at,
         } => host::enrol(db, host, *token, enrolled, *at).await,
+        Change::KeepInventory(new) => inventory::keep(db, new).await,
         Change::AddBastion {
             bastion,
             address,

@@ -10,7 +10,7 @@ use portreeve_protocol::pair::{Agent, Human};
 use portreeve_protocol::task::Purpose;
 use portreeve_protocol::time::Timestamp;
 
-use super::{BastionEnrolled, HostEnrolled, NewSession};
+use super::{BastionEnrolled, HostEnrolled, NewInventory, NewSession};
 
 /// One change. Each says all that it depends on, moments included.
 #[derive(Debug, Clone)]
@@ -52,6 +52,9 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
+    /// Keeps what a host found of standing access on itself. Refused when a newer one of the same
+    /// identity is kept, or the host has another identity.
+    KeepInventory(Box<NewInventory>),
 
     /// Registers a bastion and its one-time token, like [`Change::AddHost`].
     AddBastion {
@@ -229,6 +232,9 @@ pub enum Refusal {
     /// The version of the bundle was withdrawn.
     #[error("the bundle was withdrawn")]
     Withdrawn,
+    /// A newer one is kept.
+    #[error("a newer one is kept")]
+    Stale,
     /// What may be used once was used.
     #[error("it was used before")]
     Replayed,

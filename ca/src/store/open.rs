@@ -129,5 +129,10 @@ fn migrator() -> Migrator {
             "kill reason",
             include_str!("../../migrations/0002_kill_reason.sql"),
         ),
+        step(
+            3,
+            "inventory",
+            include_str!("../../migrations/0003_inventory.sql"),
+        ),
     ])
 }

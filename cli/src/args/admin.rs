@@ -81,6 +81,16 @@ pub enum Hosts {
     List,
     /// Read a host's proof from standard input and enrol it
     Confirm,
+    /// Show what hosts found of standing access on themselves, or hand in what one signed
+    ///
+    /// Without a host: all hosts with how many findings each has, and those that never looked.
+    Inventory {
+        /// The host
+        host: Option<HostName>,
+        /// Hand in what `portreeve-host discover --signed` printed there; - is standard input
+        #[arg(long, value_name = "FILE", requires = "host")]
+        file: Option<PathBuf>,
+    },
 }
 
 /// `bastion …`.

@@ -3,3 +3,4 @@
 pub mod agent;
 pub mod bastion;
 pub mod host;
+pub mod inventory;

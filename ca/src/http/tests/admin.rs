@@ -50,6 +50,8 @@ async fn whoever_does_not_administer_changes_nothing() {
     for path in [
         "/v1/agents",
         "/v1/hosts",
+        "/v1/hosts/prod-1/inventory",
+        "/v1/inventories",
         "/v1/bastions",
         "/v1/policy",
         "/v1/bundles",
