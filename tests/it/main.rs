@@ -25,5 +25,6 @@ mod packages;
 mod recording;
 mod scenario;
 mod shipped;
+mod standing_access;
 mod sudo_rs;
 mod tidy;
