@@ -3,6 +3,8 @@
 //!
 //! Nothing is done to an account whose name, UID and full-name field are not those of the journal.
 
+mod half;
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -16,9 +18,12 @@ use crate::nss;
 use crate::run::{self, ToolError};
 use crate::step::{Account, Left};
 
+pub(crate) use self::half::Half;
+
 const USERADD: &str = "/usr/sbin/useradd";
 const USERMOD: &str = "/usr/sbin/usermod";
 const USERDEL: &str = "/usr/sbin/userdel";
+const GROUPADD: &str = "/usr/sbin/groupadd";
 const GROUPDEL: &str = "/usr/sbin/groupdel";
 
 /// The tools wait 15 s for the lock of the account files themselves.
@@ -146,11 +151,37 @@ fn try_remove(account: &Account) -> Result<Vec<Left>, String> {
         }
         Found::Nobody => {}
     }
-    let group = nss::group(account.name.as_str()).map_err(|error| text(&error))?;
-    if group == Some(account.uid.as_raw()) {
+    if group_is_ours(account).map_err(|error| text(&error))? {
         tool(GROUPDEL, &["--", account.name.as_str()], PATIENCE).map_err(|error| text(&error))?;
     }
+    // The lines of somebody else's group of this name are theirs.
+    let group = nss::group(account.name.as_str()).map_err(|error| text(&error))?;
+    if group.is_none() {
+        let half = Half::of(account.name.as_str()).map_err(|error| text(&error))?;
+        remove_half(account, half).map_err(|error| text(&error))?;
+    }
     Ok(Vec::new())
+}
+
+fn group_is_ours(account: &Account) -> Result<bool, nix::errno::Errno> {
+    Ok(nss::group(account.name.as_str())? == Some(account.uid.as_raw()))
+}
+
+/// Removes lines that a tool left when it failed. The tools remove only what is whole, so it is
+/// made whole first.
+fn remove_half(account: &Account, half: Half) -> Result<(), ToolError> {
+    let name = account.name.as_str();
+    if half.account {
+        tool(USERADD, &useradd_arguments(account), PATIENCE)?;
+        tool(USERDEL, &["--force", "--", name], PATIENCE)?;
+    }
+    // The removal of an account removes its group, and both of its lines.
+    if half.group && !half.account {
+        let uid = account.uid.as_raw().to_string();
+        tool(GROUPADD, &["--gid", &uid, "--", name], PATIENCE)?;
+        tool(GROUPDEL, &["--", name], PATIENCE)?;
+    }
+    Ok(())
 }
 
 /// Whether the account or its group is there still.
@@ -158,15 +189,23 @@ pub(crate) fn verify(account: &Account) -> Vec<Left> {
     let name = &account.name;
     let there = [
         (matches!(find(account), Ok(Found::Ours)), "account"),
-        (
-            nss::group(name.as_str()) == Ok(Some(account.uid.as_raw())),
-            "group",
-        ),
+        (group_is_ours(account) == Ok(true), "group"),
     ];
     let there = there.into_iter().filter(|(is_there, _)| *is_there);
-    there
+    let mut left: Vec<_> = there
         .map(|(_, kind)| Left::must_go(format!("{kind} `{name}` is still there")))
-        .collect()
+        .collect();
+    // Those of somebody else's account of this name are theirs.
+    if matches!(find(account), Ok(Found::Nobody)) && nss::group(name.as_str()) == Ok(None) {
+        match Half::of(name.as_str()) {
+            Ok(half) => left.extend(
+                half.files()
+                    .map(|file| Left::must_go(format!("`{name}` is still in `{file}`"))),
+            ),
+            Err(error) => left.push(Left::must_go(format!("account `{name}`: {error}"))),
+        }
+    }
+    left
 }
 
 /// Whose an account of this name is.
