@@ -18,12 +18,22 @@
 mod bastion;
 #[path = "machine/ca.rs"]
 mod ca;
+#[path = "machine/crowd.rs"]
+mod crowd;
+#[path = "machine/faults.rs"]
+mod faults;
+#[path = "machine/foreign.rs"]
+mod foreign;
 #[path = "machine/host.rs"]
 mod host;
+#[path = "machine/preview.rs"]
+mod preview;
 #[path = "machine/ran.rs"]
 mod ran;
 #[path = "machine/sandbox.rs"]
 mod sandbox;
+#[path = "machine/tracer.rs"]
+mod tracer;
 
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};

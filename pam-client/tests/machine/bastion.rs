@@ -32,7 +32,24 @@ pub(crate) enum Answer {
 impl Control {
     /// Connects and hears the host's greeting.
     pub(crate) fn open(pass: &Pass) -> Self {
-        let mut ssh = ssh(pass, "portreeve", "control")
+        Self::through(ssh(pass, "portreeve", "control"))
+    }
+
+    /// The same without the way there: what sshd would start, started by the test.
+    pub(crate) fn without_ssh() -> Self {
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid=portreeve",
+            "--regid=portreeve",
+            "--clear-groups",
+            "--",
+        ]);
+        command.args([crate::host::PROGRAM, "control"]);
+        Self::through(command)
+    }
+
+    fn through(mut command: Command) -> Self {
+        let mut ssh = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -65,6 +82,20 @@ impl Control {
         let mut line = serde_json::to_vec(message).unwrap();
         line.push(b'\n');
         self.input.as_mut().unwrap().write_all(&line).unwrap();
+    }
+
+    /// The same to a daemon that may be dead.
+    pub(crate) fn try_say(&mut self, message: &FromBastion) {
+        let mut line = serde_json::to_vec(message).unwrap();
+        line.push(b'\n');
+        let _ = self.input.as_mut().unwrap().write_all(&line);
+    }
+
+    /// Waits until the host ends the connection.
+    pub(crate) fn finish(mut self) {
+        drop(self.input.take());
+        while self.hear().is_some() {}
+        self.ssh.wait().unwrap();
     }
 
     /// The next message; none when the host ended the connection.

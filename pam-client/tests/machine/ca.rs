@@ -98,12 +98,25 @@ impl Ca {
         proof.identity
     }
 
-    /// A session of this length with this bundle.
+    /// A session of this length with this bundle, and certificates for it.
     pub(crate) fn pass(&self, bundle: &str, seconds: u64) -> Pass {
+        let key = self.directory.path().join(random_name());
+        make_key(&key);
+        let pass = self.order_for(key, bundle, seconds);
+        let (key, account) = (&pass.key, &pass.order.account);
+        self.certify(key, "control", &format!("portreeve@{HOST}"), 41);
+        self.certify(key, "session", &format!("{account}@{HOST}"), 42);
+        pass
+    }
+
+    /// The same for a session that nobody logs in to.
+    pub(crate) fn order(&self, bundle: &str, seconds: u64) -> Pass {
+        self.order_for(self.session_ca.clone(), bundle, seconds)
+    }
+
+    fn order_for(&self, key: PathBuf, bundle: &str, seconds: u64) -> Pass {
         let at = now();
         let session = SessionId::new(at, random());
-        let key = self.directory.path().join(session.to_string());
-        make_key(&key);
         let session_key: PublicKey = std::fs::read_to_string(key.with_extension("pub"))
             .unwrap()
             .parse()
@@ -135,10 +148,8 @@ impl Ca {
             issued_at: at,
             deliver_by: at.plus(Duration::from_secs(60.min(seconds))),
             expires_at: at.plus(Duration::from_secs(seconds)),
+            uid_floor: None,
         };
-        let account = order.account.clone();
-        self.certify(&key, "control", &format!("portreeve@{HOST}"), 41);
-        self.certify(&key, "session", &format!("{account}@{HOST}"), 42);
         let signed = self.sign(&order);
         Pass {
             order,
@@ -169,6 +180,10 @@ impl Ca {
             .unwrap();
         assert!(done.success());
     }
+}
+
+fn random_name() -> String {
+    Digest::of(&random::<16>()).hex()
 }
 
 fn make_key(path: &Path) {

@@ -12,7 +12,7 @@ use portreeve_protocol::key::PublicKey;
 use crate::bastion::until;
 use crate::ca::Ca;
 
-const PROGRAM: &str = "/usr/lib/portreeve/portreeve-host";
+pub(crate) const PROGRAM: &str = "/usr/lib/portreeve/portreeve-host";
 const LOG: &str = "/var/log/portreeve-host.log";
 
 /// An enrolled host whose daemon and sshd run.
