@@ -14,7 +14,6 @@ use crate::apply;
 use crate::book::Book;
 use crate::bundle_check::{self, Look};
 use crate::clock::{self, Moment};
-use crate::counter::{CounterError, SessionUid};
 use crate::end;
 use crate::hands::HostHands;
 use crate::host::Host;
@@ -27,6 +26,7 @@ use crate::plan::{self, Plan, Reached};
 use crate::rule_of::Rules;
 use crate::spool::NotBegun;
 use crate::sudoers;
+use crate::uid;
 use crate::watch::Sight;
 
 /// A session that is ready.
@@ -151,13 +151,10 @@ fn planned(host: &Host, accepted: &AcceptedOrder) -> Result<Plan, Refused> {
         log::warning!("there is {there} already");
     }
     // A UID is taken from the counter only for an order that nothing is in the way of.
-    let uid = unused_uid(host).map_err(|error| Refused::new(OrderRefusal::Full, error))?;
+    let uid = uid::next(host, accepted.order().uid_floor)
+        .map_err(|error| Refused::new(OrderRefusal::Full, error))?;
     plan::plan(accepted, uid, &observed, &place)
         .map_err(|error| Refused::new(OrderRefusal::AccountExists, error))
-}
-
-fn unused_uid(host: &Host) -> Result<SessionUid, CounterError> {
-    host.counter().next(observe::is_taken)
 }
 
 /// Takes back what was made. How far that came is on disk first: after a crash nobody could tell

@@ -7,6 +7,7 @@ use portreeve_protocol::time::Ttl;
 use serde::{Deserialize, Deserializer};
 
 use crate::file::{self, ReadError};
+use crate::range::Range;
 
 /// The largest settings file.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -124,6 +125,14 @@ impl Config {
         match config.complaint() {
             Some(complaint) => Err(ConfigError::Value(path.to_owned(), complaint)),
             None => Ok(config),
+        }
+    }
+
+    /// The reserved range.
+    pub(crate) fn uids(&self) -> Range {
+        Range {
+            first: self.first_uid,
+            last: self.last_uid,
         }
     }
 

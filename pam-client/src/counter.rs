@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::key::Fingerprint;
 use portreeve_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +51,29 @@ struct Durable {
     next_uid: u32,
     /// It has been this late.
     clock_floor: Timestamp,
+    /// Where it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    installation: Option<Installation>,
+}
+
+/// Which host a counter is of. A copy of its disk on another machine has the same identity there,
+/// and must not speak under it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Installation {
+    /// The digest of the machine's id (machine-id(5)), where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) machine: Option<Digest>,
+    /// The key under which the host speaks.
+    pub(crate) identity: Fingerprint,
+}
+
+impl Installation {
+    /// Whether `other` is what `self` became by being copied to another machine.
+    fn is_copied_as(&self, other: &Self) -> bool {
+        let machines = self.machine.zip(other.machine);
+        self.identity == other.identity && machines.is_some_and(|(was, is)| was != is)
+    }
 }
 
 /// The counter.
@@ -79,6 +104,12 @@ pub(crate) enum CounterError {
     /// The file is damaged.
     #[error("the counter of UIDs is damaged; put `next_uid` above every UID ever used: {0}")]
     Format(#[from] serde_json::Error),
+    /// The disk was copied to another machine.
+    #[error(
+        "this host's state is that of another machine, as after a copy of its disk; enrol it as a \
+         host of its own: `portreeve-host unenroll --force`, then `enroll`"
+    )]
+    OtherMachine,
     /// The file cannot be written.
     #[error("cannot write the counter of UIDs: {0}")]
     Write(#[from] std::io::Error),
@@ -91,17 +122,18 @@ impl Counter {
         path: PathBuf,
         first: u32,
         last: u32,
-        used: Option<SessionUid>,
+        used: Option<u32>,
     ) -> Result<Self, CounterError> {
         let durable = match file::read_trusted(&path, MAX_BYTES) {
             Ok(text) => serde_json::from_str(&text)?,
             Err(ReadError::Missing(_)) => Durable {
                 next_uid: first,
                 clock_floor: Timestamp::from_micros(0),
+                installation: None,
             },
             Err(error) => return Err(error.into()),
         };
-        let above_used = used.map_or(0, |uid| uid.as_raw().saturating_add(1));
+        let above_used = used.map_or(0, |uid| uid.saturating_add(1));
         let next = durable.next_uid.max(first).max(above_used);
         Ok(Self {
             path,
@@ -111,12 +143,34 @@ impl Counter {
         })
     }
 
-    /// The next UID that nobody has.
+    /// Whether this counter counts for `now`; one that was never bound, or whose host was enrolled
+    /// anew, is bound to it.
+    ///
+    /// # Errors
+    /// When it is a copy on another machine, or the file cannot be written.
+    pub(crate) fn bind(&mut self, now: &Installation) -> Result<(), CounterError> {
+        match &self.durable.installation {
+            Some(was) if was == now => Ok(()),
+            Some(was) if was.is_copied_as(now) => Err(CounterError::OtherMachine),
+            Some(_) | None => self.write(Durable {
+                installation: Some(now.clone()),
+                ..self.durable.clone()
+            }),
+        }
+    }
+
+    /// Whether `floor` is above every UID that this host remembers to have reserved.
+    pub(crate) fn forgot(&self, floor: u32) -> bool {
+        floor > self.durable.next_uid
+    }
+
+    /// The next UID that nobody has, from `floor` on.
     pub(crate) fn next(
         &mut self,
+        floor: Option<u32>,
         is_taken: impl FnMut(u32) -> Result<bool, nix::errno::Errno>,
     ) -> Result<SessionUid, CounterError> {
-        let uid = self.peek(is_taken)?;
+        let uid = self.peek(floor, is_taken)?;
         if uid.0 >= self.durable.next_uid {
             self.write(Durable {
                 next_uid: uid.0.saturating_add(BLOCK),
@@ -130,15 +184,17 @@ impl Counter {
     /// The same without handing it out.
     pub(crate) fn peek(
         &self,
+        floor: Option<u32>,
         mut is_taken: impl FnMut(u32) -> Result<bool, nix::errno::Errno>,
     ) -> Result<SessionUid, CounterError> {
-        for uid in (self.next..=self.last).take(MOST_TAKEN) {
+        let first = self.next.max(floor.unwrap_or(0));
+        for uid in (first..=self.last).take(MOST_TAKEN) {
             if !is_taken(uid)? {
                 return Ok(SessionUid(uid));
             }
         }
-        let tried = usize::try_from(self.last.saturating_sub(self.next)).unwrap_or(usize::MAX);
-        if tried < MOST_TAKEN {
+        let left = usize::try_from(self.last.saturating_sub(first)).unwrap_or(usize::MAX);
+        if left < MOST_TAKEN {
             Err(CounterError::Exhausted)
         } else {
             Err(CounterError::Taken)
@@ -176,7 +232,7 @@ mod tests {
 
     fn counter(directory: &tempfile::TempDir, last: u32, used: Option<u32>) -> Counter {
         let path = directory.path().join("counter.json");
-        Counter::load(path, FIRST, last, used.map(SessionUid)).unwrap()
+        Counter::load(path, FIRST, last, used).unwrap()
     }
 
     #[test]
@@ -186,7 +242,7 @@ mod tests {
         for life in 0..5 {
             let mut counter = counter(&directory, u32::MAX, None);
             for _ in 0..life * 20 + 1 {
-                let uid = counter.next(|_| Ok(false)).unwrap();
+                let uid = counter.next(None, |_| Ok(false)).unwrap();
                 assert!(seen.insert(uid), "{uid:?}");
                 // What is on disk is ahead of what was handed out, at every moment.
                 let text = std::fs::read_to_string(directory.path().join("counter.json")).unwrap();
@@ -200,7 +256,7 @@ mod tests {
     fn taken_uids_are_skipped_and_journals_count() {
         let directory = tempfile::tempdir().unwrap();
         let mut counter = counter(&directory, u32::MAX, Some(FIRST + 99));
-        let uid = counter.next(|uid| Ok(uid < FIRST + 103)).unwrap();
+        let uid = counter.next(None, |uid| Ok(uid < FIRST + 103)).unwrap();
         assert_eq!(uid.as_raw(), FIRST + 103);
     }
 
@@ -208,12 +264,55 @@ mod tests {
     fn an_exhausted_range_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let mut counter = counter(&directory, FIRST + 1, None);
-        assert!(counter.next(|_| Ok(false)).is_ok());
-        assert!(counter.next(|_| Ok(false)).is_ok());
+        assert!(counter.next(None, |_| Ok(false)).is_ok());
+        assert!(counter.next(None, |_| Ok(false)).is_ok());
         assert!(matches!(
-            counter.next(|_| Ok(false)),
+            counter.next(None, |_| Ok(false)),
             Err(CounterError::Exhausted)
         ));
+    }
+
+    #[test]
+    fn no_uid_is_below_what_the_ca_knows_to_be_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut one = counter(&directory, FIRST + 200, None);
+        assert_eq!(one.next(None, |_| Ok(false)).unwrap().as_raw(), FIRST);
+        assert!(!one.forgot(FIRST + 1) && one.forgot(FIRST + 100));
+        let uid = one.next(Some(FIRST + 100), |_| Ok(false)).unwrap();
+        assert_eq!(uid.as_raw(), FIRST + 100);
+        let uid = one.next(Some(FIRST + 1), |_| Ok(false)).unwrap();
+        assert_eq!(uid.as_raw(), FIRST + 101, "it never goes back");
+        let mut later = counter(&directory, FIRST + 200, None);
+        assert!(later.next(None, |_| Ok(false)).unwrap().as_raw() > FIRST + 101);
+        let beyond = later.next(Some(FIRST + 201), |_| Ok(false));
+        assert!(matches!(beyond, Err(CounterError::Exhausted)));
+    }
+
+    #[test]
+    fn a_copy_on_another_machine_hands_nothing_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = |seed| crate::trust::Identity::from_seed(&[seed; 32]).unwrap();
+        let on = |machine: &[u8], seed| Installation {
+            machine: Some(Digest::of(machine)),
+            identity: key(seed).public().fingerprint(),
+        };
+        let nowhere = Installation {
+            machine: None,
+            ..on(b"", 1)
+        };
+        counter(&directory, u32::MAX, None)
+            .bind(&on(b"one", 1))
+            .unwrap();
+        let mut copy = counter(&directory, u32::MAX, None);
+        assert!(copy.bind(&on(b"one", 1)).is_ok());
+        assert!(
+            copy.bind(&nowhere).is_ok(),
+            "without an id nothing is known"
+        );
+        copy.bind(&on(b"one", 1)).unwrap();
+        let refused = copy.bind(&on(b"two", 1));
+        assert!(matches!(refused, Err(CounterError::OtherMachine)));
+        assert!(copy.bind(&on(b"two", 2)).is_ok(), "enrolled anew");
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::nss;
 use crate::paths::Paths;
 use crate::serve;
 use crate::service_manager::ServiceManager;
+use crate::uid;
 
 /// How often journals that nobody needs are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -96,6 +97,7 @@ pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
     // is told that no account has a lease.
     let recovery = finish(&host, unfinished);
     host.checker.warm();
+    uid::say_what_is_wrong(&host);
     let mut manager = ServiceManager::of_this_process(Instant::now());
     manager.ready();
     log::info!(

@@ -15,8 +15,10 @@ use portreeve_sudo_policy::dialect::{Dialect, Version};
 use crate::accept::{self, Circumstances};
 use crate::bundle_check::decoders;
 use crate::clock::Moment;
+use crate::config::Config;
 use crate::lines::Lines;
 use crate::paths::Paths;
+use crate::range::{self, Sources};
 use crate::root::{Answer, Ask};
 use crate::sudolog::SudoLog;
 use crate::trust::Trust;
@@ -110,6 +112,22 @@ pub fn package_facts(bytes: &[u8]) -> Vec<String> {
     facts.extend(decoders::codename(&text));
     facts.extend(decoders::named_vulnerabilities(&text));
     facts
+}
+
+/// What is read of the files that say who hands out which ids.
+#[must_use]
+pub fn uid_claims(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let sources = Sources {
+        passwd: text.clone(),
+        group: text.clone(),
+        subuid: text.clone(),
+        subgid: text.clone(),
+        login_defs: text,
+    };
+    let range = Config::default().uids();
+    let claims = range::claims(range, &sources);
+    claims.iter().map(ToString::to_string).collect()
 }
 
 /// What is read of sudo's answer about somebody's rights, of sudoers, and of what says where else

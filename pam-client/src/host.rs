@@ -13,11 +13,12 @@ use crate::bundle_check::Checker;
 use crate::cgroup::{self, NoCgroup};
 use crate::clock::{self, Moment};
 use crate::config::{Config, ConfigError};
-use crate::counter::{Counter, CounterError};
+use crate::counter::{Counter, CounterError, SessionUid};
 use crate::file;
 use crate::leases::Leases;
 use crate::log;
 use crate::nss;
+use crate::observe;
 use crate::paths::Paths;
 use crate::plan::Place;
 use crate::retire::Retirement;
@@ -111,7 +112,11 @@ impl Host {
             },
         ) = Spool::open(paths.clone(), limit)?;
         let (first, last) = (config.first_uid, config.last_uid);
-        let counter = Counter::load(paths.counter(), first, last, highest_uid)?;
+        // A counter that was lost, or restored from a backup, begins above what is on disk.
+        let places = config.search.iter().chain([&config.home_base]);
+        let used =
+            observe::highest_owner(config.uids(), places).max(highest_uid.map(SessionUid::as_raw));
+        let counter = Counter::load(paths.counter(), first, last, used)?;
         let sudo = Arc::new(Sudo::default());
         let host = Self {
             checker: Arc::new(Checker::new(paths.clone(), Arc::clone(&sudo))),

@@ -39,6 +39,7 @@ mod status;
 mod accept;
 mod lease;
 mod plan;
+mod range;
 mod retire;
 mod rule_of;
 mod sudolog;
@@ -82,6 +83,7 @@ mod talk;
 mod begin;
 mod end;
 mod hold;
+mod uid;
 
 // Making this host known, and forgetting it.
 mod enroll;

@@ -1,13 +1,28 @@
 //! What is on this host of a session that is to begin. Everything that a session's end removes by
 //! name or number is looked at: what is there before the session is not the session's.
 
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
 use nix::errno::Errno;
 use portreeve_protocol::name::AccountName;
 
+use crate::account::Half;
 use crate::file;
 use crate::nss;
+use crate::paths::Paths;
 use crate::plan::{Observed, Place};
+use crate::range::{Range, Sources};
 use crate::sweep;
+
+/// The most of one file of accounts that is read.
+const MAX_SOURCE: u64 = 16 * 1024 * 1024;
+/// How many entries of one directory are looked at.
+const MOST_ENTRIES: usize = 100_000;
+/// How many numbers of the range the name services are asked about at the start.
+const PROBES: u32 = 16;
 
 /// What is there under an account's name.
 ///
@@ -21,6 +36,13 @@ pub(crate) fn names(place: &Place<'_>, account: &AccountName) -> Result<Observed
     }
     if nss::group(name)?.is_some() {
         occupied.push(format!("a group `{name}`"));
+    }
+    // One that cannot be read will not let useradd make an account either.
+    if let Ok(half) = Half::of(name) {
+        occupied.extend(
+            half.files()
+                .map(|file| format!("a line for `{name}` in `{file}`")),
+        );
     }
     let rules = place.paths.rules(account);
     let mut paths = vec![
@@ -44,4 +66,77 @@ pub(crate) fn is_taken(uid: u32) -> Result<bool, Errno> {
     let mut places = sweep::by_number(uid);
     places.push(sweep::runtime_directory(uid));
     Ok(nss::is_taken(uid)? || places.iter().any(|path| file::is_there(path)))
+}
+
+/// The files that say who else hands out numbers. One that cannot be read says nothing, as it does
+/// to the tools.
+pub(crate) fn sources(paths: &Paths) -> Sources {
+    Sources {
+        passwd: text(&paths.etc("passwd")),
+        group: text(&paths.etc("group")),
+        subuid: text(&paths.etc("subuid")),
+        subgid: text(&paths.etc("subgid")),
+        login_defs: text(&paths.etc("login.defs")),
+    }
+}
+
+fn text(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_SOURCE).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+/// A number of the range that a name service knows although no session has it: one of a few over
+/// the whole range, because nobody can be asked about a hundred million.
+pub(crate) fn stranger(range: Range) -> Option<u32> {
+    let apart = (range.last - range.first) / PROBES;
+    // The first ones are those of sessions; they are asked about one by one.
+    let probes = (1..=PROBES).map(|probe| range.first.saturating_add(apart.saturating_mul(probe)));
+    probes
+        .filter(|uid| *uid <= range.last)
+        .find(|uid| nss::is_taken(*uid) == Ok(true))
+}
+
+/// The highest number of the range that owns something right below these directories: what a
+/// session left, also one that no journal and no counter remember any more.
+pub(crate) fn highest_owner<'p>(
+    range: Range,
+    directories: impl IntoIterator<Item = &'p PathBuf>,
+) -> Option<u32> {
+    let entries = directories.into_iter().flat_map(|directory| {
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.take(MOST_ENTRIES)
+    });
+    entries
+        .filter_map(|entry| Some(fs::symlink_metadata(entry.path()).ok()?.uid()))
+        .filter(|uid| (range.first..=range.last).contains(uid))
+        .max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_forgotten_session_left_counts() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let range = Range {
+            first: 2_010_000_000,
+            last: 2_010_000_099,
+        };
+        let places = [directory.path().to_owned(), "/nonexistent".into()];
+        assert_eq!(highest_owner(range, &places), None);
+        for (name, uid) in [("a", 2_010_000_007), ("b", 2_010_000_100), ("c", 1000)] {
+            let path = directory.path().join(name);
+            fs::write(&path, "").unwrap();
+            std::os::unix::fs::chown(&path, Some(uid), None).unwrap();
+        }
+        assert_eq!(highest_owner(range, &places), Some(2_010_000_007));
+    }
 }

@@ -160,6 +160,16 @@ impl Paths {
         self.at("etc/sudo.conf")
     }
 
+    /// A file of the distribution's that says who has which numbers.
+    pub(crate) fn etc(&self, name: &str) -> PathBuf {
+        self.at("etc").join(name)
+    }
+
+    /// Which machine this is.
+    pub(crate) fn machine_id(&self) -> PathBuf {
+        self.at("etc/machine-id")
+    }
+
     /// Which distribution this is.
     pub(crate) fn os_release(&self) -> PathBuf {
         self.at("etc/os-release")

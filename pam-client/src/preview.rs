@@ -23,7 +23,7 @@ use crate::accept::{self, Circumstances};
 use crate::cgroup;
 use crate::clock;
 use crate::config::{Config, ConfigError};
-use crate::counter::{Counter, CounterError};
+use crate::counter::{Counter, CounterError, SessionUid};
 use crate::exit::Exit;
 use crate::log;
 use crate::observe;
@@ -32,6 +32,7 @@ use crate::plan::{self, Place};
 use crate::spool::{self, Seen};
 use crate::sudoers::{self, NoSudo, NotTaken, Sudo};
 use crate::trust::{Trust, TrustError};
+use crate::uid::{self, NoUid};
 
 pub(crate) use self::input::NoInput;
 
@@ -190,7 +191,7 @@ fn report(
         paths.counter(),
         config.first_uid,
         config.last_uid,
-        seen.highest_uid,
+        seen.highest_uid.map(SessionUid::as_raw),
     )?;
     let sudo = Sudo::default().dialect()?;
     let limit = config.spool_limit_mib.saturating_mul(1024 * 1024);
@@ -214,16 +215,17 @@ fn report(
         sudo: sudo.to_string(),
         sudo_logs: matches!(sudo, Dialect::Sudo(_)),
     };
+    let next_uid = |floor| uid::peek(&counter, config.uids(), paths, floor);
     let take = sudoers::check_apart;
-    looked_at(input, &circumstances, &seen, &counter, &place, take)
+    looked_at(input, &circumstances, &seen, &place, next_uid, take)
 }
 
 fn looked_at(
     input: &Input,
     circumstances: &Circumstances<'_>,
     seen: &Seen,
-    counter: &Counter,
     place: &Place<'_>,
+    next_uid: impl FnOnce(Option<u32>) -> Result<SessionUid, NoUid>,
     take: impl FnOnce(&Sudoers) -> Result<(), NotTaken>,
 ) -> Result<Report, NoPreview> {
     let order = &input.order;
@@ -237,7 +239,7 @@ fn looked_at(
     }
     let observed = observe::names(place, &order.account)?;
     checks.push(free(&observed.occupied));
-    let uid = counter.peek(observe::is_taken);
+    let uid = next_uid(order.uid_floor);
     let (uid, said) = match uid {
         Ok(uid) => (Some(uid), Ok(())),
         Err(error) => (None, Err(error)),

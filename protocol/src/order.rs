@@ -40,6 +40,11 @@ pub struct Order {
     pub deliver_by: Timestamp,
     /// When the account goes at the latest.
     pub expires_at: Timestamp,
+    /// The lowest UID that the account may have: this host attested to all lower ones that it
+    /// used, and may have forgotten that when it was restored from a backup. None while the CA
+    /// knows of no UID that the host used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid_floor: Option<u32>,
 }
 
 impl Statement for Order {

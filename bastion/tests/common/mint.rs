@@ -130,6 +130,7 @@ impl Mint {
             issued_at: self.now,
             deliver_by: self.now.plus(std::time::Duration::from_secs(60)),
             expires_at: self.expires_at(),
+            uid_floor: None,
         }
     }
 

@@ -145,8 +145,8 @@ fn check_access(
         | AccessFact::RecordingFailed { .. } => claimed().map(|()| (None, None)),
         AccessFact::HostReady { attestation } => {
             claimed()?;
-            check_attestation(attestation, subject)?;
-            Ok((Some(Change::OpenSession { session: id }), None))
+            let uid = check_attestation(attestation, subject)?.uid;
+            Ok((Some(Change::OpenSession { session: id, uid }), None))
         }
         AccessFact::Host { event } => {
             let said = believe(event, subject)?;
@@ -181,7 +181,7 @@ fn check_access(
 fn check_attestation(
     attestation: &Signed<attest::Attestation>,
     subject: &Subject,
-) -> Result<(), NotTaken> {
+) -> Result<attest::Attestation, NotTaken> {
     let said = believe(attestation, subject)?;
     let SessionSummary {
         session,
@@ -194,7 +194,8 @@ fn check_attestation(
     demand(said.account == *account, "account")?;
     demand(said.host == *host, "host")?;
     demand(said.bundle == *bundle, "bundle")?;
-    demand(said.order_digest == subject.session.order, "order")
+    demand(said.order_digest == subject.session.order, "order")?;
+    Ok(said)
 }
 
 fn check_receipt(receipt: &Signed<attest::Receipt>, subject: &Subject) -> Outcome {

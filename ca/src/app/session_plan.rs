@@ -68,6 +68,7 @@ pub(super) struct Plan {
     task: Task,
     facts: Facts,
     host: HostTarget,
+    uid_floor: Option<u32>,
     account: AccountName,
     bundle: BundleRef,
     gates: Vec<Gate>,
@@ -111,6 +112,7 @@ impl Plan {
             },
             facts: session.facts(permit.sign_in()),
             host: target.host,
+            uid_floor: target.uid_floor,
             account: drawn.session.account(),
             bundle: session.bundle.version.clone(),
             gates: target.bastions,
@@ -219,6 +221,7 @@ impl Plan {
             issued_at: self.now,
             deliver_by: self.connect_by,
             expires_at: self.expires_at,
+            uid_floor: self.uid_floor,
         }
     }
 

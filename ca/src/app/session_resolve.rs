@@ -31,6 +31,8 @@ pub(super) struct Resolved {
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) host: HostTarget,
+    /// One past the highest UID that the CA knows the host to have used.
+    pub(super) uid_floor: Option<u32>,
     /// At least one.
     pub(super) bastions: Vec<Gate>,
 }
@@ -179,6 +181,7 @@ fn target(host: KnownHost, bastions: Vec<Gate>) -> Result<Target, Missing> {
             host_keys: host.host_keys,
             identity,
         },
+        uid_floor: host.uid_floor,
         bastions,
     })
 }

@@ -142,6 +142,7 @@ pub(crate) fn order() -> Order {
         issued_at: NOW,
         deliver_by: NOW.plus(Duration::from_secs(60)),
         expires_at: NOW.plus(Duration::from_secs(900)),
+        uid_floor: None,
     }
 }
 

@@ -151,10 +151,13 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
-    /// The host attested that the account is ready. Does nothing to a session that is over.
+    /// The host attested that the account is ready. Does nothing to a session that is over; that
+    /// the UID was used is remembered all the same.
     OpenSession {
         /// The session.
         session: SessionId,
+        /// The account's UID.
+        uid: u32,
     },
     /// Somebody killed a session. Refused when it is over.
     KillSession {

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::apply::{Applied, Ticket, changed};
-use super::row::{Columns as _, to_json};
+use super::row::{Columns as _, damaged, to_json};
 use super::{Refusal, StoreError};
 
 /// A host with everything that a grant needs.
@@ -19,6 +19,8 @@ pub struct Host {
     pub record: HostRecord,
     /// The host keys of its sshd; empty while it is not enrolled.
     pub host_keys: Vec<PublicKey>,
+    /// One past the highest UID to which it attested since it has its identity.
+    pub uid_floor: Option<u32>,
 }
 
 /// What a host said of itself at enrolment.
@@ -73,6 +75,7 @@ pub(super) async fn enrol(
 ) -> Applied {
     let done = sqlx::query(
         "UPDATE host SET token = NULL, token_expires_at = NULL,
+             uid_floor = CASE WHEN identity = $2 THEN uid_floor END,
              enrolled_at = $1, identity = $2, host_keys = $3, sudo = $4
          WHERE host = $5 AND token = $6 AND token_expires_at > $1",
     )
@@ -120,5 +123,11 @@ fn read(row: &SqliteRow) -> Result<Host, StoreError> {
         identity: row.parsed_if_any("identity")?,
         sudo: row.raw("sudo")?,
     };
-    Ok(Host { record, host_keys })
+    let uid_floor: Option<i64> = row.raw("uid_floor")?;
+    let uid_floor = uid_floor.map(u32::try_from).transpose();
+    Ok(Host {
+        record,
+        host_keys,
+        uid_floor: uid_floor.map_err(|error| damaged("uid_floor", error))?,
+    })
 }

@@ -134,5 +134,10 @@ fn migrator() -> Migrator {
             "inventory",
             include_str!("../../migrations/0003_inventory.sql"),
         ),
+        step(
+            4,
+            "uid floor",
+            include_str!("../../migrations/0004_uid_floor.sql"),
+        ),
     ])
 }

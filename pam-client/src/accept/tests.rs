@@ -53,6 +53,7 @@ pub(crate) fn order() -> Order {
         issued_at: now(),
         deliver_by: now().plus(Duration::from_secs(60)),
         expires_at: now().plus(Duration::from_secs(900)),
+        uid_floor: None,
     }
 }
 

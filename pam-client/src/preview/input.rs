@@ -167,6 +167,7 @@ pub(super) fn made_up(
             issued_at: now,
             deliver_by: now,
             expires_at: now.plus(lifetime),
+            uid_floor: None,
         })
     };
     let order = words().ok_or(NoInput::Words)?;

@@ -12,11 +12,14 @@ fn seen(input: &Input, seen: &Seen, alter: impl FnOnce(&mut Circumstances<'_>)) 
     let world = World::new();
     let mut host = circumstances(&world);
     alter(&mut host);
-    let directory = tempfile::tempdir().unwrap();
-    let counter = directory.path().join("counter.json");
-    let counter = Counter::load(counter, 2_010_000_000, 2_010_000_009, None).unwrap();
-    let place = place(&world.paths);
-    looked_at(input, &host, seen, &counter, &place, |_| Ok(())).unwrap()
+    let next_uid = |floor: Option<u32>| match floor {
+        Some(_) => Err(CounterError::Exhausted.into()),
+        None => Ok(SessionUid::for_test(2_010_000_000)),
+    };
+    looked_at(input, &host, seen, &place(&world.paths), next_uid, |_| {
+        Ok(())
+    })
+    .unwrap()
 }
 
 fn failed(report: &Report) -> Vec<&'static str> {

@@ -101,6 +101,7 @@ pub(crate) fn order() -> Order {
         issued_at: now(),
         deliver_by: now(),
         expires_at: now(),
+        uid_floor: Some(2_010_000_000),
     }
 }
 

@@ -63,6 +63,11 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: || vec![PACKAGE_STATUS.to_vec()],
     },
     Target {
+        name: "uid_claims",
+        feed: uid_claims,
+        seeds: || vec![UID_CLAIMS.to_vec()],
+    },
+    Target {
         name: "sudo_rights",
         feed: sudo_rights,
         seeds: || vec![SUDO_RIGHTS.to_vec()],
@@ -80,6 +85,9 @@ const FILE_ACL: &[u8] = b"\x02\0\0\0\x01\0\x07\0\xff\xff\xff\xff\x02\0\x06\0\xe8
 /// dpkg's status, `os-release` and an RPM changelog in one; each reader takes what is its own.
 const PACKAGE_STATUS: &[u8] = b"Package: sudo\nStatus: install ok installed\n\
     Version: 1.9.13p3-1+deb12u1\n\nID=debian\nVERSION_CODENAME=bookworm\n- fix CVE-2025-32462\n";
+/// Lines of passwd, subuid and login.defs; each reader takes what is its own.
+const UID_CLAIMS: &[u8] = b"alice:x:2010000007:100::/:/bin/sh\nbob:2010000000:65536\n\
+    UID_MAX 0x7fffffff\n";
 const SUDO_RIGHTS: &[u8] = b"Matching Defaults entries for nobody on prod-1:\n    env_reset, \
     sudoers_locale=C\n\nRunas and Command-specific defaults for nobody:\n    Defaults!/usr/bin/less \
     !noexec\n\nUser nobody may run the following commands on prod-1:\n    (ALL) NOPASSWD: ALL\n\
@@ -143,6 +151,13 @@ fn package_status(bytes: &[u8]) -> bool {
             .all(|fact| fact.len() <= 200 && fact.is_ascii())
     );
     !facts.is_empty()
+}
+
+fn uid_claims(bytes: &[u8]) -> bool {
+    let claims = fuzz::uid_claims(bytes);
+    assert!(claims.len() <= 64);
+    assert!(claims.iter().all(|claim| !claim.contains('\n')));
+    !claims.is_empty()
 }
 
 fn sudo_rights(bytes: &[u8]) -> bool {
@@ -341,5 +356,6 @@ fn order() -> Order {
         issued_at: NOW,
         deliver_by: NOW.plus(std::time::Duration::from_secs(60)),
         expires_at: NOW.plus(std::time::Duration::from_secs(600)),
+        uid_floor: None,
     }
 }

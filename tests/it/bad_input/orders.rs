@@ -65,6 +65,7 @@ fn order(bundle: &str) -> Order {
         issued_at: moment(0),
         deliver_by: moment(60),
         expires_at: moment(600),
+        uid_floor: None,
     }
 }
 

@@ -4,6 +4,7 @@ use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Rec
 use portreeve_protocol::event::{AccessFact, Body, Event, EventsStored, Machine, MachineFact};
 use portreeve_protocol::grant::Grant;
 use portreeve_protocol::id::EventId;
+use portreeve_protocol::order::Order;
 use portreeve_protocol::session::SessionGranted;
 use portreeve_protocol::signed::{Signed, Statement};
 use serde_json::json;
@@ -196,6 +197,21 @@ async fn pair_and_task_are_the_registry_s() {
         text.contains("INC-4711") && !text.contains("mallory"),
         "{text}"
     );
+}
+
+/// A host that was restored from a backup has forgotten which UIDs it used; the CA has not.
+#[tokio::test]
+async fn an_order_says_which_uids_the_host_has_used() {
+    let live = Live::start().await;
+    let floor = |grant: &Grant| {
+        let order: Order = serde_json::from_str(grant.order.unverified_payload()).unwrap();
+        order.uid_floor
+    };
+    assert_eq!(floor(&live.grant), None);
+    let opened = live.event(1, ready(&live.attestation()));
+    assert_eq!(live.deliver("b1", vec![opened]).await.stored, 1);
+    let granted = serde_json::from_value(live.lab.session().await).unwrap();
+    assert_eq!(floor(&grant_of(&granted)), Some(200_002));
 }
 
 #[tokio::test]

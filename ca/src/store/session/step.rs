@@ -73,13 +73,27 @@ pub(in crate::store) async fn claim(
     Ok(())
 }
 
-pub(in crate::store) async fn open(db: &mut SqliteConnection, session: SessionId) -> Applied {
+pub(in crate::store) async fn open(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    uid: u32,
+) -> Applied {
     sqlx::query("UPDATE session SET state = $1 WHERE session = $2 AND state = $3")
         .bind(to_word(&SessionState::Open)?)
         .bind(session.to_string())
         .bind(to_word(&SessionState::Claimed)?)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
+    // Reports may arrive in another order than the UIDs were handed out in.
+    sqlx::query(
+        "UPDATE host SET uid_floor = $1
+         WHERE host = (SELECT host FROM session WHERE session = $2)
+           AND (uid_floor IS NULL OR uid_floor < $1)",
+    )
+    .bind(i64::from(uid).saturating_add(1))
+    .bind(session.to_string())
+    .execute(db)
+    .await?;
     Ok(())
 }
 

@@ -122,6 +122,54 @@ async fn a_host_that_is_to_enrol_again_goes_on_until_it_does() {
     assert_eq!(enrolled.record.enrolled_at, Some(after(2)));
 }
 
+/// Another identity is another installation, which counts from its own beginning.
+#[tokio::test]
+async fn the_highest_uid_of_a_host_is_kept_with_its_identity() {
+    let home = Home::new().await;
+    let session = new_session();
+    let host = session.host.clone();
+    let add = |token: &[u8]| {
+        let mut change = add_host(token);
+        if let Change::AddHost {
+            host: name, again, ..
+        } = &mut change
+        {
+            (*name, *again) = (host.clone(), true);
+        }
+        change
+    };
+    home.change(add(b"first")).await.unwrap();
+    home.change(enrol_host(host.as_str(), b"first", after(1)))
+        .await
+        .unwrap();
+    let open = |uid| Change::OpenSession {
+        session: session.session,
+        uid,
+    };
+    home.change(Change::AddSession(Box::new(session.clone())))
+        .await
+        .unwrap();
+    for (uid, floor) in [(7, 8), (3, 8), (9, 10)] {
+        home.change(open(uid)).await.unwrap();
+        let known = home.store.host(&host).await.unwrap().unwrap();
+        assert_eq!(known.uid_floor, Some(floor));
+    }
+    home.change(add(b"second")).await.unwrap();
+    home.change(enrol_host(host.as_str(), b"second", after(2)))
+        .await
+        .unwrap();
+    let known = home.store.host(&host).await.unwrap().unwrap();
+    assert_eq!(known.uid_floor, Some(10), "the same identity");
+    home.change(add(b"third")).await.unwrap();
+    let mut anew = enrol_host(host.as_str(), b"third", after(3));
+    if let Change::EnrolHost { enrolled, .. } = &mut anew {
+        enrolled.identity = examples::key(9);
+    }
+    home.change(anew).await.unwrap();
+    let known = home.store.host(&host).await.unwrap().unwrap();
+    assert_eq!(known.uid_floor, None, "another identity");
+}
+
 #[tokio::test]
 async fn a_bastion_enrols_once() {
     let home = Home::new().await;

@@ -115,6 +115,7 @@ impl Orders {
             issued_at: now,
             deliver_by: now.plus(Duration::from_secs(60)),
             expires_at: now.plus(Duration::from_secs(600)),
+            uid_floor: None,
         };
         Ok(Signed::sign(&order, &self.key)?)
     }
