@@ -26,6 +26,8 @@ mod faults;
 mod foreign;
 #[path = "machine/host.rs"]
 mod host;
+#[path = "machine/leases.rs"]
+mod leases;
 #[path = "machine/preview.rs"]
 mod preview;
 #[path = "machine/ran.rs"]
