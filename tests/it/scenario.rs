@@ -44,6 +44,7 @@ fn an_agent_finds_a_reverse_shell_and_leaves_nothing_behind() {
     );
     both_names_stand_in_every_event(&story);
     the_host_reported_what_sudo_was_asked(&story, &planted);
+    the_host_saw_what_ran(&story);
     the_replay_shows_what_the_agent_saw(&site, &granted, &seen);
     the_evidence_verifies_offline(&site, &granted);
 }
@@ -216,6 +217,18 @@ fn the_host_reported_what_sudo_was_asked(story: &Story, planted: &ReverseShell) 
         ])
     );
     assert_eq!(story.receipt().unwrap().sudo_commands, 2);
+}
+
+fn the_host_saw_what_ran(story: &Story) {
+    let ran = story.ran().unwrap();
+    let as_root = |program: &str| {
+        ran.iter()
+            .filter(|(argv, uid)| *uid == 0 && argv[0].rsplit('/').next() == Some(program))
+            .count()
+    };
+    // What was allowed ran, and what was refused did not.
+    assert_eq!((as_root("ss"), as_root("cat")), (2, 0), "{ran:?}");
+    assert_eq!(as_root("sudo"), 4, "{ran:?}");
 }
 
 /// sudo logs the program's name as it was asked for or as it resolved it, by version.

@@ -8,6 +8,7 @@ mod log;
 mod memory;
 mod minting;
 mod policy;
+mod programs;
 mod session;
 mod throughput;
 
@@ -35,6 +36,8 @@ pub(crate) struct Scale {
     pub(crate) events: u32,
     /// Accounts that a host has besides.
     pub(crate) accounts: u32,
+    /// Programs that a session starts.
+    pub(crate) programs: u32,
 }
 
 impl Scale {
@@ -49,6 +52,7 @@ impl Scale {
             minted: 6000,
             events: 100_000,
             accounts: 500,
+            programs: 10_000,
         }
     }
 
@@ -63,6 +67,7 @@ impl Scale {
             minted: 600,
             events: 10_000,
             accounts: 100,
+            programs: 2000,
         }
     }
 }
@@ -77,12 +82,13 @@ const ALONE: [(&str, Alone); 3] = [
     ("log", log::measure),
 ];
 /// Those on an installation.
-const ON_SITE: [(&str, OnSite); 7] = [
+const ON_SITE: [(&str, OnSite); 8] = [
     ("session", session::measure),
     ("throughput", throughput::measure),
     ("echo", echo::measure),
     ("kill", kill::measure),
     ("account", account::measure),
+    ("programs", programs::measure),
     ("memory", memory::measure),
     ("minting", minting::measure),
 ];

@@ -1,7 +1,8 @@
-//! Load on the CA and on its signer, from a host of the lab.
+//! Load on the CA, on its signer and on a host, from a host of the lab.
 
 pub(crate) mod data;
 mod mint;
+pub(crate) mod programs;
 mod signer;
 
 use std::io::Write;
@@ -26,6 +27,11 @@ enum Kind {
     Signer {
         /// Its socket
         socket: PathBuf,
+        /// How many
+        count: u32,
+    },
+    /// Start programs, here
+    Programs {
         /// How many
         count: u32,
     },
@@ -57,6 +63,7 @@ impl Load {
             match &self.kind {
                 Kind::Mint(mint) => mint.run().await,
                 Kind::Signer { socket, count } => signer::run(socket, *count).await,
+                Kind::Programs { count } => programs::run(*count),
             }
         })?;
         writeln!(std::io::stdout(), "{}", serde_json::to_string(&rate)?)?;

@@ -44,7 +44,7 @@ enum Command {
     /// Do what standard input says, on a host of the lab
     #[command(hide = true)]
     Runner,
-    /// Put load on the CA, from a host of the lab
+    /// Put load on the CA or on a host, from a host of the lab
     #[command(hide = true)]
     Load(load::Load),
 }

@@ -1,7 +1,7 @@
 //! What a trail tells, read without checking its proofs: for tests that look at facts, and for narration.
 
 use anyhow::{Context, Result};
-use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt};
+use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt, Sighting};
 use portreeve_protocol::checkpoint::Trail;
 use portreeve_protocol::event::{AccessFact, Body, ChannelRequest, DecisionNote, Event};
 use portreeve_protocol::pair::Pair;
@@ -167,6 +167,28 @@ impl Story {
             }
         });
         Ok(asked.collect())
+    }
+
+    /// The command lines of the programs that the host saw start, and the user as whom they acted.
+    ///
+    /// # Errors
+    /// When a report of the host cannot be read.
+    pub fn ran(&self) -> Result<Vec<(Vec<String>, u32)>> {
+        let seen = self.host_events()?.into_iter().flat_map(|event| {
+            if let HostFact::Watched { seen } = event.fact {
+                seen
+            } else {
+                Vec::new()
+            }
+        });
+        let started = seen.filter_map(|sighting| {
+            if let Sighting::ProcessStarted { argv, uid, .. } = sighting {
+                Some((argv, uid))
+            } else {
+                None
+            }
+        });
+        Ok(started.collect())
     }
 
     /// Why the bastion ended the session, and whether the host confirmed it.
