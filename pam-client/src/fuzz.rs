@@ -23,6 +23,7 @@ use crate::root::{Answer, Ask};
 use crate::sudolog::SudoLog;
 use crate::trust::Trust;
 use crate::watch::btf::Btf;
+use crate::watch::connector::message;
 use crate::watch::diary::{Diary, Lost};
 use crate::watch::record;
 
@@ -45,6 +46,12 @@ pub fn watch_record(bytes: &[u8]) -> Vec<HostFact> {
     };
     let seen = record::read(bytes).into_iter().collect();
     Diary::new(now).close(seen, Lost::default(), now)
+}
+
+/// How many messages of the process connector are understood.
+#[must_use]
+pub fn process_messages(bytes: &[u8]) -> usize {
+    message::read(bytes).len()
 }
 
 /// Where a field is, by what a kernel says of its types.

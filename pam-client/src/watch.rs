@@ -8,6 +8,7 @@
 
 pub(crate) mod bpf;
 pub(crate) mod btf;
+pub(crate) mod connector;
 pub(crate) mod diary;
 pub(crate) mod record;
 
@@ -18,8 +19,10 @@ use std::time::Duration;
 
 use portreeve_protocol::attest::{HostFact, HostWatch, Watcher};
 
-use self::bpf::{Ebpf, Feed};
-use self::diary::Diary;
+use self::bpf::Ebpf;
+use self::connector::Connector;
+use self::diary::{Diary, Lost};
+use self::record::Seen;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::log;
@@ -35,6 +38,8 @@ const MOST_AT_ONCE: usize = 4096;
 pub(crate) enum Source {
     /// Programs in the kernel.
     Ebpf(Arc<Ebpf>),
+    /// What the kernel says of processes, and `/proc`.
+    Connector(Connector),
     /// Nothing.
     Nobody,
 }
@@ -44,13 +49,22 @@ impl Source {
     pub(crate) fn find(config: &Config) -> Self {
         let most = u32::try_from(config.max_sessions).unwrap_or(u32::MAX);
         let buffer = config.watch_buffer_kib.saturating_mul(1024);
-        match Ebpf::start(most, buffer) {
+        let no_ebpf = match Ebpf::start(most, buffer) {
             Ok(ebpf) => {
                 ebpf.warm();
-                Self::Ebpf(Arc::new(ebpf))
+                return Self::Ebpf(Arc::new(ebpf));
+            }
+            Err(error) => error,
+        };
+        match Connector::start() {
+            Ok(connector) => {
+                log::warning!(
+                    "what runs in sessions is watched by the process connector: {no_ebpf}"
+                );
+                Self::Connector(connector)
             }
             Err(error) => {
-                log::warning!("what runs in sessions is not watched: {error}");
+                log::warning!("what runs in sessions is not watched: {no_ebpf}; {error}");
                 Self::Nobody
             }
         }
@@ -67,16 +81,22 @@ impl Source {
                     Watcher::Absent
                 },
             },
+            Self::Connector(_) => HostWatch {
+                processes: Watcher::ProcessConnector,
+                connections: Watcher::Absent,
+            },
             Self::Nobody => HostWatch::NOTHING,
         }
     }
 
     /// Follows a session's control group from now on; nothing where that cannot be done.
     pub(crate) fn follow(&self, group: &Path, now: Moment) -> Option<Sight> {
-        let Self::Ebpf(ebpf) = self else {
-            return None;
+        let feed = match self {
+            Self::Ebpf(ebpf) => ebpf.follow(group).map(Feed::Ebpf),
+            Self::Connector(connector) => connector.follow(group).map(Feed::Connector),
+            Self::Nobody => return None,
         };
-        match ebpf.follow(group) {
+        match feed {
             Ok(feed) => Some(Sight {
                 feed,
                 diary: Diary::new(now),
@@ -88,6 +108,37 @@ impl Source {
                 log::error!("`{}` is not watched: {error}", group.display());
                 None
             }
+        }
+    }
+}
+
+/// What one session does, by whatever it is watched.
+#[derive(Debug)]
+enum Feed {
+    Ebpf(bpf::Feed),
+    Connector(connector::Feed),
+}
+
+impl Feed {
+    fn take(&mut self, most: usize) -> Vec<Seen> {
+        match self {
+            Self::Ebpf(feed) => feed.take(most),
+            // What waits there is bounded.
+            Self::Connector(feed) => feed.take(),
+        }
+    }
+
+    fn lost(&self) -> Lost {
+        match self {
+            Self::Ebpf(feed) => feed.lost(),
+            Self::Connector(feed) => feed.lost(),
+        }
+    }
+
+    fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        match self {
+            Self::Ebpf(feed) => feed.fds().collect(),
+            Self::Connector(feed) => vec![feed.fd()],
         }
     }
 }
@@ -119,7 +170,7 @@ impl Sight {
     }
 
     /// Readable when something was seen.
-    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    pub(crate) fn fds(&self) -> Vec<BorrowedFd<'_>> {
         self.feed.fds()
     }
 

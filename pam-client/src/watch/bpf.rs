@@ -239,6 +239,7 @@ impl Feed {
         Lost {
             processes,
             connections,
+            uncounted: 0,
         }
     }
 

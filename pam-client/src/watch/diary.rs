@@ -39,17 +39,20 @@ pub(crate) struct Lost {
     pub(crate) processes: u64,
     /// Connections.
     pub(crate) connections: u64,
+    /// How often more was lost of processes than anybody counted.
+    pub(crate) uncounted: u64,
 }
 
 impl Lost {
     const fn is_none(self) -> bool {
-        self.processes == 0 && self.connections == 0
+        self.processes == 0 && self.connections == 0 && self.uncounted == 0
     }
 
     const fn since(self, before: Self) -> Self {
         Self {
             processes: self.processes.saturating_sub(before.processes),
             connections: self.connections.saturating_sub(before.connections),
+            uncounted: self.uncounted.saturating_sub(before.uncounted),
         }
     }
 }
@@ -222,7 +225,7 @@ impl Diary {
         losses
             .map(|(lost, cause)| Sighting::EventsLost {
                 at: now.wall,
-                processes: Some(lost.processes),
+                processes: (lost.uncounted == 0).then_some(lost.processes),
                 connections: Some(lost.connections),
                 cause,
             })

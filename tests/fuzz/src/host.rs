@@ -33,6 +33,11 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: watch_record_seeds,
     },
     Target {
+        name: "process_messages",
+        feed: |bytes| fuzz::process_messages(bytes) > 0,
+        seeds: || vec![PROCESS_MESSAGE.to_vec()],
+    },
+    Target {
         name: "kernel_types",
         feed: |bytes| fuzz::kernel_types(bytes).is_some(),
         seeds: || vec![KERNEL_TYPES.to_vec()],
@@ -101,6 +106,11 @@ const KERNEL_TYPES: &[u8] = b"\x9f\xeb\x01\0\x18\0\0\0\0\0\0\0\x58\0\0\0\x58\0\0
     \0\0\0\0\x01\0\0\x04\x08\0\0\0\x19\0\0\0\x02\0\0\0\0\0\0\0\
     \x1c\0\0\0\x01\0\0\x04\x08\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\
     \0u64\0mm_struct\0arg_start\0mm\0task_struct\0";
+
+/// A program began, as the process connector says it.
+const PROCESS_MESSAGE: &[u8] = b"\x4c\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\
+    \x01\0\0\0\x01\0\0\0\x09\0\0\0\0\0\0\0\x28\0\0\0\
+    \x02\0\0\0\x01\0\0\0\x07\0\0\0\0\0\0\0\x0b\0\0\0\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 fn watch_record(bytes: &[u8]) -> bool {
     let facts = fuzz::watch_record(bytes);

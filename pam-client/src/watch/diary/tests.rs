@@ -149,7 +149,7 @@ fn what_the_kernel_lost_is_told_and_soon_again_only_when_there_is_more() {
     let mut diary = Diary::new(now(0));
     let lost = |processes| Lost {
         processes,
-        connections: 0,
+        ..Lost::default()
     };
     let mut counts = |count, at| {
         let told = sightings(diary.tell(Vec::new(), lost(count), now(at)));
@@ -175,11 +175,29 @@ fn what_the_kernel_lost_is_told_and_soon_again_only_when_there_is_more() {
 }
 
 #[test]
+fn a_loss_that_nobody_counted_has_no_number() {
+    let lost = Lost {
+        processes: 3,
+        uncounted: 1,
+        ..Lost::default()
+    };
+    let told = sightings(Diary::new(now(0)).tell(Vec::new(), lost, now(1)));
+    assert!(matches!(
+        told.as_slice(),
+        [Sighting::EventsLost {
+            processes: None,
+            ..
+        }]
+    ));
+}
+
+#[test]
 fn a_loss_is_told_at_the_end_at_the_latest() {
     let mut diary = Diary::new(now(0));
     let lost = |processes| Lost {
         processes,
         connections: 1,
+        uncounted: 0,
     };
     let first = diary.tell(Vec::new(), lost(1), now(1));
     let last = diary.close(Vec::new(), lost(3), now(2));
