@@ -3,7 +3,7 @@
 use portreeve_protocol::admin::Listing;
 use portreeve_protocol::inventory::InventoryRow;
 use portreeve_tests::installation::{HOST, Installation, Wish};
-use portreeve_tests::{Host, sudo_rs};
+use portreeve_tests::{Host, Lab, Network, Topology, debian, programs, sudo_rs};
 use serde_json::Value;
 
 const DISCOVER: [&str; 2] = ["/usr/lib/portreeve/portreeve-host", "discover"];
@@ -17,6 +17,33 @@ fn found(host: &Host) -> Vec<Value> {
     let output = host.run(&[DISCOVER[0], DISCOVER[1], "--json"]).unwrap();
     let report: Value = serde_json::from_str(&output.text()).unwrap();
     report["findings"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_bare_debian_has_no_standing_access() {
+    let root = debian::ensure(&mut |_| {}).unwrap();
+    let topology = Topology::empty()
+        .host("bare", [Network::production().at(30)])
+        .made_of("bare", &root);
+    let lab = Lab::with(&topology).unwrap();
+    let bare = lab.host("bare");
+    let program = programs::directory().unwrap().join("portreeve-host");
+    let program = program.to_str().unwrap();
+    let output = bare.run(&[program, "discover"]).unwrap();
+    assert_eq!(output.code(), Some(0), "{}", output.text());
+    assert!(output.text().ends_with("nothing was found"), "{output:?}");
+
+    // What everybody does first on a new server.
+    let script = "echo root:not-a-real-one | chpasswd; useradd --groups sudo --create-home ada";
+    bare.sh(script).unwrap().ok().unwrap();
+    let output = bare.run(&[program, "discover", "--json"]).unwrap();
+    assert_eq!(output.code(), Some(5));
+    let report: Value = serde_json::from_str(&output.text()).unwrap();
+    let found = of_accounts(report["findings"].as_array().unwrap());
+    let expected = [("SA131", "ada"), ("SA110", "root"), ("SA135", "ada")];
+    let expected = expected.map(|(code, account)| (code.to_owned(), account.to_owned()));
+    assert_eq!(found, expected, "{report}");
+    assert_eq!(report["complete"], true);
 }
 
 /// Code and account of each finding that tells of an account.
@@ -42,8 +69,15 @@ fn what_a_host_finds_on_itself_reaches_the_ca_by_an_administrator() {
     let never: Listing<InventoryRow> = carol.ask(&["host", "inventory"]).unwrap();
     assert!(never.items.iter().all(|row| row.last.is_none()));
 
-    // A session is no standing access, while it is live neither.
-    let before = of_accounts(&found(prod));
+    // What enrolment put there is none, and a session is none, while it is live neither.
+    let enrolled = found(prod);
+    let before = of_accounts(&enrolled);
+    for ours in ["portreeve", "session_ca"] {
+        let is_told = enrolled
+            .iter()
+            .any(|found| found.to_string().contains(ours));
+        assert!(!is_told, "{enrolled:?}");
+    }
     let agent = site.agent();
     let granted = agent.start_session(&Wish::default()).unwrap();
     let worked = agent.exec(granted.session, &["sudo", "ss", "-tnp"]).run();

@@ -116,12 +116,15 @@ pub(super) fn of_polkit(view: &View) -> Vec<Finding> {
                     continue;
                 }
             };
-            let (lines, groups) = polkit(&text);
-            let about = match groups.as_slice() {
+            let rules = polkit(&text);
+            if !rules.is_open() {
+                continue;
+            }
+            let about = match rules.groups.as_slice() {
                 [] => "names no group".to_owned(),
                 groups => format!("names the groups {}", groups.join(", ")),
             };
-            findings.extend(lines.into_iter().map(|line| {
+            findings.extend(rules.lines.into_iter().map(|line| {
                 let found = Finding::new(Code::Polkit, severity, format!("the file {about}"));
                 found.at(&shown(&name)).on(line).since(Some(facts.written))
             }));

@@ -137,10 +137,29 @@ pub(crate) fn doas(text: &str) -> Vec<DoasRule> {
     text.lines().enumerate().filter_map(rule).collect()
 }
 
-/// The lines of a polkit rule that say yes without asking, and the groups that the file names.
-/// A program decides there, so more than their presence cannot be told.
-pub(crate) fn polkit(text: &str) -> (Vec<usize>, Vec<String>) {
-    let code = |line: &str| !line.trim_start().starts_with("//");
+/// What a file of polkit's rules has in it. A program decides there, so more than that it is there
+/// cannot be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct PolkitRules {
+    /// The lines that say yes without asking.
+    pub(crate) lines: Vec<usize>,
+    /// The groups that it names.
+    pub(crate) groups: Vec<String>,
+    /// Whether it names users.
+    pub(crate) names_users: bool,
+}
+
+impl PolkitRules {
+    /// Whether it says yes to people: to a group, or to whoever asks. Packages have rules that let
+    /// the user of one service do one thing.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.lines.is_empty() && (!self.groups.is_empty() || !self.names_users)
+    }
+}
+
+/// Reads a file of polkit's rules, of either form.
+pub(crate) fn polkit(text: &str) -> PolkitRules {
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
     let says_yes = |line: &str| {
         line.contains("polkit.Result.YES")
             || line
@@ -151,20 +170,32 @@ pub(crate) fn polkit(text: &str) -> (Vec<usize>, Vec<String>) {
     let lines = text
         .lines()
         .enumerate()
-        .filter(|(_, line)| code(line) && says_yes(line))
+        .filter(|(_, line)| is_code(line) && says_yes(line))
         .map(|(index, _)| index + 1)
         .take(16)
         .collect();
-    let groups = text
-        .lines()
-        .filter(|line| code(line))
+    let code = || text.lines().filter(is_code);
+    let in_rules = code()
         .flat_map(|line| line.split("isInGroup(").skip(1))
         .filter_map(|rest| rest.trim_start().strip_prefix(['"', '\'']))
-        .filter_map(|rest| rest.split(['"', '\'']).next())
-        .take(16)
-        .map(str::to_owned)
-        .collect();
-    (lines, groups)
+        .filter_map(|rest| rest.split(['"', '\'']).next());
+    let identities = || {
+        code()
+            .filter_map(|line| line.trim().strip_prefix("Identity="))
+            .flat_map(|list| list.split(';'))
+    };
+    let in_lists = identities().filter_map(|one| one.strip_prefix("unix-group:"));
+    let names_users = code().any(|line| line.contains("subject.user ="))
+        || identities().any(|one| one.starts_with("unix-user:") && !one.ends_with('*'));
+    PolkitRules {
+        lines,
+        groups: in_rules
+            .chain(in_lists)
+            .take(16)
+            .map(str::to_owned)
+            .collect(),
+        names_users,
+    }
 }
 
 #[cfg(test)]
@@ -193,18 +224,35 @@ mod tests {
     }
 
     #[test]
-    fn a_polkit_rule_that_says_yes_is_found() {
+    fn a_polkit_rule_that_says_yes_to_people_is_found() {
         let rules = "polkit.addRule(function(action, subject) {\n\
             // return polkit.Result.YES;\n\
             if (subject.isInGroup(\"netdev\") && subject.isInGroup('ops')) {\n\
             return polkit.Result.YES;\n } });\n";
-        let groups = vec!["netdev".to_owned(), "ops".to_owned()];
-        assert_eq!(polkit(rules), (vec![4], groups));
-        let pkla = "[x]\nIdentity=unix-group:ops\nResultAny=yes\nResultActive=auth_admin\n";
-        assert_eq!(polkit(pkla), (vec![3], vec![]));
-        assert_eq!(
-            polkit("return polkit.Result.AUTH_ADMIN;").0,
-            Vec::<usize>::new()
-        );
+        let of_service = "if (action.id == \"x\" &&\n subject.user == \"systemd-network\") {\n\
+            return polkit.Result.YES;\n}";
+        let to_all = "return polkit.Result.YES;";
+        let asks = "if (subject.isInGroup(\"ops\")) return polkit.Result.AUTH_ADMIN;";
+        let list =
+            "[x]\nIdentity=unix-group:ops;unix-user:eve\nResultAny=yes\nResultActive=auth_admin\n";
+        let of_user = "[x]\nIdentity=unix-user:eve\nResultAny=yes\n";
+        let of_all_users = "[x]\nIdentity=unix-user:*\nResultAny=yes\n";
+        for (text, lines, groups, is_open) in [
+            (rules, &[4][..], &["netdev", "ops"][..], true),
+            (of_service, &[3], &[], false),
+            (to_all, &[1], &[], true),
+            (asks, &[], &["ops"], false),
+            (list, &[3], &["ops"], true),
+            (of_user, &[3], &[], false),
+            (of_all_users, &[3], &[], true),
+        ] {
+            let found = polkit(text);
+            assert_eq!(
+                (found.lines.as_slice(), found.is_open()),
+                (lines, is_open),
+                "{text}"
+            );
+            assert_eq!(found.groups, groups, "{text}");
+        }
     }
 }

@@ -61,11 +61,10 @@ pub fn rule_lines(text: &str) -> Vec<String> {
         Part::Include { path, .. } => path,
     });
     let answered = listed(text).unwrap_or_default();
-    let (_, groups) = polkit(text);
     of_sudo
         .chain(answered.into_iter().map(|rule| rule.text))
         .chain(doas(text).into_iter().map(|rule| rule.whom))
-        .chain(groups)
+        .chain(polkit(text).groups)
         .collect()
 }
 
