@@ -41,7 +41,11 @@ pub enum Command {
     Pam,
     /// Enrol this host: a ticket of `portreeve host add` on standard input, the proof for
     /// `portreeve host confirm` on standard output. Fine to run again.
-    Enroll,
+    Enroll {
+        /// SELinux enforces its policy, and was told to let sshd run and ask the host client.
+        #[arg(long)]
+        selinux_allows: bool,
+    },
     /// Take back what `enroll` changed. The counter of user ids stays.
     Unenroll {
         /// Also when sessions are not finished or their reports are not delivered.

@@ -21,6 +21,7 @@ mod sudo;
 mod summary;
 mod walk;
 
+pub(crate) use besides::reads_rules_of_sessions;
 pub(crate) use program::of_bundle;
 pub(crate) use report::NoReport;
 pub(crate) use report::run;

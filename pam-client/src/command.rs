@@ -37,7 +37,7 @@ pub fn run(args: Args) -> Exit {
             outcome(found.map(|line| print(&format!("{line}\n"))))
         }
         Command::Pam => outcome(pam::run(&paths.socket(), pam_call())),
-        Command::Enroll => enrol(&paths),
+        Command::Enroll { selinux_allows } => enrol(&paths, selinux_allows),
         Command::Unenroll { force } => enroll::unenroll(&paths, force)
             .map_or_else(|error| fail(&error, error.exit()), |()| Exit::Well),
         Command::Status { json } => tell_status(&paths, json),
@@ -82,7 +82,7 @@ fn pam_call() -> PamCall {
     }
 }
 
-fn enrol(paths: &Paths) -> Exit {
+fn enrol(paths: &Paths, selinux_allows: bool) -> Exit {
     let mut ticket = String::new();
     if let Err(error) = io::stdin()
         .lock()
@@ -91,7 +91,7 @@ fn enrol(paths: &Paths) -> Exit {
     {
         return fail(&format!("cannot read the ticket: {error}"), Exit::Failed);
     }
-    let proof = match enroll::enroll(paths, &ticket, clock::now().wall) {
+    let proof = match enroll::enroll(paths, &ticket, selinux_allows, clock::now().wall) {
         Ok(proof) => proof,
         Err(error) => return fail(&error, error.exit()),
     };

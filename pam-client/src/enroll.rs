@@ -5,6 +5,7 @@
 
 mod change;
 mod pam_lines;
+mod selinux;
 mod sshd;
 
 use std::fs;
@@ -15,9 +16,11 @@ use std::path::Path;
 use portreeve_protocol::enrol::{HostEnrolment, HostProof, HostTicket};
 use portreeve_protocol::signed::{SignError, Signed};
 use portreeve_protocol::time::Timestamp;
+use portreeve_sudo_policy::dialect::Dialect;
 
 use self::change::{ChangeError, Changes};
 use self::sshd::SshdError;
+use crate::bundle_check;
 use crate::exit::Exit;
 use crate::file;
 use crate::host::CONTROL_USER;
@@ -53,6 +56,18 @@ pub(crate) enum EnrolError {
     /// sshd is not as it must be.
     #[error(transparent)]
     Sshd(#[from] SshdError),
+    /// sudo would not read the rules of sessions.
+    #[error(
+        "sudo reads no rules of sessions: add the line `@includedir /etc/sudoers.d` with `visudo`"
+    )]
+    NoIncludeDir,
+    /// SELinux would be in the way.
+    #[error(
+        "SELinux enforces its policy here and no module for it comes with Portreeve, so sshd may not run \
+         `{PROGRAM}` or ask the daemon: allow that (`semanage permissive -a sshd_t`, or a module of yours) and say \
+         `--selinux-allows`"
+    )]
+    Selinux,
     /// A change failed.
     #[error(transparent)]
     Change(#[from] ChangeError),
@@ -93,6 +108,8 @@ impl EnrolError {
             | Self::Program
             | Self::Sudo(_)
             | Self::Sshd(_)
+            | Self::NoIncludeDir
+            | Self::Selinux
             | Self::Change(_)
             | Self::Pam(_)
             | Self::Trust(_)
@@ -105,9 +122,15 @@ impl EnrolError {
 }
 
 /// Enrols this host with a ticket; gives the proof for the CA.
-pub(crate) fn enroll(paths: &Paths, ticket: &str, now: Timestamp) -> Result<HostProof, EnrolError> {
+pub(crate) fn enroll(
+    paths: &Paths,
+    ticket: &str,
+    selinux_allows: bool,
+    now: Timestamp,
+) -> Result<HostProof, EnrolError> {
     let ticket = checked(ticket, now)?;
     let sudo = Sudo::default().dialect()?;
+    suits(paths, sudo, selinux_allows)?;
     let mut changes = Changes::new();
     let identity = identity(paths, &mut changes)?;
     install(paths, &ticket, &mut changes)?;
@@ -147,6 +170,18 @@ fn checked(ticket: &str, now: Timestamp) -> Result<HostTicket, EnrolError> {
         return Err(EnrolError::Program);
     }
     Ok(ticket)
+}
+
+/// Whether sessions would work here. Asked before anything is changed, so that a host that does not
+/// suit says which of its settings is in the way.
+fn suits(paths: &Paths, sudo: Dialect, selinux_allows: bool) -> Result<(), EnrolError> {
+    if !selinux_allows && selinux::enforces(&paths.selinux_state()) {
+        return Err(EnrolError::Selinux);
+    }
+    if !bundle_check::reads_rules_of_sessions(sudo, paths) {
+        return Err(EnrolError::NoIncludeDir);
+    }
+    Ok(sshd::suits()?)
 }
 
 /// The identity of an earlier enrolment, so that what it signed stays provable, or a new one.

@@ -109,6 +109,11 @@ impl Paths {
         self.at("run/portreeve/.host.sock")
     }
 
+    /// Where SELinux says whether it enforces its policy.
+    pub(crate) fn selinux_state(&self) -> PathBuf {
+        self.at("sys/fs/selinux/enforce")
+    }
+
     /// Where rules are checked before they are installed.
     pub(crate) fn rules_to_check(&self, account: &AccountName) -> PathBuf {
         self.run().join(format!("check-{account}"))

@@ -20,6 +20,8 @@ mod bastion;
 mod ca;
 #[path = "machine/crowd.rs"]
 mod crowd;
+#[path = "machine/enrolment.rs"]
+mod enrolment;
 #[path = "machine/faults.rs"]
 mod faults;
 #[path = "machine/foreign.rs"]
@@ -667,31 +669,4 @@ fn a_daemon_that_is_stopped_says_nothing_to_its_service_manager() {
             while heard(long).unwrap() != "STOPPING=1" {}
         },
     );
-}
-
-#[test]
-fn enrolment_can_be_repeated_and_taken_back() {
-    sandbox::run("enrolment_can_be_repeated_and_taken_back", || {
-        let ca = Ca::new();
-        let etc = "cd /etc && find pam.d ssh portreeve sudoers.d passwd group shadow gshadow -type f 2>/dev/null | sort | xargs sha256sum";
-        sh("ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key");
-        let before = sh(etc);
-        let one = ca.confirm(&host::enroll(&ca));
-        let enrolled = sh(etc);
-        assert_ne!(before, enrolled);
-        assert_eq!(one, ca.confirm(&host::enroll(&ca)), "the identity stays");
-        assert_eq!(enrolled, sh(etc));
-
-        // Whatever fails, everything is put back.
-        sh("/usr/lib/portreeve/portreeve-host unenroll");
-        assert_eq!(before, sh(etc));
-        sh("sed -i 's/^Include.*//' /etc/ssh/sshd_config");
-        let without_include = sh(etc);
-        let ticket = serde_json::to_string(&ca.ticket()).unwrap();
-        let failed = sh(&format!(
-            "echo '{ticket}' | /usr/lib/portreeve/portreeve-host enroll 2>&1 && exit 9; true"
-        ));
-        assert!(failed.contains("include"), "{failed}");
-        assert_eq!(without_include, sh(etc));
-    });
 }

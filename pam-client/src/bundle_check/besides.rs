@@ -164,6 +164,12 @@ fn ask(user: &str) -> Result<Rights, String> {
     })
 }
 
+/// Whether sudo reads the rules of sessions, as far as can be seen.
+pub(crate) fn reads_rules_of_sessions(dialect: Dialect, paths: &Paths) -> bool {
+    let sources = Sources::of(&main(Some(dialect), paths));
+    of_directory(&sources, Some(dialect), paths).is_empty()
+}
+
 /// The file that sudo begins with.
 fn main(dialect: Option<Dialect>, paths: &Paths) -> PathBuf {
     let own = paths.sudoers_of_sudo_rs();

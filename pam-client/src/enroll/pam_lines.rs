@@ -66,16 +66,35 @@ mod tests {
 
     const DEBIAN: &str = "@include common-auth\n\naccount required pam_nologin.so\n@include common-account\n\
                           session required pam_loginuid.so\n@include common-session\n@include common-password\n";
-    const FEDORA: &str =
+    /// Debian 13 and Ubuntu 24.04, without their comments.
+    const DEBIAN_13: &str = "@include common-auth\naccount    required     pam_nologin.so\n@include common-account\n\
+        session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so close\n\
+        session    required     pam_loginuid.so\nsession    optional     pam_keyinit.so force revoke\n\
+        @include common-session\nsession    required     pam_limits.so\nsession    required     pam_env.so\n\
+        session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so open\n\
+        @include common-password\n";
+    const RHEL_9: &str = "#%PAM-1.0\nauth       substack     password-auth\nauth       include      postlogin\n\
+        account    required     pam_sepermit.so\naccount    required     pam_nologin.so\n\
+        account    include      password-auth\npassword   include      password-auth\n\
+        session    required     pam_selinux.so close\nsession    required     pam_loginuid.so\n\
+        session    required     pam_selinux.so open env_params\nsession    required     pam_namespace.so\n\
+        session    include      password-auth\nsession    include      postlogin\n";
+    const NO_LINE_END: &str =
         "auth substack password-auth\naccount required pam_sepermit.so\nsession include postlogin";
 
     #[test]
     fn the_account_is_asked_first_and_the_session_last() {
-        let text = with_ours(DEBIAN);
-        let at = |needle: &str| text.find(needle).unwrap();
-        assert!(at("account required pam_exec.so") < at("pam_nologin"));
-        assert!(at("session required pam_exec.so") > at("common-session"));
-        assert!(at("account [auth_err") < at("account required pam_exec.so"));
+        for (file, account, session) in [
+            (DEBIAN, "pam_nologin", "@include common-session"),
+            (DEBIAN_13, "pam_nologin", "pam_selinux.so open"),
+            (RHEL_9, "pam_sepermit", "session    include      postlogin"),
+        ] {
+            let text = with_ours(file);
+            let at = |needle: &str| text.find(needle).unwrap();
+            assert!(at("account required pam_exec.so") < at(account), "{text}");
+            assert!(at("session required pam_exec.so") > at(session), "{text}");
+            assert!(at("account [auth_err") < at("account required pam_exec.so"));
+        }
     }
 
     #[test]
@@ -93,6 +112,8 @@ mod tests {
     fn adding_twice_is_adding_once_and_removing_gives_the_file_back() {
         for file in [
             DEBIAN,
+            DEBIAN_13,
+            RHEL_9,
             "@include common-account\n",
             "",
             "# only a comment\n",
@@ -102,6 +123,9 @@ mod tests {
             assert_eq!(without_ours(&once), file);
         }
         // A last line without an end gets one, which PAM does not mind.
-        assert_eq!(without_ours(&with_ours(FEDORA)), format!("{FEDORA}\n"));
+        assert_eq!(
+            without_ours(&with_ours(NO_LINE_END)),
+            format!("{NO_LINE_END}\n")
+        );
     }
 }
