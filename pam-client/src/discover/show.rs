@@ -51,7 +51,12 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
 fn summary(report: &Report) -> String {
     let counts = counts(&report.findings);
     if counts.iter().all(|(_, count)| *count == 0) {
-        return "nothing was found".to_owned();
+        let gaps = if report.complete {
+            ""
+        } else {
+            ", and not everything could be looked at"
+        };
+        return format!("nothing was found{gaps}");
     }
     counts
         .map(|(severity, count)| format!("{count} {}", severity.as_str()))
@@ -113,6 +118,9 @@ mod tests {
     #[test]
     fn a_host_without_standing_access_says_so() {
         assert_eq!(text(&with(vec![])), "27 accounts, nothing was found\n");
+        let with_a_gap = text(&with(vec![Finding::not_seen("x")]));
+        let head = "27 accounts, nothing was found, and not everything could be looked at\n";
+        assert!(with_a_gap.starts_with(head), "{with_a_gap}");
     }
 
     #[test]

@@ -10,9 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use portreeve_protocol::time::Timestamp;
-use rustix::fs::{
-    CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2,
-};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat2};
 use rustix::io::Errno;
 
 /// A directory below which is read.
@@ -83,13 +81,14 @@ impl fmt::Display for Gap {
 const FOUND: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 impl Within {
-    /// A home, or another directory of somebody else.
+    /// A home, or another directory of somebody else, by a path without links: who could put one
+    /// in the place of a directory on the way is not followed either.
     ///
     /// # Errors
     /// When it cannot be opened.
     pub(super) fn home(path: &Path) -> Result<Option<Self>, Gap> {
         let foreign = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-        Self::open(path, foreign)
+        Self::open(path, ResolveFlags::NO_SYMLINKS, foreign)
     }
 
     /// The host's own files, where links and mounts are root's.
@@ -97,13 +96,16 @@ impl Within {
     /// # Errors
     /// When it cannot be opened.
     pub(super) fn host(path: &Path) -> Result<Option<Self>, Gap> {
-        Self::open(path, ResolveFlags::NO_MAGICLINKS | ResolveFlags::IN_ROOT)
+        let own = ResolveFlags::NO_MAGICLINKS | ResolveFlags::IN_ROOT;
+        Self::open(path, ResolveFlags::NO_MAGICLINKS, own)
     }
 
-    fn open(path: &Path, resolve: ResolveFlags) -> Result<Option<Self>, Gap> {
-        let directory = match openat(CWD, path, FOUND | OFlags::DIRECTORY, Mode::empty()) {
+    fn open(path: &Path, way: ResolveFlags, resolve: ResolveFlags) -> Result<Option<Self>, Gap> {
+        let flags = FOUND | OFlags::DIRECTORY;
+        let directory = match openat2(CWD, path, flags, Mode::empty(), way) {
             Ok(directory) => directory,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(Errno::LOOP) => return Err(Gap::LeadsOut),
             Err(error) => return Err(Gap::Refused(error)),
         };
         Ok(Some(Self {
@@ -318,6 +320,20 @@ mod tests {
             assert_eq!(text(name), Err(Gap::LeadsOut), "{name}");
         }
         assert_eq!(within.names(Path::new("directory"), 9), Err(Gap::LeadsOut));
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_home_is_not_followed() {
+        let (directory, within) = home();
+        let link = directory.path().join("link");
+        symlink(within.path(), &link).unwrap();
+        assert_eq!(Within::home(&link).unwrap_err(), Gap::LeadsOut);
+        assert!(
+            Within::home(&directory.path().join("none"))
+                .unwrap()
+                .is_none()
+        );
+        assert!(Within::host(&link).unwrap().is_some());
     }
 
     #[test]
