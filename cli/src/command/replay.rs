@@ -89,14 +89,14 @@ fn list(args: &Replay, opened: &mut Opened, printer: &mut Printer) -> Result<Exi
     let rows: Vec<Row> = transcript
         .entries()
         .iter()
-        .map(|entry| match entry {
-            Entry::Command(command) => of_command(command, at(command.at_us)),
+        .flat_map(|entry| match entry {
+            Entry::Command(command) => vec![of_command(command, at(command.at_us))],
             Entry::Refused {
                 at_us,
                 channel,
                 what,
                 reason,
-            } => Row {
+            } => vec![Row {
                 reason: Some(reason.clone()),
                 ..Row::plain(
                     "refused",
@@ -104,13 +104,17 @@ fn list(args: &Replay, opened: &mut Opened, printer: &mut Printer) -> Result<Exi
                     channel.0,
                     format!("{what}: {reason}"),
                 )
-            },
+            }],
             Entry::Note {
                 at_us,
                 channel,
                 text,
-            } => Row::plain("note", at(*at_us), channel.0, text.clone()),
-            Entry::Host { at_us, json } => Row::plain("host", at(*at_us), 0, words::reported(json)),
+            } => vec![Row::plain("note", at(*at_us), channel.0, text.clone())],
+            Entry::Host { at_us, json } => {
+                let told = words::reported(json).into_iter();
+                told.map(|text| Row::plain("host", at(*at_us), 0, text))
+                    .collect()
+            }
         })
         .collect();
     printer.data(&rows, || table(&rows))?;

@@ -113,7 +113,9 @@ impl Player {
             }
             Kind::Note(text) => self.line(event, &format!("note: {text}"), &mut out),
             Kind::HostEvent(json) => {
-                self.line(event, &format!("host: {}", words::reported(json)), &mut out)
+                for text in words::reported(json) {
+                    self.line(event, &format!("host: {text}"), &mut out);
+                }
             }
             // Input is not played: with a terminal its echo is in the output, and it may hold secrets.
             Kind::Input(_)

@@ -234,13 +234,17 @@ fn gone(receipt: &Receipt) -> String {
     )
 }
 
-/// What a host reported, from the JSON in a recording; the JSON itself if it is not understood.
+/// What a host reported, from the JSON in a recording, one by one where an event tells of many
+/// things; the JSON itself if it is not understood.
 #[must_use]
-pub fn reported(json: &str) -> String {
-    match serde_json::from_str(json) {
-        Ok(event) => host_event(&event),
-        Err(_) => json.to_owned(),
+pub fn reported(json: &str) -> Vec<String> {
+    let Ok(event) = serde_json::from_str::<HostEvent>(json) else {
+        return vec![json.to_owned()];
+    };
+    if let HostFact::Watched { seen } = &event.fact {
+        return seen.iter().map(watched::sighting).collect();
     }
+    vec![host_event(&event)]
 }
 
 fn host_event(event: &HostEvent) -> String {
@@ -430,6 +434,30 @@ mod tests {
         assert_eq!(
             what(&note(true, &["soc", "look"]).body),
             "asked for a session on prod-1: permitted by soc, look"
+        );
+    }
+
+    #[test]
+    fn each_thing_that_a_session_did_is_told_with_its_time() {
+        let at = |second: u32| format!("2026-01-01T00:00:0{second}.000000Z");
+        let ended = |pid: i32, second: u32| json!({"saw": "process_ended", "at": at(second), "pid": pid, "status": 0});
+        let statement = json!({
+            "host": "prod-1", "session": "01890a5d-ac96-774b-8123-456789abcdef", "account": "pr-0123456789abcdef",
+            "seq": 0, "previous": portreeve_protocol::digest::Digest::of(b""), "at": at(9),
+            "fact": {"fact": "watched", "seen": [ended(7, 1), ended(8, 2)]},
+        });
+        let signed = Signed::<HostEvent>::assemble(statement.to_string(), String::new());
+        let event = event(&json!({"fact": "host", "event": signed}));
+        let told: Vec<_> = told(&event)
+            .into_iter()
+            .map(|(at, what)| format!("{at} {what}"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                format!("{} process 7 ended with 0", at(1)),
+                format!("{} process 8 ended with 0", at(2)),
+            ]
         );
     }
 
