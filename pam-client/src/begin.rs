@@ -202,7 +202,9 @@ fn attested<'h>(
     let session = plan.session;
     let ready = Book::open(journal, &host.trust.host, &plan, &attestation)
         .map_err(|error| error.to_string())
-        .and_then(|book| Live::new(plan.clone(), book).map_err(|error| error.to_string()));
+        .and_then(|book| {
+            Live::new(plan.clone(), book, lease.expiry()).map_err(|error| error.to_string())
+        });
     match ready {
         Ok(live) => {
             let live = Arc::new(live);

@@ -14,12 +14,38 @@ use crate::clock::Moment;
 
 const SILENCE: Duration = Duration::from_secs(LEASE_SILENCE);
 
+/// When a lease ends at the latest, by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expiry {
+    wall: Timestamp,
+    /// The same moment by the clock that nobody can set.
+    boot: Duration,
+}
+
+impl Expiry {
+    fn new(now: Moment, expires_at: Timestamp) -> Self {
+        Self {
+            wall: expires_at,
+            boot: now.boot.saturating_add(expires_at.since(now.wall)),
+        }
+    }
+
+    /// How long it is until then, by the clock by which it is sooner.
+    fn left(self, now: Moment) -> Duration {
+        let by_boot = self.boot.saturating_sub(now.boot);
+        self.wall.since(now.wall).min(by_boot)
+    }
+
+    /// Whether it has passed.
+    pub(crate) fn is_over(self, now: Moment) -> bool {
+        self.left(now).is_zero()
+    }
+}
+
 /// A lease.
 #[derive(Debug, Clone)]
 pub(crate) struct Lease {
-    expires_at: Timestamp,
-    /// The same moment by the clock that nobody can set.
-    expires_at_boot: Duration,
+    expiry: Expiry,
     /// When the bastion was last heard.
     heard_at: Duration,
 }
@@ -38,10 +64,14 @@ impl Lease {
     /// A lease that begins now.
     pub(crate) fn new(now: Moment, expires_at: Timestamp) -> Self {
         Self {
-            expires_at,
-            expires_at_boot: now.boot.saturating_add(expires_at.since(now.wall)),
+            expiry: Expiry::new(now, expires_at),
             heard_at: now.boot,
         }
+    }
+
+    /// When it ends at the latest.
+    pub(crate) fn expiry(&self) -> Expiry {
+        self.expiry
     }
 
     /// The bastion was heard.
@@ -51,18 +81,17 @@ impl Lease {
 
     /// Whether it lives.
     pub(crate) fn verdict(&self, now: Moment) -> Verdict {
-        let by_wall = self.expires_at.since(now.wall);
-        let by_boot = self.expires_at_boot.saturating_sub(now.boot);
+        let by_expiry = self.expiry.left(now);
         let by_silence = self
             .heard_at
             .saturating_add(SILENCE)
             .saturating_sub(now.boot);
-        if by_wall.is_zero() || by_boot.is_zero() {
+        if by_expiry.is_zero() {
             Verdict::Over(EndCause::Expired)
         } else if by_silence.is_zero() {
             Verdict::Over(EndCause::LinkLost)
         } else {
-            Verdict::Live(by_wall.min(by_boot).min(by_silence))
+            Verdict::Live(by_expiry.min(by_silence))
         }
     }
 }
@@ -128,6 +157,41 @@ mod tests {
             boot: start().boot + s(1),
         };
         assert_eq!(lease.verdict(now), Verdict::Over(EndCause::Expired));
+    }
+
+    /// Both clocks run during suspend, and the wall clock may be set on waking up.
+    #[test]
+    fn a_host_that_sleeps_past_the_expiry_wakes_up_without_the_lease() {
+        let lease = lease(600);
+        for wall in [0, 300, 601, 86_400] {
+            let now = Moment {
+                wall: start().wall.plus(s(wall)),
+                boot: start().boot + s(601),
+            };
+            assert!(lease.expiry().is_over(now), "{wall}");
+            assert_eq!(lease.verdict(now), Verdict::Over(EndCause::Expired));
+        }
+        let nap = start().plus(s(60));
+        assert!(!lease.expiry().is_over(nap));
+        assert_eq!(lease.verdict(nap), Verdict::Over(EndCause::LinkLost));
+    }
+
+    /// Whatever is done to the wall clock, no lease outlives its span, and one that is over by
+    /// either clock is over.
+    #[test]
+    fn no_jump_of_the_wall_clock_lengthens_a_lease() {
+        let lease = lease(100);
+        for jump in [-1_000_000, -101, -100, -1, 0, 1, 99, 100, 1_000_000_i64] {
+            for elapsed in [0, 1, 50, 99, 100, 101, 5_000] {
+                let seconds = 1_790_000_000 + jump + i64::try_from(elapsed).unwrap();
+                let now = Moment {
+                    wall: Timestamp::from_seconds(seconds),
+                    boot: start().boot + s(elapsed),
+                };
+                let over = elapsed >= 100 || seconds >= 1_790_000_100;
+                assert_eq!(lease.expiry().is_over(now), over, "{jump} {elapsed}");
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use portreeve_protocol::name::AccountName;
 
 use crate::book::Book;
+use crate::clock::Moment;
+use crate::lease::Expiry;
 use crate::plan::Plan;
 
 /// All sessions that have a place.
@@ -35,15 +37,18 @@ pub(crate) struct Live {
     pub(crate) plan: Plan,
     /// What is told of it.
     book: Mutex<Book>,
+    /// When it is over at the latest, whether or not its thread has noticed.
+    expiry: Expiry,
     /// Wakes its thread.
     waker: Waker,
 }
 
 impl Live {
     /// A session that was made.
-    pub(crate) fn new(plan: Plan, book: Book) -> io::Result<Self> {
+    pub(crate) fn new(plan: Plan, book: Book, expiry: Expiry) -> io::Result<Self> {
         Ok(Self {
             plan,
+            expiry,
             book: Mutex::new(book),
             waker: Waker::new()?,
         })
@@ -113,13 +118,11 @@ impl Leases {
         })
     }
 
-    /// The live session of an account.
-    pub(crate) fn live(&self, user: &str) -> Option<Arc<Live>> {
+    /// The live session of an account. One whose time is over is none, also in the seconds that
+    /// its thread may need to notice when the host was suspended.
+    pub(crate) fn live(&self, user: &str, now: Moment) -> Option<Arc<Live>> {
         let account: AccountName = user.parse().ok()?;
-        match self.table().get(&account) {
-            Some(Slot::Live(live)) => Some(Arc::clone(live)),
-            Some(Slot::Closed) | None => None,
-        }
+        live(&self.table(), &account, now).map(Arc::clone)
     }
 
     /// Lets a process into a live account. `enter` is done while nobody can close the account, so
@@ -127,13 +130,12 @@ impl Leases {
     pub(crate) fn enter(
         &self,
         user: &str,
+        now: Moment,
         enter: impl FnOnce(&Path) -> io::Result<()>,
     ) -> Result<Arc<Live>, NotEntered> {
         let account: AccountName = user.parse().map_err(|_| NotEntered::NoLease)?;
         let table = self.table();
-        let Some(Slot::Live(live)) = table.get(&account) else {
-            return Err(NotEntered::NoLease);
-        };
+        let live = live(&table, &account, now).ok_or(NotEntered::NoLease)?;
         enter(&live.plan.cgroup)?;
         Ok(Arc::clone(live))
     }
@@ -169,6 +171,17 @@ impl Leases {
     fn table(&self) -> MutexGuard<'_, BTreeMap<AccountName, Slot>> {
         // Every change under this lock is one insertion or removal, so a panic leaves it whole.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn live<'t>(
+    table: &'t BTreeMap<AccountName, Slot>,
+    account: &AccountName,
+    now: Moment,
+) -> Option<&'t Arc<Live>> {
+    match table.get(account) {
+        Some(Slot::Live(live)) if !live.expiry.is_over(now) => Some(live),
+        Some(Slot::Live(_) | Slot::Closed) | None => None,
     }
 }
 
@@ -243,7 +256,38 @@ mod tests {
     use super::*;
     use crate::chain::Chain;
     use crate::journal::Journal;
+    use crate::lease::Lease;
     use crate::plan::tests::example;
+    use portreeve_protocol::time::Timestamp;
+    use std::time::Duration;
+
+    fn start() -> Moment {
+        Moment {
+            wall: Timestamp::from_seconds(1_790_000_000),
+            boot: Duration::from_secs(500),
+        }
+    }
+
+    fn lease() -> Lease {
+        Lease::new(start(), start().wall.plus(Duration::from_secs(60)))
+    }
+
+    #[test]
+    fn an_account_whose_time_is_over_is_not_used_although_its_thread_sleeps() {
+        let directory = tempfile::tempdir().unwrap();
+        let leases = Leases::new(1);
+        let live = live(&directory);
+        let user = live.plan.account.name.as_str().to_owned();
+        let place = leases.reserve(&live.plan.account.name).unwrap();
+        place.open(Arc::clone(&live));
+        for (seconds, is_live) in [(0, true), (59, true), (60, false), (86_400, false)] {
+            let now = start().plus(Duration::from_secs(seconds));
+            assert_eq!(leases.live(&user, now).is_some(), is_live, "{seconds}");
+            let entered = leases.enter(&user, now, |_| Ok(()));
+            assert_eq!(entered.is_ok(), is_live, "{seconds}");
+        }
+        assert!(!leases.is_empty(), "it is its thread that ends it");
+    }
 
     fn live(directory: &tempfile::TempDir) -> Arc<Live> {
         let plan = example();
@@ -254,7 +298,7 @@ mod tests {
             plan.account.name.clone(),
             plan.order_digest,
         );
-        Arc::new(Live::new(plan, Book::reopen(journal, chain)).unwrap())
+        Arc::new(Live::new(plan, Book::reopen(journal, chain), lease().expiry()).unwrap())
     }
 
     #[test]
@@ -263,14 +307,14 @@ mod tests {
         let leases = Leases::new(2);
         let live = live(&directory);
         let user = live.plan.account.name.as_str().to_owned();
-        let enters = || leases.enter(&user, |_| Ok(())).is_ok();
+        let enters = || leases.enter(&user, start(), |_| Ok(())).is_ok();
         assert!(!enters());
         let place = leases.reserve(&live.plan.account.name).unwrap();
-        assert!(!enters() && leases.live(&user).is_none());
+        assert!(!enters() && leases.live(&user, start()).is_none());
         place.open(Arc::clone(&live));
-        assert!(enters() && leases.live(&user).is_some());
+        assert!(enters() && leases.live(&user, start()).is_some());
         place.close();
-        assert!(!enters() && leases.live(&user).is_none());
+        assert!(!enters() && leases.live(&user, start()).is_none());
         drop(place);
         assert!(!enters() && leases.is_empty());
     }
@@ -282,7 +326,7 @@ mod tests {
         let live = live(&directory);
         let place = leases.reserve(&live.plan.account.name).unwrap();
         place.open(Arc::clone(&live));
-        let entered = leases.enter(live.plan.account.name.as_str(), |_| {
+        let entered = leases.enter(live.plan.account.name.as_str(), start(), |_| {
             Err(io::ErrorKind::Other.into())
         });
         assert!(matches!(entered, Err(NotEntered::Cgroup(_))));

@@ -100,7 +100,7 @@ fn principal(host: &Host, user: &str, fingerprint: &str, serial: u64) -> Answer 
             line: control_principal(&host.trust.host),
         };
     }
-    let Some(live) = host.leases.live(user) else {
+    let Some(live) = host.leases.live(user, clock::now()) else {
         return refused(format!("`{user}` has no live lease"));
     };
     let fits = fingerprint
@@ -118,7 +118,7 @@ fn principal(host: &Host, user: &str, fingerprint: &str, serial: u64) -> Answer 
 }
 
 fn account(host: &Host, user: &str) -> Answer {
-    match host.leases.live(user) {
+    match host.leases.live(user, clock::now()) {
         Some(_) => Answer::Allowed,
         None => refused(format!("`{user}` has no live lease")),
     }
@@ -127,10 +127,9 @@ fn account(host: &Host, user: &str) -> Answer {
 /// Puts a login into its control group and into the session's book; one that cannot be told is
 /// not let in.
 fn enter(host: &Host, user: &str, pid: i32) -> Answer {
-    let live = match host
-        .leases
-        .enter(user, |directory| cgroup::enter(directory, pid))
-    {
+    let live = match host.leases.enter(user, clock::now(), |directory| {
+        cgroup::enter(directory, pid)
+    }) {
         Ok(live) => live,
         Err(error) => return refused(format!("`{user}`: {error}")),
     };
