@@ -97,7 +97,9 @@ pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
     // is told that no account has a lease.
     let recovery = finish(&host, unfinished);
     host.checker.warm();
-    uid::say_what_is_wrong(&host);
+    let looks = Arc::clone(&host);
+    // A name service that does not answer takes minutes to say so.
+    thread::spawn(move || uid::say_what_is_wrong(&looks));
     let mut manager = ServiceManager::of_this_process(Instant::now());
     manager.ready();
     log::info!(
