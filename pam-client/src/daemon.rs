@@ -34,6 +34,8 @@ use crate::serve;
 use crate::service_manager::ServiceManager;
 use crate::uid;
 
+/// How long a lock may outlive the daemon that held it.
+const FORKED: Duration = Duration::from_secs(1);
 /// How often journals that nobody needs are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// How often a daemon that was asked to make room looks whether it can.
@@ -85,7 +87,7 @@ pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
     // Before any thread, which inherits it: signals arrive where they are read and nowhere else.
     let signals = signals().map_err(io::Error::from)?;
     file::directory(&paths.state(), 0o700)?;
-    let _lock = only_one(&paths)?;
+    let _lock = only_one(&paths, FORKED)?;
     if let Err(error) = account::settle(&paths.tools_lock()) {
         // Sessions must be removed all the same; only what that tool still makes would be missed.
         log::error!("a tool of an earlier daemon may still run: {error}");
@@ -129,12 +131,20 @@ fn signals() -> nix::Result<SignalFd> {
     SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
-fn only_one(paths: &Paths) -> Result<File, DaemonError> {
+/// Takes the lock of the one daemon. A child that a killed daemon had just forked holds it until it
+/// becomes its program, which is no other daemon.
+fn only_one(paths: &Paths, patience: Duration) -> Result<File, DaemonError> {
     let lock = File::create(paths.lock())?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(DaemonError::Another),
-        Err(TryLockError::Error(error)) => Err(error.into()),
+    let deadline = Instant::now() + patience;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                return Err(DaemonError::Another);
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
     }
 }
 
@@ -335,6 +345,22 @@ fn wait_for_the_last(host: &Host, manager: &mut ServiceManager) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_is_waited_for_and_another_daemon_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = Paths::below(directory.path());
+        file::directory(&paths.state(), 0o700).unwrap();
+        let held = only_one(&paths, Duration::ZERO).unwrap();
+        let another = only_one(&paths, Duration::from_millis(30));
+        assert!(matches!(another, Err(DaemonError::Another)));
+        let released = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(30));
+            drop(held);
+        });
+        assert!(only_one(&paths, Duration::from_secs(60)).is_ok());
+        released.join().unwrap();
+    }
 
     #[test]
     fn control_connections_do_not_crowd_out_logins() {
