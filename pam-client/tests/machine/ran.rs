@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use portreeve_protocol::attest::{
     Attestation, EndCause, HostEvent, HostFact, HostWatch, LossCause, Sighting, Watcher,
 };
-use portreeve_protocol::control::FromBastion;
+use portreeve_protocol::control::{FromBastion, HostReport};
 use portreeve_protocol::signed::Signed;
 use portreeve_sudo_policy::STARTER_BUNDLE;
 
@@ -257,4 +257,48 @@ fn a_host_that_cannot_watch_says_so_and_serves() {
         assert_eq!(ended(&mut control, &attestation, &host), []);
         assert_eq!(status().0, Some(0), "{}", crate::host::log());
     });
+}
+
+#[test]
+fn a_session_that_nobody_watched_while_the_daemon_was_dead_says_so() {
+    sandbox::run(
+        "ran::a_session_that_nobody_watched_while_the_daemon_was_dead_says_so",
+        || {
+            let ca = Ca::new();
+            let mut host = Host::start(&ca);
+            let pass = ca.pass(STARTER_BUNDLE, 300);
+            let (control, attestation) = open(&pass, &host);
+            host.kill_daemon();
+            drop(control);
+            host.restart_daemon();
+            until("the removal", || {
+                !sh("cat /etc/passwd").contains(pass.order.account.as_str())
+                    && status().1.contains("\"unfinished\": []")
+            });
+            let (mut control, _) = open(&ca.pass(STARTER_BUNDLE, 300), &host);
+            let mut events = Vec::new();
+            let receipt = loop {
+                match control.report() {
+                    HostReport::Event(event) => events.push(event),
+                    HostReport::Receipt(receipt) => break receipt,
+                }
+            };
+            let seen = sightings(&attestation, &events, &host);
+            assert!(
+                matches!(
+                    seen.as_slice(),
+                    [Sighting::EventsLost {
+                        processes: None,
+                        connections: None,
+                        cause: LossCause::Restart,
+                        ..
+                    }]
+                ),
+                "{seen:?}"
+            );
+            let receipt = clean(&receipt, &host);
+            assert_eq!(receipt.last_event, events.last().unwrap().digest());
+            control.end(EndCause::Asked);
+        },
+    );
 }
