@@ -154,6 +154,10 @@ about every channel and command and records them.",
                 "usr/share/man/man8/portreeve-host.8",
             ),
             (
+                "deb/portreeve-host/lintian-overrides",
+                "usr/share/lintian/overrides/portreeve-host",
+            ),
+            (
                 "systemd/portreeve-host.service",
                 "usr/lib/systemd/system/portreeve-host.service",
             ),
