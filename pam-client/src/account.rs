@@ -194,6 +194,7 @@ pub(crate) fn verify(account: &Account) -> Vec<Left> {
     let there = there.into_iter().filter(|(is_there, _)| *is_there);
     let mut left: Vec<_> = there
         .map(|(_, kind)| Left::must_go(format!("{kind} `{name}` is still there")))
+        .chain(others(account))
         .collect();
     // Those of somebody else's account of this name are theirs.
     if matches!(find(account), Ok(Found::Nobody)) && nss::group(name.as_str()) == Ok(None) {
@@ -206,6 +207,21 @@ pub(crate) fn verify(account: &Account) -> Vec<Left> {
         }
     }
     left
+}
+
+/// Names that somebody with root gave to the session's numbers. They are not ours to remove.
+fn others(account: &Account) -> Option<Left> {
+    let number = account.uid.as_raw();
+    let names = [nss::account_of(number), nss::group_of(number)];
+    let other = names
+        .into_iter()
+        .flatten()
+        .flatten()
+        .find(|name| *name != account.name.as_str())?;
+    let other = other.escape_debug();
+    Some(Left::stays(format!(
+        "`{other}` has the session's number {number}: made by root and not touched"
+    )))
 }
 
 /// Whose an account of this name is.

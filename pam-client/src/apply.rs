@@ -4,6 +4,7 @@
 //! happens when one fails: making stops at the first failure, removing never stops.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::step::{Left, Removal, Step};
 
@@ -58,9 +59,18 @@ pub(crate) struct NotMade {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Removed {
     /// The removals that were tried, in order.
-    pub(crate) steps: Vec<&'static str>,
+    pub(crate) steps: Vec<Done>,
     /// What is left.
     pub(crate) left: Vec<Left>,
+}
+
+/// A removal that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// What it was.
+    pub(crate) name: &'static str,
+    /// How long it took.
+    pub(crate) took: Duration,
 }
 
 impl Removed {
@@ -100,8 +110,12 @@ pub(crate) fn make(steps: &[Step], hands: &mut impl Hands) -> Result<(), NotMade
 pub(crate) fn remove(removals: &[Removal], hands: &mut impl Hands) -> Removed {
     let mut removed = Removed::default();
     for removal in removals {
+        let began = Instant::now();
         removed.left.extend(hands.remove(removal));
-        removed.steps.push(removal.name());
+        removed.steps.push(Done {
+            name: removal.name(),
+            took: began.elapsed(),
+        });
     }
     removed
 }

@@ -109,8 +109,14 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Take on a session's user and kill every other process of it (started by the daemon).
-    #[command(hide = true, name = crate::process::KILL_OWN)]
+    #[command(hide = true, name = crate::as_uid::KILL_OWN)]
     KillOwn {
+        /// The user's id.
+        uid: u32,
+    },
+    /// Take on a session's user and forget its keys in the kernel (started by the daemon).
+    #[command(hide = true, name = crate::as_uid::FORGET_KEYS)]
+    ForgetKeys {
         /// The user's id.
         uid: u32,
     },

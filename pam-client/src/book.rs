@@ -15,6 +15,7 @@ use portreeve_protocol::time::Timestamp;
 use crate::chain::{Chain, Tally};
 use crate::journal::{Journal, JournalError, Record};
 use crate::plan::Plan;
+use crate::receipt::Commands;
 use crate::trust::Identity;
 
 /// A session's book.
@@ -125,6 +126,11 @@ impl Book {
     /// How many reports the bastion has not acknowledged.
     pub(crate) fn unacknowledged(&self) -> usize {
         self.unacknowledged.len()
+    }
+
+    /// The sudo commands that ran, as a receipt lists them.
+    pub(crate) fn ran(&self) -> &Commands {
+        self.chain.ran()
     }
 
     /// What a receipt says of the events.

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,12 +10,13 @@ use nix::mount::{MsFlags, mount};
 
 use crate::apply::StepError;
 use crate::file;
+use crate::mounts;
 use crate::paths::Paths;
 
 /// The group of ours in the mount that is found.
 const OURS: &str = "portreeve";
-/// Groups below a session's group that are followed; only root can make them.
-const MOST_DEPTH: usize = 32;
+/// How deep groups below a session's group are followed; only root can make them. A path says so many.
+const MOST_DEPTH: usize = 1500;
 
 /// Why there is nowhere to put sessions.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +50,8 @@ pub(crate) fn expected_root(configured: Option<&Path>, paths: &Paths) -> PathBuf
 }
 
 fn found_mount() -> Option<PathBuf> {
-    let mounts = fs::read("/proc/self/mountinfo").ok()?;
-    let mut mounts = mounts.split(|&byte| byte == b'\n').filter_map(Mount::parse);
-    mounts
+    mounts::all()
+        .into_iter()
         .find(|mount| mount.kind == b"cgroup2" && mount.writable)
         .map(|mount| mount.point)
 }
@@ -72,59 +71,6 @@ fn mounted(paths: &Paths) -> Result<PathBuf, NoCgroup> {
     Ok(point)
 }
 
-/// One line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Mount {
-    /// Where it is mounted.
-    pub(crate) point: PathBuf,
-    kind: Vec<u8>,
-    writable: bool,
-}
-
-impl Mount {
-    /// Reads a line.
-    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
-        let mut fields = line.split(|&byte| byte == b' ');
-        let point = unescaped(fields.nth(4)?);
-        let options = fields.next()?;
-        let kind = fields.skip_while(|field| *field != b"-").nth(1)?.to_vec();
-        let writable = options
-            .split(|&byte| byte == b',')
-            .any(|option| option == b"rw");
-        Some(Self {
-            point: Path::new(std::ffi::OsStr::from_bytes(&point)).to_owned(),
-            kind,
-            writable,
-        })
-    }
-}
-
-/// Spaces and line feeds in a mount point are written in octal.
-fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&first, after)) = rest.split_first() {
-        let octal = (first == b'\\')
-            .then(|| after.split_at_checked(3))
-            .flatten();
-        match octal.and_then(|(digits, after)| Some((from_octal(digits)?, after))) {
-            Some((byte, after)) => {
-                bytes.push(byte);
-                rest = after;
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    bytes
-}
-
-fn from_octal(digits: &[u8]) -> Option<u8> {
-    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
-}
-
 /// Makes a session's group.
 pub(crate) fn make(directory: &Path, max_processes: u32) -> Result<(), StepError> {
     fs::create_dir(directory).map_err(|error| StepError::making(directory, error))?;
@@ -142,11 +88,14 @@ pub(crate) fn freeze(directory: &Path) {
     let _ = fs::write(directory.join("cgroup.freeze"), "1");
 }
 
-/// The processes of a group and of the groups in it.
+/// The processes of a group and of the groups in it; their threads where root has made the group one
+/// of threads, whose processes the kernel does not tell.
 pub(crate) fn processes(directory: &Path) -> Vec<i32> {
     let mut pids = Vec::new();
     for group in groups(directory) {
-        let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+        let text = fs::read_to_string(group.join("cgroup.procs"))
+            .or_else(|_| fs::read_to_string(group.join("cgroup.threads")))
+            .unwrap_or_default();
         // A process of another PID namespace is shown as 0.
         pids.extend(
             text.lines()
@@ -219,19 +168,6 @@ fn groups(directory: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mounts_are_read_as_the_kernel_writes_them() {
-        let line = br"36 35 98:0 / /mnt/a\040b\134 rw,nosuid - cgroup2 cgroup2 rw,nsdelegate";
-        let mount = Mount::parse(line).unwrap();
-        assert_eq!(mount.point, Path::new("/mnt/a b\\"));
-        assert!(mount.writable && mount.kind == b"cgroup2");
-        let read_only = br"36 35 0:26 / /sys/fs/cgroup ro,nosuid shared:9 - cgroup2 none rw";
-        assert!(!Mount::parse(read_only).unwrap().writable);
-        for bad in [&b""[..], b"36 35", b"36 35 98:0 / /mnt rw ext4 x"] {
-            assert_eq!(Mount::parse(bad), None);
-        }
-    }
 
     #[test]
     fn nothing_there_is_nothing_to_do() {

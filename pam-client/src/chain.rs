@@ -7,6 +7,7 @@ use portreeve_protocol::name::{AccountName, HostName};
 use portreeve_protocol::signed::{SignError, Signed};
 use portreeve_protocol::time::Timestamp;
 
+use crate::receipt::Commands;
 use crate::trust::Identity;
 
 /// How far a session's events have come.
@@ -16,6 +17,7 @@ pub(crate) struct Chain {
     session: SessionId,
     account: AccountName,
     tally: Tally,
+    ran: Commands,
 }
 
 /// What a receipt says about the events.
@@ -50,6 +52,7 @@ impl Chain {
             session,
             account,
             tally,
+            ran: Commands::default(),
         }
     }
 
@@ -76,15 +79,29 @@ impl Chain {
     pub(crate) fn push(&mut self, digest: Digest, fact: &HostFact) {
         self.tally.events += 1;
         self.tally.last = digest;
-        if let HostFact::Sudo { allowed, .. } = fact {
+        if let HostFact::Sudo {
+            allowed,
+            argv,
+            run_as,
+            ..
+        } = fact
+        {
             self.tally.sudo += 1;
-            self.tally.sudo_allowed += u64::from(*allowed);
+            if *allowed {
+                self.tally.sudo_allowed += 1;
+                self.ran.add(run_as, argv);
+            }
         }
     }
 
     /// What a receipt would say now.
     pub(crate) fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// The sudo commands that ran.
+    pub(crate) fn ran(&self) -> &Commands {
+        &self.ran
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use clap::CommandFactory as _;
 
 use crate::args::{Args, BundleAct, Command};
+use crate::as_uid;
 use crate::bundle_check::NoReport;
 use crate::clock;
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::pam::PamCall;
 use crate::paths::Paths;
 use crate::preview::{NoInput, NoPreview};
 use crate::{
-    bundle_check, control, daemon, discover, enroll, log, pam, preview, principals, process, status,
+    bundle_check, control, daemon, discover, enroll, log, pam, preview, principals, status,
 };
 
 /// Does what the command line says.
@@ -64,13 +65,14 @@ pub fn run(args: Args) -> Exit {
             print(&String::from_utf8_lossy(&script));
             Exit::Well
         }
-        Command::KillOwn { uid } => {
-            let first_uid = Config::load(&paths.settings())
-                .unwrap_or_default()
-                .first_uid;
-            outcome(process::kill_own(uid, first_uid))
-        }
+        Command::KillOwn { uid } => outcome(as_uid::kill_own(uid, first_uid(&paths))),
+        Command::ForgetKeys { uid } => outcome(as_uid::forget_keys(uid, first_uid(&paths))),
     }
+}
+
+fn first_uid(paths: &Paths) -> u32 {
+    let config = Config::load(&paths.settings());
+    config.unwrap_or_default().first_uid
 }
 
 fn pam_call() -> PamCall {

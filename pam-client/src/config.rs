@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::file::{self, ReadError};
 use crate::range::Range;
+use crate::search::{Entry, Leftovers, SearchRoot};
 
 /// The largest settings file.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -47,8 +48,10 @@ pub(crate) struct Config {
     pub(crate) spool_limit_mib: u64,
     /// How much of what a session does the kernel keeps for us until we look.
     pub(crate) watch_buffer_kib: u32,
-    /// Where files of a session's UID are looked for at its end.
-    pub(crate) search: Vec<PathBuf>,
+    /// What becomes of files of a session's UID that are found at its end.
+    leftovers: Leftovers,
+    /// Where they are looked for.
+    search: Vec<Entry>,
 }
 
 impl Default for Config {
@@ -64,6 +67,7 @@ impl Default for Config {
             max_processes: 4096,
             spool_limit_mib: 256,
             watch_buffer_kib: 2048,
+            leftovers: Leftovers::default(),
             search: [
                 "/tmp",
                 "/var/tmp",
@@ -76,7 +80,7 @@ impl Default for Config {
                 "/var/spool/cron/atspool",
                 "/var/spool/at",
             ]
-            .map(PathBuf::from)
+            .map(|path| Entry::Path(path.into()))
             .into(),
         }
     }
@@ -113,6 +117,12 @@ impl Config {
         }
     }
 
+    /// Where files of a session's UID are looked for at its end, and what becomes of them.
+    pub(crate) fn search(&self) -> Vec<SearchRoot> {
+        let entries = self.search.iter().cloned();
+        entries.map(|entry| entry.settled(self.leftovers)).collect()
+    }
+
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let config: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -137,7 +147,7 @@ impl Config {
     }
 
     fn complaint(&self) -> Option<&'static str> {
-        let absolute = |paths: &[PathBuf]| paths.iter().all(|path| path.is_absolute());
+        let search = self.search();
         if !(1..=MOST_SESSIONS).contains(&self.max_sessions) {
             return Some("`max_sessions` must be 1 to 4096");
         }
@@ -146,10 +156,10 @@ impl Config {
         {
             return Some("`first_uid` and `last_uid` must lie between 2000200001 and 2147352575");
         }
-        if !absolute(&self.search) || !absolute(std::slice::from_ref(&self.home_base)) {
+        if !self.home_base.is_absolute() || search.iter().any(|root| !root.path.is_absolute()) {
             return Some("`home_base` and `search` must be absolute paths");
         }
-        if self.search.iter().any(|path| path == Path::new("/")) {
+        if search.iter().any(|root| root.path == Path::new("/")) {
             return Some("`search` must not name `/`: the whole host would be walked at each end");
         }
         if self
@@ -249,6 +259,9 @@ mod tests {
             "last_uid = 4294967295",
             "home_base = \"home\"",
             "search = [\"/\"]",
+            "search = [{ path = \"srv\" }]",
+            "search = [{ path = \"/srv\", leftovers = \"keep\" }]",
+            "leftovers = \"keep\"",
             "cgroup_root = \"x\"",
             "clock_skew = \"1h\"",
             "watch_buffer_kib = 2",

@@ -3,12 +3,15 @@
 //! Nothing here asks the session, its bastion or the CA for anything, and no failure stops what
 //! comes after it.
 
+use std::time::{Duration, Instant};
+
 use portreeve_protocol::attest::{EndCause, HostFact, Receipt};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::signed::Signed;
 
 use crate::account;
-use crate::apply::{self, Removed};
+use crate::apply::{self, Done, Removed};
+use crate::as_uid;
 use crate::book::Book;
 use crate::cgroup;
 use crate::clock::{self, Moment};
@@ -16,9 +19,10 @@ use crate::file;
 use crate::hands::HostHands;
 use crate::host::Host;
 use crate::log;
+use crate::missing;
 use crate::plan::Plan;
 use crate::process;
-use crate::receipt::{self, End, Killed};
+use crate::receipt::{self, End, Found as FoundFiles, Killed};
 use crate::spool::Chapter;
 use crate::step::Left;
 use crate::sudolog::SudoEvent;
@@ -37,6 +41,15 @@ pub(crate) struct Ended {
     pub(crate) again: Vec<String>,
 }
 
+/// Whether everything that was made is expected to be there when the end begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The session was live until now.
+    Live,
+    /// A crash, or an end that was not finished, may have taken some of it.
+    Interrupted,
+}
+
 /// Ends a session: stop, read the rest of its log, clear, verify, receipt.
 pub(crate) fn end(
     host: &Host,
@@ -44,8 +57,13 @@ pub(crate) fn end(
     mut book: impl Shelf,
     (tail, sight): (Option<Tail>, Option<Sight>),
     cause: EndCause,
+    found: Found,
 ) -> Ended {
-    let ending_at = clock::now().wall;
+    let (ending_at, began) = (clock::now().wall, Instant::now());
+    let missing = match found {
+        Found::Live => missing::look(plan),
+        Found::Interrupted => Vec::new(),
+    };
     log::info!("session {}: ends ({cause:?})", plan.session);
     book.with(|book| {
         if let Err(error) = book.ending(cause, ending_at) {
@@ -53,7 +71,7 @@ pub(crate) fn end(
         }
     });
     let mut unread = None;
-    let (mut removed, killed) = remove(host, plan, || {
+    let (mut removed, traces) = remove(host, plan, || {
         if let Some(tail) = tail {
             unread = book.with(|book| harvest(host, tail, book)).err();
         }
@@ -65,6 +83,7 @@ pub(crate) fn end(
     removed.left.extend(
         untold.map(|why| Left::stays(format!("what ran was not reported to its end: {why}"))),
     );
+    removed.left.extend(missing);
     // What a session did and nobody will read of it is told where its end is.
     removed.left.extend(
         unread.map(|why| Left::stays(format!("sudo's log was not reported to its end: {why}"))),
@@ -73,12 +92,13 @@ pub(crate) fn end(
     for left in &removed.left {
         host.complain(&format!("session {}: left: {}", plan.session, left.what));
     }
-    let gone_at = clock::now().wall;
     let end = End {
         cause,
         ending_at,
-        gone_at,
-        killed,
+        gone_at: clock::now().wall,
+        took: began.elapsed(),
+        killed: traces.killed,
+        found: traces.found,
         removed,
     };
     let receipt = book.with(|book| close(host, plan, book, end, !again.is_empty()));
@@ -87,9 +107,9 @@ pub(crate) fn end(
 }
 
 /// Removes a session: stop, then whatever waits for the stop, then clear, then verify.
-pub(crate) fn remove(host: &Host, plan: &Plan, between: impl FnOnce()) -> (Removed, Killed) {
+pub(crate) fn remove(host: &Host, plan: &Plan, between: impl FnOnce()) -> (Removed, Traces) {
     if plan.is_untouched() {
-        return (Removed::default(), Killed::default());
+        return (Removed::default(), Traces::default());
     }
     let mut hands = HostHands::default();
     let stopped = apply::remove(&plan.stop(), &mut hands);
@@ -102,16 +122,32 @@ pub(crate) fn remove(host: &Host, plan: &Plan, between: impl FnOnce()) -> (Remov
         }
         process::kill_all(plan.account.uid, &plan.cgroup, &mut hands.killed);
     }
+    let began = Instant::now();
     let verified = verify(host, plan);
-    removed.steps.push("verify");
+    removed.steps.push(Done {
+        name: "verify",
+        took: began.elapsed(),
+    });
     removed.left.extend(verified);
-    (removed, hands.killed)
+    let traces = Traces {
+        killed: hands.killed,
+        found: hands.found,
+    };
+    (removed, traces)
+}
+
+/// What a session had left when it was removed.
+#[derive(Debug, Default)]
+pub(crate) struct Traces {
+    killed: Killed,
+    found: FoundFiles,
 }
 
 /// Looks for everything that was made, and for every process.
 fn verify(host: &Host, plan: &Plan) -> Vec<Left> {
     let mut left = process::verify(plan.account.uid, &plan.cgroup);
     left.extend(account::verify(&plan.account));
+    left.extend(as_uid::verify_keys(plan.account.uid));
     for path in plan.made_paths() {
         if file::is_there(path) {
             left.push(Left::must_go(format!(
@@ -120,7 +156,7 @@ fn verify(host: &Host, plan: &Plan) -> Vec<Left> {
             )));
         }
     }
-    if !cgroup::empties(&plan.cgroup, std::time::Duration::ZERO) {
+    if !cgroup::empties(&plan.cgroup, Duration::ZERO) {
         left.push(Left::must_go("the control group is not empty"));
     }
     // Somebody who still holds the account's check file holds nothing of worth, but it is ours.
@@ -160,7 +196,8 @@ fn close(
     end: End,
     again: bool,
 ) -> Option<Signed<Receipt>> {
-    let receipt = receipt::receipt(&host.trust.host, plan, book.tally(), end);
+    let ran = book.ran().clone();
+    let receipt = receipt::receipt(&host.trust.host, plan, book.tally(), ran, end);
     let receipt = match Signed::sign(&receipt, host.identity.key()) {
         Ok(receipt) => receipt,
         Err(error) => {
@@ -201,20 +238,28 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
                 host.complain(&error);
             }
         }
-        let ended = end(host, &plan, &mut book, (tail, None), cause);
+        let ended = end(
+            host,
+            &plan,
+            &mut book,
+            (tail, None),
+            cause,
+            Found::Interrupted,
+        );
         drop(book);
         return settle(host, &plan, false, ended.again);
     }
-    let ending_at = clock::now().wall;
-    let (removed, killed) = remove(host, &plan, || {});
+    let (ending_at, began) = (clock::now().wall, Instant::now());
+    let (removed, traces) = remove(host, &plan, || {});
     let again = removed.again();
     if again.is_empty() {
-        let gone_at = clock::now().wall;
         let end = End {
             cause,
             ending_at,
-            gone_at,
-            killed,
+            gone_at: clock::now().wall,
+            took: began.elapsed(),
+            killed: traces.killed,
+            found: traces.found,
             removed,
         };
         close(host, &plan, &mut book, end, false);

@@ -7,10 +7,11 @@ use std::path::Path;
 use portreeve_sudo_policy::render::Sudoers;
 
 use crate::apply::{Hands, StepError};
-use crate::file;
-use crate::receipt::Killed;
+use crate::receipt::{Found, Killed};
 use crate::step::{Left, Removal, Step};
-use crate::{account, cgroup, home, logins, process, sudoers, sweep, undo};
+use crate::{
+    account, as_uid, cgroup, home, logins, mounts, process, stray_files, sudoers, sweep, tree, undo,
+};
 
 /// The hands of one session.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct HostHands<'a> {
     rules: Option<&'a Sudoers>,
     /// What was killed so far.
     pub(crate) killed: Killed,
+    /// Which files were found outside the home so far.
+    pub(crate) found: Found,
 }
 
 impl<'a> HostHands<'a> {
@@ -26,7 +29,7 @@ impl<'a> HostHands<'a> {
     pub(crate) fn making(rules: &'a Sudoers) -> Self {
         Self {
             rules: Some(rules),
-            killed: Killed::default(),
+            ..Self::default()
         }
     }
 }
@@ -58,12 +61,19 @@ impl Hands for HostHands<'_> {
                 Vec::new()
             }
             Removal::Named { account } => sweep::named(account),
-            Removal::Ipc { uid } => sweep::ipc(*uid),
-            Removal::Files { uid, search } => sweep::files(*uid, search),
+            Removal::Ipc { uid } => {
+                as_uid::forget_its_keys(*uid);
+                sweep::ipc(*uid)
+            }
+            Removal::Files { uid, search } => {
+                let mut left = mounts::detach_of(*uid, search);
+                left.extend(stray_files::deal_with(*uid, search, &mut self.found));
+                left
+            }
             Removal::Logins { account } => logins::remove(account),
             Removal::Home { directory } => home::remove(directory),
             Removal::Account { account } => account::remove(account),
-            Removal::SudoLog { file } => gone(file, file::remove_if_there(file)),
+            Removal::SudoLog { file } => gone(file, tree::remove_file_at(file).map_err(Into::into)),
             Removal::Cgroup { directory } => gone(directory, cgroup::remove(directory)),
             Removal::Unused { step } => undo::take_back(step),
         }

@@ -88,7 +88,14 @@ fn session(host: &Host, talk: &mut Talk, mut begun: Begun<'_>) {
     };
     begun.place.close();
     let live = &begun.live;
-    let Ended { receipt, again } = end::end(host, &live.plan, &**live, (tail, sight), cause);
+    let Ended { receipt, again } = end::end(
+        host,
+        &live.plan,
+        &**live,
+        (tail, sight),
+        cause,
+        end::Found::Live,
+    );
     let told = (|| {
         talk.report(live.book().unsent())?;
         if let Some(receipt) = receipt {

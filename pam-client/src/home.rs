@@ -1,17 +1,16 @@
 //! The session's home: made empty, removed with whatever is in it or mounted on it.
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use nix::mount::{MntFlags, umount2};
 use rustix::fs::{CWD, Mode, openat};
 use rustix::process::{Gid, Uid};
 
 use crate::apply::StepError;
-use crate::cgroup::Mount;
 use crate::counter::SessionUid;
+use crate::mounts;
 use crate::step::Left;
 use crate::tree;
 
@@ -34,7 +33,7 @@ pub(crate) fn make(directory: &Path, uid: SessionUid) -> Result<(), StepError> {
 
 /// Removes the home.
 pub(crate) fn remove(directory: &Path) -> Vec<Left> {
-    let mut left = unmount(directory);
+    let mut left = mounts::detach_below(directory);
     let name = directory.display();
     match tree::remove(directory) {
         Ok(kept) => {
@@ -55,31 +54,10 @@ pub(crate) fn remove(directory: &Path) -> Vec<Left> {
     left
 }
 
-/// Takes off what is mounted on the home or below it, the last mounted first.
-fn unmount(directory: &Path) -> Vec<Left> {
-    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    let mounts = mounts.split(|&byte| byte == b'\n').filter_map(Mount::parse);
-    let mut points: Vec<_> = mounts
-        .map(|mount| mount.point)
-        .filter(|point| point.starts_with(directory))
-        .collect();
-    points.reverse();
-    let flags = MntFlags::MNT_DETACH.union(MntFlags::UMOUNT_NOFOLLOW);
-    points
-        .into_iter()
-        .filter_map(|point| {
-            let error = umount2(&point, flags).err()?;
-            Some(Left::must_go(format!(
-                "mount `{}`: {error}",
-                point.display()
-            )))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     #[test]

@@ -23,6 +23,7 @@ use crate::paths::Paths;
 use crate::plan::Place;
 use crate::retire::Retirement;
 use crate::root::{LiveSession, Status, Unfinished};
+use crate::search::SearchRoot;
 use crate::spool::{Found, Spool};
 use crate::sudoers::Sudo;
 use crate::trust::{Identity, Trust, TrustError};
@@ -52,6 +53,8 @@ pub(crate) struct Host {
     pub(crate) cgroup_root: PathBuf,
     /// By what it watches sessions.
     pub(crate) watch: Source,
+    /// Where files of a session are looked for at its end.
+    search: Vec<SearchRoot>,
     /// The live sessions.
     pub(crate) leases: Leases,
     /// The journals.
@@ -113,7 +116,9 @@ impl Host {
         ) = Spool::open(paths.clone(), limit)?;
         let (first, last) = (config.first_uid, config.last_uid);
         // A counter that was lost, or restored from a backup, begins above what is on disk.
-        let places = config.search.iter().chain([&config.home_base]);
+        let search = config.search();
+        let places = search.iter().map(|root| &root.path);
+        let places = places.chain([&config.home_base]);
         let used =
             observe::highest_owner(config.uids(), places).max(highest_uid.map(SessionUid::as_raw));
         let counter = Counter::load(paths.counter(), first, last, used)?;
@@ -123,6 +128,7 @@ impl Host {
             watch: Source::find(&config),
             leases: Leases::new(config.max_sessions),
             paths,
+            search,
             config,
             trust,
             identity,
@@ -146,7 +152,7 @@ impl Host {
             home_base: &self.config.home_base,
             cgroup_root: &self.cgroup_root,
             max_processes: self.config.max_processes,
-            search: &self.config.search,
+            search: &self.search,
             sudo: sudo.to_string(),
             sudo_logs: matches!(sudo, portreeve_sudo_policy::dialect::Dialect::Sudo(_)),
         }

@@ -42,6 +42,7 @@ mod plan;
 mod range;
 mod retire;
 mod rule_of;
+mod search;
 mod sudolog;
 
 // Remembering.
@@ -55,17 +56,22 @@ mod spool;
 // Doing.
 mod account;
 mod apply;
+mod as_uid;
 mod cgroup;
 mod hands;
 mod home;
 mod logins;
+mod missing;
+mod mounts;
 mod process;
 mod step;
+mod stray_files;
 mod sudoers;
 mod sweep;
 mod tail;
 mod tree;
 mod undo;
+mod work;
 
 // Looking at this host: does a bundle work here, and can anybody get round it?
 mod bundle_check;

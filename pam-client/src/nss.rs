@@ -66,3 +66,19 @@ pub(crate) fn is_taken(number: u32) -> Result<bool, Errno> {
     Ok(User::from_uid(Uid::from_raw(number))?.is_some()
         || Group::from_gid(Gid::from_raw(number))?.is_some())
 }
+
+/// The name of the account with this UID.
+///
+/// # Errors
+/// When a name service cannot say.
+pub(crate) fn account_of(uid: u32) -> Result<Option<String>, Errno> {
+    Ok(User::from_uid(Uid::from_raw(uid))?.map(|user| user.name))
+}
+
+/// The name of the group with this number.
+///
+/// # Errors
+/// When a name service cannot say.
+pub(crate) fn group_of(gid: u32) -> Result<Option<String>, Errno> {
+    Ok(Group::from_gid(Gid::from_raw(gid))?.map(|group| group.name))
+}

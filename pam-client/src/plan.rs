@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::accept::AcceptedOrder;
 use crate::counter::SessionUid;
 use crate::paths::Paths;
+use crate::search::SearchRoot;
 use crate::step::{Account, Removal, Step};
 
 /// What is to be done for a session.
@@ -52,7 +53,7 @@ pub(crate) struct Plan {
     /// The digest of the sudo rules.
     pub(crate) rules_digest: Digest,
     /// Where files of the session are looked for at its end.
-    pub(crate) search: Vec<PathBuf>,
+    pub(crate) search: Vec<SearchRoot>,
     /// The changes, in order.
     pub(crate) steps: Vec<Step>,
     /// How far they were done, as the journal tells beside the plan.
@@ -82,7 +83,7 @@ pub(crate) struct Place<'a> {
     /// How many processes a session may have.
     pub(crate) max_processes: u32,
     /// Where files of a session are looked for at its end.
-    pub(crate) search: &'a [PathBuf],
+    pub(crate) search: &'a [SearchRoot],
     /// sudo's dialect and version.
     pub(crate) sudo: String,
     /// Whether this host's sudo writes a log of its own.
@@ -378,8 +379,8 @@ pub(crate) mod tests {
             [
                 "remove schedules, mail and timestamps",
                 "kill all processes",
-                "remove IPC objects",
-                "remove temporary files",
+                "remove IPC objects and keys",
+                "remove files elsewhere",
                 "remove login records",
                 "remove the home",
                 "remove the account",

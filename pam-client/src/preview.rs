@@ -206,12 +206,13 @@ fn report(
         paths,
     };
     let cgroup_root = cgroup::expected_root(config.cgroup_root.as_deref(), paths);
+    let search = config.search();
     let place = Place {
         paths,
         home_base: &config.home_base,
         cgroup_root: &cgroup_root,
         max_processes: config.max_processes,
-        search: &config.search,
+        search: &search,
         sudo: sudo.to_string(),
         sudo_logs: matches!(sudo, Dialect::Sudo(_)),
     };

@@ -1,24 +1,23 @@
 //! The processes of a session, and their end.
 //!
-//! A process is the session's when it is in its control group, when one of its user ids is the
-//! session's, or when its login UID is (`/proc/<pid>/loginuid`, which survives sudo). Each mark
+//! A process is the session's when it is in its control group, when one of its user or group ids is
+//! the session's, or when its login UID is (`/proc/<pid>/loginuid`, which survives sudo). Each mark
 //! catches what escaped the others: a job of cron has the UID and another group; a daemon that
-//! root started from the session may have neither but was logged in as the session.
+//! root started from the session may have neither but was logged in as the session. Only root that
+//! means to can take all of them off a process.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::unistd::{Gid, ResUid, Uid, getresuid, setgroups, setresgid, setresuid};
 use portreeve_protocol::attest::KilledProcess;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::as_uid;
 use crate::cgroup;
 use crate::counter::SessionUid;
 use crate::receipt::Killed;
-use crate::run;
 use crate::step::Left;
 
 /// How long killing may take before the removal goes on; what survives is named at its end.
@@ -30,9 +29,6 @@ const ROUNDS_BEFORE_BROADCAST: u32 = 3;
 /// How many arguments of a killed process are kept, and how much of each.
 const MOST_ARGUMENTS: usize = 16;
 const MOST_ARGUMENT: usize = 256;
-
-/// The hidden command by which a process takes on a session's UID and kills all others of it.
-pub(crate) const KILL_OWN: &str = "kill-own";
 
 /// Kills everything of a session, as far as it can be killed within a few seconds.
 pub(crate) fn kill_all(uid: SessionUid, group: &Path, killed: &mut Killed) {
@@ -52,7 +48,7 @@ pub(crate) fn kill_all(uid: SessionUid, group: &Path, killed: &mut Killed) {
         }
         round += 1;
         if round > ROUNDS_BEFORE_BROADCAST {
-            broadcast(uid);
+            as_uid::kill_others(uid);
         }
         // What was killed needs a moment to be gone.
         std::thread::sleep(Duration::from_millis(u64::from(round.min(20))));
@@ -62,7 +58,18 @@ pub(crate) fn kill_all(uid: SessionUid, group: &Path, killed: &mut Killed) {
 /// What of a session lives still.
 pub(crate) fn verify(uid: SessionUid, group: &Path) -> Vec<Left> {
     let in_group = cgroup::processes(group).into_iter().collect();
-    named(&in_group, &strays(uid))
+    let mut left = named(&in_group, &strays(uid));
+    if !are_shown() {
+        left.push(Left::must_go(
+            "something is mounted on `/proc`: processes outside of the control group are not seen",
+        ));
+    }
+    left
+}
+
+/// Whether `/proc` is what it should be: root may have mounted something over it.
+fn are_shown() -> bool {
+    rustix::fs::statfs("/proc").is_ok_and(|facts| facts.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
 
 /// Kills a control group; what of it is there after a moment.
@@ -94,7 +101,9 @@ fn note(pid: i32, killed: &mut Killed) {
         return;
     }
     let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
-    let uid = uids_of(&status).map_or(u32::MAX, |uids| uids.real);
+    let uid = Ids::of(&status)
+        .and_then(|ids| ids.real())
+        .unwrap_or(u32::MAX);
     let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let mut argv = arguments_of(&command_line);
     if argv.is_empty() {
@@ -165,104 +174,49 @@ fn is_of(pid: i32, uid: SessionUid) -> bool {
         return false;
     };
     // A zombie holds nothing and waits for its parent only.
-    let Some(uids) = uids_of(&status).filter(|uids| !uids.is_dead) else {
+    let Some(ids) = Ids::of(&status).filter(|ids| !ids.is_dead) else {
         return false;
     };
-    uids.has(uid.as_raw())
+    ids.any(uid.as_raw())
         || fs::read_to_string(format!("/proc/{pid}/loginuid"))
             .is_ok_and(|login| login.trim().parse() == Ok(uid.as_raw()))
 }
 
 /// What `/proc/<pid>/status` says of a process.
 #[derive(Debug, PartialEq, Eq)]
-struct Uids {
-    real: u32,
-    others: [u32; 3],
+struct Ids {
+    /// The real UID, the others, the GIDs, the groups.
+    all: Vec<u32>,
     is_dead: bool,
 }
 
-impl Uids {
-    fn has(&self, uid: u32) -> bool {
-        self.real == uid || self.others.contains(&uid)
+impl Ids {
+    fn of(status: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(status);
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+        let mut all = numbers(field("Uid:")?);
+        all.extend(numbers(field("Gid:").unwrap_or_default()));
+        all.extend(numbers(field("Groups:").unwrap_or_default()));
+        // The first thread may be gone and wait, as a zombie does, for others that live.
+        let is_alone = field("Threads:").is_none_or(|threads| numbers(threads) <= vec![1]);
+        let state = field("State:")?.trim_start();
+        let is_dead = state.starts_with('X') || (state.starts_with('Z') && is_alone);
+        (!all.is_empty()).then_some(Self { all, is_dead })
+    }
+
+    fn real(&self) -> Option<u32> {
+        self.all.first().copied()
+    }
+
+    /// A session's group has the number of its UID, so that one question is enough.
+    fn any(&self, id: u32) -> bool {
+        self.all.contains(&id)
     }
 }
 
-fn uids_of(status: &[u8]) -> Option<Uids> {
-    let text = String::from_utf8_lossy(status);
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
-    let mut uids = field("Uid:")?
-        .split_whitespace()
-        .map(|number| number.parse::<u32>().ok());
-    let mut next = || uids.next().flatten();
-    Some(Uids {
-        real: next()?,
-        others: [next()?, next()?, next()?],
-        is_dead: field("State:")?.trim_start().starts_with(['Z', 'X']),
-    })
-}
-
-/// Starts a process that becomes the session's UID and kills all others of it in one system call,
-/// which no fork can slip through.
-///
-/// It is root until it is our own program that runs: from then on it can be stopped by those whom
-/// it is to kill, so it is not waited for without an end.
-fn broadcast(uid: SessionUid) {
-    let started = Command::new("/proc/self/exe")
-        .arg(KILL_OWN)
-        .arg(uid.as_raw().to_string())
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    if let Ok(mut child) = started {
-        let _ = run::ends_within(&mut child, ROUND);
-    }
-}
-
-/// Why the hidden command kills nobody.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotKilled {
-    /// Root would kill the machine, and a person their own work.
-    #[error("`{0}` is no user of a session")]
-    NotASession(u32),
-    /// Nobody but the daemon starts it.
-    #[error("this command is for the daemon: {0}")]
-    NotTheDaemon(#[from] nix::errno::Errno),
-}
-
-/// The hidden command: becomes a session's UID and kills every process of it but this one.
-///
-/// # Errors
-/// When the UID is none of a session, or it cannot be taken on.
-pub(crate) fn kill_own(uid: u32, first_uid: u32) -> Result<(), NotKilled> {
-    let (uid, gid) = session_ids(uid, first_uid)?;
-    setgroups(&[])?;
-    setresgid(gid, gid, gid)?;
-    setresuid(uid, uid, uid)?;
-    if getresuid()?
-        != (ResUid {
-            real: uid,
-            effective: uid,
-            saved: uid,
-        })
-    {
-        return Err(NotKilled::NotTheDaemon(nix::errno::Errno::EPERM));
-    }
-    // Nothing left to kill is fine.
-    let _ = nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(-1),
-        nix::sys::signal::Signal::SIGKILL,
-    );
-    Ok(())
-}
-
-fn session_ids(uid: u32, first_uid: u32) -> Result<(Uid, Gid), NotKilled> {
-    if uid < first_uid || uid == u32::MAX {
-        return Err(NotKilled::NotASession(uid));
-    }
-    Ok((Uid::from_raw(uid), Gid::from_raw(uid)))
+fn numbers(field: &str) -> Vec<u32> {
+    let numbers = field.split_whitespace();
+    numbers.filter_map(|number| number.parse().ok()).collect()
 }
 
 fn named(in_group: &BTreeSet<i32>, strays: &[Stray]) -> Vec<Left> {
@@ -285,24 +239,31 @@ mod tests {
 
     #[test]
     fn ids_are_read_as_the_kernel_writes_them() {
-        let status =
-            b"Name:\tsh\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t0\t7\t8\t9\nGid:\t1\t1\t1\t1\n";
-        let uids = uids_of(status).unwrap();
-        assert_eq!(
-            uids,
-            Uids {
-                real: 0,
-                others: [7, 8, 9],
-                is_dead: false
-            }
-        );
-        assert!([0, 7, 8, 9].into_iter().all(|uid| uids.has(uid)) && !uids.has(1));
-        assert!(
-            uids_of(b"Name:\tx\nState:\tZ (zombie)\nUid:\t1\t1\t1\t1\n")
-                .unwrap()
-                .is_dead
-        );
-        assert_eq!(uids_of(b"Name:\tx\n"), None);
+        let status = b"Name:\tsh\nUmask:\t0022\nState:\tS (sleeping)\n\
+            Uid:\t0\t7\t8\t9\nGid:\t1\t1\t1\t2\nGroups:\t3 4 \nThreads:\t1\n";
+        let ids = Ids::of(status).unwrap();
+        assert_eq!((ids.real(), ids.is_dead), (Some(0), false));
+        assert!([0, 7, 8, 9, 1, 2, 3, 4].into_iter().all(|id| ids.any(id)) && !ids.any(5));
+        assert_eq!(Ids::of(b"Name:\tx\n"), None);
+        assert_eq!(Ids::of(b"State:\tS\nUid:\t\n"), None);
+    }
+
+    #[test]
+    fn a_zombie_whose_threads_live_is_no_zombie() {
+        for (state, threads, is_dead) in [
+            ("Z (zombie)", 1, true),
+            ("Z (zombie)", 2, false),
+            ("X (dead)", 0, true),
+            ("T (stopped)", 1, false),
+            ("D (disk sleep)", 1, false),
+        ] {
+            let status = format!("State:\t{state}\nUid:\t1\t1\t1\t1\nThreads:\t{threads}\n");
+            assert_eq!(
+                Ids::of(status.as_bytes()).unwrap().is_dead,
+                is_dead,
+                "{state}"
+            );
+        }
     }
 
     /// The name of a process stands before its ids and may hold anything but a line feed, which
@@ -310,7 +271,7 @@ mod tests {
     #[test]
     fn a_name_cannot_forge_ids() {
         let status = b"Name:\tUid:\\n\t5\t5\t5\t5\nState:\tS\nUid:\t1\t1\t1\t1\n";
-        assert_eq!(uids_of(status).unwrap().real, 1);
+        assert_eq!(Ids::of(status).unwrap().real(), Some(1));
     }
 
     #[test]
@@ -324,15 +285,6 @@ mod tests {
         let long = [vec![b'a'; 5000], vec![0], b"b\0".repeat(99)].concat();
         let arguments = arguments_of(&long);
         assert_eq!((arguments.len(), arguments[0].len()), (16, 256));
-    }
-
-    #[test]
-    fn only_the_processes_of_a_session_can_be_meant() {
-        for uid in [0, 1000, 2_009_999_999, u32::MAX] {
-            assert!(session_ids(uid, 2_010_000_000).is_err(), "{uid}");
-            assert!(kill_own(uid, 2_010_000_000).is_err(), "{uid}");
-        }
-        assert!(session_ids(2_010_000_000, 2_010_000_000).is_ok());
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! What a session's end came to, as the host signs it. Pure.
 
-use portreeve_protocol::attest::{EndCause, KilledProcess, Receipt};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use portreeve_protocol::attest::{
+    EndCause, FoundFile, FoundFiles, KilledProcess, Receipt, SudoCommand, SudoCommands, Took,
+};
 use portreeve_protocol::name::HostName;
 use portreeve_protocol::time::Timestamp;
 
@@ -9,17 +15,19 @@ use crate::chain::Tally;
 use crate::plan::Plan;
 use crate::step::Left;
 
-/// How many killed processes a receipt lists.
-pub(crate) const MOST_KILLED: usize = 64;
-/// How much of all their arguments together, in bytes. A session chooses them, and each byte may
-/// become seven where a receipt stands in an event: what it leaves running must not make the
-/// receipt of its end too large to be signed, or for the CA to take.
-const MOST_ARGUMENTS: usize = 8 * 1024;
-/// How many lines a receipt has for what is left, and how much of them in bytes: a session chooses
-/// the names of its files, too.
-const MOST_LEFT: usize = 64;
+/// How many killed processes, files, commands and lines for what is left a receipt has.
+pub(crate) const MOST_LISTED: usize = 64;
+/// How many bytes of text all of each kind have together. A session chooses the arguments of its
+/// processes and the names of its files, and each byte may become seven where a receipt stands in an
+/// event: what a session leaves must not make the receipt of its end too large to be signed, or for
+/// the CA to take.
+const MOST_KILLED: usize = 5 * 1024;
+const MOST_LEFT: usize = 4 * 1024;
+const MOST_FOUND: usize = 2 * 1024;
+const MOST_COMMANDS: usize = 4 * 1024;
+/// How long a line of what is left is, and a path, and a command's argument.
 const MOST_LINE: usize = 512;
-const MOST_LINES: usize = 6 * 1024;
+const MOST_ARGUMENT: usize = 256;
 
 /// The processes that a removal killed: the first ones by name, the rest by number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,18 +45,8 @@ impl Killed {
             return;
         }
         if self.has_room() {
-            let mut room = MOST_ARGUMENTS.saturating_sub(self.bytes);
-            let fit = process.argv.iter().take_while(|argument| {
-                let fits = argument.len() <= room;
-                room = room.saturating_sub(argument.len());
-                fits
-            });
-            let fit = fit.count();
-            if fit < process.argv.len() {
-                process.argv.truncate(fit);
-                process.argv.push("…".into());
-            }
-            self.bytes += process.argv.iter().map(String::len).sum::<usize>();
+            process.argv = fitting(process.argv, MOST_KILLED.saturating_sub(self.bytes));
+            self.bytes += length(&process.argv);
             self.listed.push(process);
         } else {
             self.count();
@@ -62,7 +60,83 @@ impl Killed {
 
     /// Whether the next process would be listed.
     pub(crate) fn has_room(&self) -> bool {
-        self.listed.len() < MOST_KILLED
+        self.listed.len() < MOST_LISTED
+    }
+}
+
+/// So many of the arguments as have room, and a sign where that is not all of them.
+fn fitting(mut arguments: Vec<String>, mut room: usize) -> Vec<String> {
+    let fit = arguments.iter().take_while(|argument| {
+        let fits = argument.len() <= room;
+        room = room.saturating_sub(argument.len());
+        fits
+    });
+    let fit = fit.count();
+    if fit < arguments.len() {
+        arguments.truncate(fit);
+        arguments.push("…".into());
+    }
+    arguments
+}
+
+fn length(texts: &[String]) -> usize {
+    texts.iter().map(String::len).sum()
+}
+
+/// The files that a removal found: the first ones by path, the rest by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    files: FoundFiles,
+    bytes: usize,
+}
+
+impl Found {
+    /// Adds a file, or a directory with everything in it.
+    pub(crate) fn add(&mut self, path: &Path, removed: bool) {
+        let path = path.as_os_str().as_bytes().escape_ascii().to_string();
+        let path = shortened(path, MOST_LINE);
+        let bytes = self.bytes + path.len();
+        if self.files.files.len() < MOST_LISTED && bytes <= MOST_FOUND {
+            self.bytes = bytes;
+            self.files.files.push(FoundFile { path, removed });
+        } else {
+            self.files.more = self.files.more.saturating_add(1);
+        }
+    }
+
+    /// As a receipt has them.
+    pub(crate) fn into_files(self) -> FoundFiles {
+        self.files
+    }
+}
+
+/// The sudo commands that ran: the first ones by their arguments, the rest by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Commands {
+    commands: SudoCommands,
+    bytes: usize,
+}
+
+impl Commands {
+    /// Adds a command.
+    pub(crate) fn add(&mut self, run_as: &str, argv: &[String]) {
+        let run_as = shortened(run_as.to_owned(), MOST_ARGUMENT);
+        let bytes = self.bytes + run_as.len();
+        if self.commands.commands.len() < MOST_LISTED && bytes <= MOST_COMMANDS {
+            let argv = argv
+                .iter()
+                .map(|argument| shortened(argument.clone(), MOST_ARGUMENT));
+            let argv = fitting(argv.collect(), MOST_COMMANDS - bytes);
+            self.bytes = bytes + length(&argv);
+            self.commands.commands.push(SudoCommand { run_as, argv });
+        } else {
+            self.commands.more = self.commands.more.saturating_add(1);
+        }
+    }
+
+    /// As a receipt has them.
+    pub(crate) fn into_commands(self) -> SudoCommands {
+        self.commands
     }
 }
 
@@ -75,17 +149,34 @@ pub(crate) struct End {
     pub(crate) ending_at: Timestamp,
     /// When it was done.
     pub(crate) gone_at: Timestamp,
+    /// How long that took, by a clock that nobody sets.
+    pub(crate) took: Duration,
     /// What was killed.
     pub(crate) killed: Killed,
+    /// Which files were found.
+    pub(crate) found: Found,
     /// What was done, and what is left.
     pub(crate) removed: Removed,
 }
 
 /// The receipt of a session's end.
-pub(crate) fn receipt(host: &HostName, plan: &Plan, tally: Tally, end: End) -> Receipt {
+pub(crate) fn receipt(
+    host: &HostName,
+    plan: &Plan,
+    tally: Tally,
+    ran: Commands,
+    end: End,
+) -> Receipt {
+    let (steps, micros): (Vec<_>, Vec<_>) = end
+        .removed
+        .steps
+        .into_iter()
+        .map(|done| (done.name.to_owned(), micros_of(done.took)))
+        .unzip();
     Receipt {
         host: host.clone(),
         order: plan.order,
+        order_digest: Some(plan.order_digest),
         session: plan.session,
         account: plan.account.name.clone(),
         uid: plan.account.uid.as_raw(),
@@ -94,20 +185,34 @@ pub(crate) fn receipt(host: &HostName, plan: &Plan, tally: Tally, end: End) -> R
         gone_at: end.gone_at,
         killed: end.killed.listed,
         killed_more: end.killed.more,
-        steps: end.removed.steps.into_iter().map(String::from).collect(),
+        steps,
         left: lines(end.removed.left),
         sudo_commands: tally.sudo_allowed,
         events: tally.events,
         last_event: tally.last,
+        rules_digest: Some(plan.rules_digest),
+        took: Some(Took {
+            micros: micros_of(end.took),
+            steps: micros,
+        }),
+        found: Some(end.found.into_files()),
+        commands: Some(ran.into_commands()),
     }
+}
+
+fn micros_of(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What is left, in as many lines and bytes as a receipt has for it.
 fn lines(left: Vec<Left>) -> Vec<String> {
-    let mut lines: Vec<_> = left.into_iter().map(|left| shortened(left.what)).collect();
+    let mut lines: Vec<_> = left
+        .into_iter()
+        .map(|left| shortened(left.what, MOST_LINE))
+        .collect();
     lines.dedup();
-    let mut room = MOST_LINES;
-    let fit = lines.iter().take(MOST_LEFT).take_while(|line| {
+    let mut room = MOST_LEFT;
+    let fit = lines.iter().take(MOST_LISTED).take_while(|line| {
         let fits = line.len() <= room;
         room = room.saturating_sub(line.len());
         fits
@@ -121,17 +226,18 @@ fn lines(left: Vec<Left>) -> Vec<String> {
     lines
 }
 
-fn shortened(mut line: String) -> String {
-    if line.len() > MOST_LINE {
-        line.truncate(line.floor_char_boundary(MOST_LINE));
-        line.push('…');
+fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
     }
-    line
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apply::Done;
     use crate::plan::tests::example;
     use portreeve_protocol::digest::Digest;
     use portreeve_protocol::event::MAX_EVENT;
@@ -153,13 +259,23 @@ mod tests {
             killed.add(process(0));
         }
         let left = (0..100).map(|n| Left::stays(format!("file {n}"))).collect();
+        let (mut found, mut ran) = (Found::default(), Commands::default());
+        for n in 0..100 {
+            found.add(Path::new(&format!("/tmp/{n}\n")), n > 0);
+            ran.add("root", &["id".into(), n.to_string()]);
+        }
         let end = End {
             cause: EndCause::Asked,
             ending_at: Timestamp::from_seconds(1),
             gone_at: Timestamp::from_seconds(2),
+            took: Duration::from_micros(9),
             killed,
+            found,
             removed: Removed {
-                steps: vec!["kill all processes"],
+                steps: vec![Done {
+                    name: "kill all processes",
+                    took: Duration::from_micros(7),
+                }],
                 left,
             },
         };
@@ -169,11 +285,20 @@ mod tests {
             sudo_allowed: 3,
             last: Digest::of(b"e"),
         };
-        let receipt = receipt(&"prod-1".parse().unwrap(), &example(), tally, end);
+        let receipt = receipt(&"prod-1".parse().unwrap(), &example(), tally, ran, end);
         assert_eq!((receipt.killed.len(), receipt.killed_more), (64, 936));
         assert_eq!(receipt.left.len(), 65);
         assert_eq!(receipt.left.last().unwrap(), "and 36 more");
         assert_eq!((receipt.events, receipt.sudo_commands), (5, 3));
+        let took = receipt.took.unwrap();
+        assert_eq!((took.micros, took.steps), (9, vec![7]));
+        let found = receipt.found.unwrap();
+        assert_eq!((found.files.len(), found.more), (64, 36));
+        assert_eq!(found.files[0].path, r"/tmp/0\n");
+        assert!(!found.files[0].removed && found.files[1].removed);
+        let ran = receipt.commands.unwrap();
+        assert_eq!((ran.commands.len(), ran.more), (64, 36));
+        assert_eq!(ran.commands[1].argv, ["id", "1"]);
     }
 
     /// Whatever a session leaves, its end is signed and finds its way into the trail.
@@ -191,13 +316,26 @@ mod tests {
             let left = (0..100)
                 .map(|n| Left::must_go(format!("{n} {}", text.repeat(40_000))))
                 .collect();
+            let (mut found, mut ran) = (Found::default(), Commands::default());
+            for _ in 0..100 {
+                found.add(Path::new(&text.repeat(4000)), true);
+                ran.add(&text.repeat(32), &vec![text.repeat(1024); 64]);
+            }
             let end = End {
                 cause: EndCause::Asked,
                 ending_at: Timestamp::from_seconds(1),
                 gone_at: Timestamp::from_seconds(2),
+                took: Duration::MAX,
                 killed,
+                found,
                 removed: Removed {
-                    steps: vec!["remove schedules, mail and timestamps"; 16],
+                    steps: vec![
+                        Done {
+                            name: "remove schedules, mail and timestamps",
+                            took: Duration::MAX,
+                        };
+                        16
+                    ],
                     left,
                 },
             };
@@ -207,7 +345,7 @@ mod tests {
                 sudo_allowed: u64::MAX,
                 last: Digest::of(b"e"),
             };
-            let receipt = receipt(&"prod-1".parse().unwrap(), &example(), tally, end);
+            let receipt = receipt(&"prod-1".parse().unwrap(), &example(), tally, ran, end);
             let payload = Signed::payload_of(&receipt).unwrap();
             let signed = Signed::<Receipt>::assemble(payload, "s".repeat(400));
             let report = serde_json::to_string(&signed).unwrap();

@@ -11,6 +11,7 @@ use portreeve_protocol::name::AccountName;
 use serde::{Deserialize, Serialize};
 
 use crate::counter::SessionUid;
+use crate::search::SearchRoot;
 
 /// A session's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,17 +143,17 @@ pub(crate) enum Removal {
         /// The account.
         account: Account,
     },
-    /// System V IPC objects.
+    /// IPC objects and keys in the kernel.
     Ipc {
         /// The session's UID.
         uid: SessionUid,
     },
-    /// Files of the session's UID in directories where anybody may write.
+    /// Mounts, message queues, and files of the session's UID in directories where anybody may write.
     Files {
         /// The session's UID.
         uid: SessionUid,
-        /// Where to look.
-        search: Vec<PathBuf>,
+        /// Where to look, and what becomes of what is found.
+        search: Vec<SearchRoot>,
     },
     /// Records of logins that other programs would show or trip over.
     Logins {
@@ -194,8 +195,8 @@ impl Removal {
             Self::Use { .. } => "lock the account",
             Self::Processes { .. } => "kill all processes",
             Self::Named { .. } => "remove schedules, mail and timestamps",
-            Self::Ipc { .. } => "remove IPC objects",
-            Self::Files { .. } => "remove temporary files",
+            Self::Ipc { .. } => "remove IPC objects and keys",
+            Self::Files { .. } => "remove files elsewhere",
             Self::Logins { .. } => "remove login records",
             Self::Home { .. } => "remove the home",
             Self::Account { .. } => "remove the account",
@@ -244,7 +245,7 @@ impl fmt::Display for Removal {
             Self::Files { uid, search } => {
                 write!(formatter, "of UID {uid} below")?;
                 let mut search = search.iter();
-                search.try_for_each(|path| write!(formatter, " {}", path.display()))
+                search.try_for_each(|root| write!(formatter, " {root}"))
             }
             Self::Home { directory } | Self::Cgroup { directory } => {
                 write!(formatter, "{}", directory.display())

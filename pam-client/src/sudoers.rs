@@ -18,6 +18,7 @@ use crate::apply::StepError;
 use crate::file;
 use crate::run::{self, ToolError};
 use crate::step::Left;
+use crate::tree;
 
 /// The sudo that sessions use.
 pub(crate) const SUDO: &str = "/usr/bin/sudo";
@@ -188,9 +189,10 @@ pub(crate) fn installed(path: &Path) -> Result<Rules, NotInstalled> {
 
 /// Takes the rules away, and what a crash left beside them.
 pub(crate) fn remove(path: &Path) -> Vec<Left> {
-    let removed = file::remove_if_there(path)
+    let remove = |path: &Path| Ok(tree::remove_file_at(path)?);
+    let removed = remove(path)
         .and_then(|()| file::beside(path))
-        .and_then(|beside| file::remove_if_there(&beside))
+        .and_then(|beside| remove(&beside))
         .and_then(|()| file::sync_parent(path));
     match removed {
         Ok(()) => Vec::new(),

@@ -3,7 +3,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "System V IPC objects and bpf(2) have no safe wrapper"
+    reason = "System V IPC objects, keys and bpf(2) have no safe wrapper"
 )]
 
 pub(crate) mod bpf;
@@ -46,4 +46,57 @@ pub(crate) fn remove_ipc(kind: Ipc, id: i32) -> Result<(), Errno> {
         }
     };
     Errno::result(result).map(drop)
+}
+
+/// The keyrings that the kernel keeps for a UID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UserKeyring {
+    /// Its keyring.
+    User,
+    /// Its default session keyring.
+    Session,
+}
+
+/// A key or keyring in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(libc::c_long);
+
+impl Key {
+    /// The key of this number.
+    pub(crate) fn numbered(number: i32) -> Self {
+        Self(number.into())
+    }
+}
+
+// keyctl(2); libc does not have all of them.
+const KEY_SPEC_USER_KEYRING: libc::c_long = -4;
+const KEY_SPEC_USER_SESSION_KEYRING: libc::c_long = -5;
+const KEYCTL_GET_KEYRING_ID: libc::c_long = 0;
+const KEYCTL_INVALIDATE: libc::c_long = 21;
+
+/// A keyring of the caller's UID; it is made if there is none.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(crate) fn keyring(which: UserKeyring) -> Result<Key, Errno> {
+    let which = match which {
+        UserKeyring::User => KEY_SPEC_USER_KEYRING,
+        UserKeyring::Session => KEY_SPEC_USER_SESSION_KEYRING,
+    };
+    keyctl([KEYCTL_GET_KEYRING_ID, which, 0]).map(Key)
+}
+
+/// Makes the kernel forget a key, or a keyring with the keys that are in no other.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(crate) fn forget_key(Key(number): Key) -> Result<(), Errno> {
+    keyctl([KEYCTL_INVALIDATE, number, 0]).map(drop)
+}
+
+fn keyctl([operation, first, second]: [libc::c_long; 3]) -> Result<libc::c_long, Errno> {
+    // Justification: no crate that we have wraps keyctl(2).
+    // SAFETY: the operations above take integers, which the kernel checks; none takes a pointer.
+    let result = unsafe { libc::syscall(libc::SYS_keyctl, operation, first, second, 0, 0) };
+    Errno::result(result)
 }

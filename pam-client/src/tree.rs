@@ -7,13 +7,15 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, IFlags, Mode, OFlags, RenameFlags, ioctl_getflags, ioctl_setflags,
-    openat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Dir, FileType, IFlags, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fstat,
+    ioctl_getflags, ioctl_setflags, openat, openat2, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
+
+use crate::work::{TOO_SLOW, Work};
 
 /// How a directory is opened: never through a link.
 pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY
@@ -44,6 +46,8 @@ pub(crate) struct Kept {
     pub(crate) named: Vec<String>,
     /// How many more.
     pub(crate) more: u64,
+    /// Whether time was over before everything was tried.
+    pub(crate) is_late: bool,
 }
 
 impl Kept {
@@ -57,6 +61,12 @@ impl Kept {
         } else {
             self.more += 1;
         }
+    }
+
+    /// Notes that there is no time for this and what comes after it.
+    fn stop(&mut self, name: &CStr) {
+        self.note(name, TOO_SLOW);
+        self.is_late = true;
     }
 
     /// Whether nothing stays.
@@ -77,30 +87,43 @@ pub(crate) fn remove(path: &Path) -> Result<Kept, Errno> {
     let top = match openat(CWD, path, DIRECTORY, Mode::empty()) {
         Ok(top) => top,
         Err(Errno::NOTDIR | Errno::LOOP) => {
-            // A file that could not be unlinked: an attribute holds it.
-            free_named(CWD, path)?;
-            unlinkat(CWD, path, AtFlags::empty())?;
+            remove_file_at(path)?;
             return Ok(Kept::default());
         }
         Err(error) => return Err(error),
     };
-    let kept = empty(top.as_fd(), Whose::Everybody)?;
+    let kept = empty(
+        top.as_fd(),
+        Whose::Everybody,
+        &mut Work::new(path, PATIENCE),
+    )?;
     if kept.is_empty() {
         unlinkat(CWD, path, AtFlags::REMOVEDIR)?;
     }
     Ok(kept)
 }
 
-/// Removes what is in a directory, as far as it goes in a while.
+/// Removes a file, also one that an attribute holds. Nothing there is fine.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(crate) fn remove_file_at(path: &Path) -> Result<(), Errno> {
+    match unlinkat(CWD, path, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(Errno::PERM) => {
+            free_named(CWD, path)?;
+            unlinkat(CWD, path, AtFlags::empty())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes what is in a directory, as far as the time for the work goes.
 ///
 /// # Errors
 /// When the directory cannot be read.
-pub(crate) fn empty(top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errno> {
-    empty_by(Instant::now() + PATIENCE, top, whose)
-}
-
-fn empty_by(by: Instant, top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errno> {
-    let mut lift = Lift { top, next: 0, by };
+pub(crate) fn empty(top: BorrowedFd<'_>, whose: Whose, work: &mut Work<'_>) -> Result<Kept, Errno> {
+    let mut lift = Lift { top, next: 0, work };
     loop {
         let mut kept = Kept::default();
         let mut progress = false;
@@ -111,12 +134,15 @@ fn empty_by(by: Instant, top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errn
             if is_dots(name) {
                 continue;
             }
-            if lift.is_late() {
-                kept.note(name, TOO_SLOW);
+            if lift.work.is_over() {
+                kept.stop(name);
                 return Ok(kept);
             }
             match take(top, name, entry.file_type(), whose) {
-                Taken::Gone => progress = true,
+                Taken::Gone => {
+                    lift.work.removed();
+                    progress = true;
+                }
                 Taken::Stays(why) => kept.note(name, why),
                 Taken::Full(directory) => {
                     let (moved, inner) = flatten(&directory, whose, &mut lift)?;
@@ -128,6 +154,7 @@ fn empty_by(by: Instant, top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errn
                             kept.named.extend(inner.named);
                             kept.named.truncate(MOST_KEPT);
                             kept.more += inner.more + 1;
+                            kept.is_late |= inner.is_late;
                         }
                         Err(error) => kept.note(name, &error.to_string()),
                     }
@@ -140,9 +167,6 @@ fn empty_by(by: Instant, top: BorrowedFd<'_>, whose: Whose) -> Result<Kept, Errn
     }
 }
 
-/// Why something stays that could have gone.
-const TOO_SLOW: &str = "there is more than can be removed at once";
-
 /// What became of an entry.
 enum Taken {
     Gone,
@@ -153,10 +177,11 @@ enum Taken {
 
 fn take(parent: BorrowedFd<'_>, name: &CStr, kind: FileType, whose: Whose) -> Taken {
     if let Whose::Only(uid) = whose {
-        match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match facts_of(parent, name) {
             Ok(facts) if facts.st_uid == uid => {}
             Ok(_) => return Taken::Stays("belongs to somebody else"),
             Err(Errno::NOENT) => return Taken::Gone,
+            Err(Errno::XDEV) => return Taken::Stays("something is mounted there"),
             Err(_) => return Taken::Stays("cannot be looked at"),
         }
     }
@@ -184,7 +209,11 @@ fn take(parent: BorrowedFd<'_>, name: &CStr, kind: FileType, whose: Whose) -> Ta
 }
 
 /// Empties a directory, its directories that are not empty moved up. Says whether any moved.
-fn flatten(directory: &OwnedFd, whose: Whose, lift: &mut Lift<'_>) -> Result<(bool, Kept), Errno> {
+fn flatten(
+    directory: &OwnedFd,
+    whose: Whose,
+    lift: &mut Lift<'_, '_>,
+) -> Result<(bool, Kept), Errno> {
     let mut moved = false;
     let mut kept = Kept::default();
     let mut entries = Dir::read_from(directory)?;
@@ -194,12 +223,12 @@ fn flatten(directory: &OwnedFd, whose: Whose, lift: &mut Lift<'_>) -> Result<(bo
         if is_dots(name) {
             continue;
         }
-        if lift.is_late() {
-            kept.note(name, TOO_SLOW);
+        if lift.work.is_over() {
+            kept.stop(name);
             break;
         }
         match take(directory.as_fd(), name, entry.file_type(), whose) {
-            Taken::Gone => {}
+            Taken::Gone => lift.work.removed(),
             Taken::Stays(why) => kept.note(name, why),
             Taken::Full(_) => match lift.up(directory.as_fd(), name) {
                 Ok(()) => moved = true,
@@ -211,18 +240,13 @@ fn flatten(directory: &OwnedFd, whose: Whose, lift: &mut Lift<'_>) -> Result<(bo
 }
 
 /// Moves directories to the top of the tree under names that nobody has there.
-struct Lift<'a> {
+struct Lift<'a, 'w> {
     top: BorrowedFd<'a>,
     next: u64,
-    /// When the work is over, done or not.
-    by: Instant,
+    work: &'a mut Work<'w>,
 }
 
-impl Lift<'_> {
-    fn is_late(&self) -> bool {
-        Instant::now() >= self.by
-    }
-
+impl Lift<'_, '_> {
     fn up(&mut self, from: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
         let give_up = self.next.saturating_add(MOST_NAMES);
         while self.next < give_up {
@@ -239,11 +263,35 @@ impl Lift<'_> {
     }
 }
 
-fn remove_file(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+/// What an entry is. Where something is mounted that is an error, and whoever serves the mount is not
+/// asked: it need not ever answer.
+///
+/// # Errors
+/// `XDEV` at a mount, else when it cannot be looked at.
+pub(crate) fn facts_of(parent: BorrowedFd<'_>, name: &CStr) -> Result<Stat, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let here = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+    match openat2(parent, name, flags, Mode::empty(), here) {
+        Ok(entry) => fstat(entry),
+        // The link itself is what is asked for.
+        Err(Errno::LOOP) => statat(parent, name, AtFlags::SYMLINK_NOFOLLOW),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes an entry that is no directory.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(crate) fn remove_file(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     freed(parent, name, || unlinkat(parent, name, AtFlags::empty()))
 }
 
-fn remove_directory(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+/// Removes an empty directory.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(crate) fn remove_directory(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     freed(parent, name, || unlinkat(parent, name, AtFlags::REMOVEDIR))
 }
 
@@ -340,8 +388,9 @@ mod tests {
         fs::create_dir_all(home.join("a/b")).unwrap();
         fs::write(home.join("file"), "").unwrap();
         let top = openat(CWD, &home, DIRECTORY, Mode::empty()).unwrap();
-        let kept = empty_by(Instant::now(), top.as_fd(), Whose::Everybody).unwrap();
-        assert!(!kept.is_empty());
+        let mut work = Work::new(&home, Duration::ZERO);
+        let kept = empty(top.as_fd(), Whose::Everybody, &mut work).unwrap();
+        assert!(!kept.is_empty() && kept.is_late);
         assert!(remove(&home).unwrap().is_empty());
         assert!(!home.exists());
     }
@@ -401,7 +450,8 @@ mod tests {
             std::os::unix::fs::chown(top.join(path), Some(4711), None).unwrap();
         }
         let fd = openat(CWD, &top, DIRECTORY, Mode::empty()).unwrap();
-        let kept = empty(fd.as_fd(), Whose::Only(4711)).unwrap();
+        let mut work = Work::new(&top, PATIENCE);
+        let kept = empty(fd.as_fd(), Whose::Only(4711), &mut work).unwrap();
         assert!(!kept.is_empty());
         assert!(top.join("mine/foreign").exists() && !top.join("mine/deep").exists());
         assert_eq!(fs::read_dir(&top).unwrap().count(), 1);

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::host_check::{HostCheck, HostFinding, Reach, SudoVulnerability};
 pub use crate::host_watch::{HostWatch, LossCause, Sighting, Watcher};
+pub use crate::receipt::{
+    FoundFile, FoundFiles, KilledProcess, Receipt, SudoCommand, SudoCommands, Took,
+};
 
 use crate::digest::Digest;
 use crate::id::{OrderId, SessionId};
@@ -118,58 +121,6 @@ pub enum HostFact {
         /// What the host saw.
         seen: Vec<Sighting>,
     },
-}
-
-/// The account is gone, and so is everything that was its.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Receipt {
-    /// The host that speaks.
-    pub host: HostName,
-    /// The order that made the account.
-    pub order: OrderId,
-    /// The session.
-    pub session: SessionId,
-    /// The account that was.
-    pub account: AccountName,
-    /// Its user id, which will not be used again.
-    pub uid: u32,
-    /// Why it ended.
-    pub cause: EndCause,
-    /// When the end began.
-    pub ending_at: Timestamp,
-    /// When everything was gone.
-    pub gone_at: Timestamp,
-    /// The processes that had to be killed.
-    pub killed: Vec<KilledProcess>,
-    /// How many more were killed than are listed.
-    pub killed_more: u32,
-    /// The steps that were done, in order.
-    pub steps: Vec<String>,
-    /// What could not be removed, and why; empty when the host is as it was.
-    pub left: Vec<String>,
-    /// The sudo commands that ran: they are not undone.
-    pub sudo_commands: u64,
-    /// How many events the session had on this host.
-    pub events: u64,
-    /// The digest of the last one; of the attestation if there was none.
-    pub last_event: Digest,
-}
-
-impl Statement for Receipt {
-    const NAMESPACE: &'static str = "receipt@portreeve";
-}
-
-/// A process that was alive when its session ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KilledProcess {
-    /// Its id.
-    pub pid: i32,
-    /// Its real user id.
-    pub uid: u32,
-    /// Its command line, shortened; not UTF-8 is shown as U+FFFD.
-    pub argv: Vec<String>,
 }
 
 /// Why a session ended.

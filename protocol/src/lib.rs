@@ -39,4 +39,5 @@ pub mod host_watch;
 pub mod inventory;
 pub mod order;
 pub mod problem;
+pub mod receipt;
 pub mod session;

@@ -93,6 +93,11 @@ impl GoneProven {
             ("session", said.session == grant.session),
             ("account", said.account == grant.account),
             ("order", said.order == access.order().id),
+            (
+                "order_digest",
+                said.order_digest
+                    .is_none_or(|digest| digest == grant.order.digest()),
+            ),
         ];
         let cause = said.cause;
         match fields.into_iter().find(|(_, holds)| !holds) {
@@ -167,6 +172,11 @@ pub(crate) mod tests {
             sudo_commands: 0,
             events: 0,
             last_event: Digest::of(b"attestation"),
+            order_digest: None,
+            rules_digest: None,
+            took: None,
+            found: None,
+            commands: None,
         }
     }
 
@@ -239,11 +249,13 @@ pub(crate) mod tests {
         let mut said = receipt(&mint);
         let signed = Signed::sign(&said, &mint.host_identity).unwrap();
         assert!(GoneProven::check(&access, signed).is_ok());
+        let refused = |said: &Receipt| {
+            let signed = Signed::sign(said, &mint.host_identity).unwrap();
+            GoneProven::check(&access, signed).map(|_| ()).unwrap_err()
+        };
+        said.order_digest = Some(Digest::of(b"another"));
+        assert_eq!(refused(&said), NotProven::Field("order_digest"));
         said.session = SessionId::new(NOW, [1; 10]);
-        let signed = Signed::sign(&said, &mint.host_identity).unwrap();
-        assert_eq!(
-            GoneProven::check(&access, signed).map(|_| ()),
-            Err(NotProven::Field("session"))
-        );
+        assert_eq!(refused(&said), NotProven::Field("session"));
     }
 }

@@ -197,5 +197,10 @@ fn receipt(order: &Order, cause: EndCause) -> Receipt {
         sudo_commands: 0,
         events: 1,
         last_event: Digest::of(b"event"),
+        order_digest: None,
+        rules_digest: None,
+        took: None,
+        found: None,
+        commands: None,
     }
 }

@@ -204,6 +204,9 @@ fn check_receipt(receipt: &Signed<attest::Receipt>, subject: &Subject) -> Outcom
     demand(said.session == summary.session, "session")?;
     demand(said.account == summary.account, "account")?;
     demand(said.host == summary.host, "host")?;
+    // A host client that is older does not name the order by its digest.
+    let is_its_order = |digest| digest == subject.session.order;
+    demand(said.order_digest.is_none_or(is_its_order), "order")?;
     let ended = Change::EndSession {
         session: summary.session,
         cause: said.cause,

@@ -51,10 +51,18 @@ impl Fixture {
             cause: EndCause::Asked,
             ending_at: now(),
             gone_at: now(),
+            took: Duration::ZERO,
             killed: Killed::default(),
+            found: crate::receipt::Found::default(),
             removed: Removed::default(),
         };
-        let receipt = receipt(&"prod-1".parse().unwrap(), &plan, book.tally(), end);
+        let receipt = receipt(
+            &"prod-1".parse().unwrap(),
+            &plan,
+            book.tally(),
+            book.ran().clone(),
+            end,
+        );
         book.gone(&Signed::sign(&receipt, self.identity.key()).unwrap(), false)
             .unwrap();
         spool.over(&plan, false, true);

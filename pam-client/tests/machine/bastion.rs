@@ -141,6 +141,13 @@ impl Control {
                 Some(FromHost::Report {
                     report: HostReport::Event(event),
                 }) => events.push(event),
+                // Of a session before this one.
+                Some(FromHost::Report {
+                    report: HostReport::Receipt(receipt),
+                }) => {
+                    self.acknowledge(vec![receipt.digest()]);
+                    events.clear();
+                }
                 Some(FromHost::Gone { receipt }) => {
                     let mut reports: Vec<_> = events.iter().map(Signed::digest).collect();
                     reports.push(receipt.digest());

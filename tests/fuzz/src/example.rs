@@ -2,8 +2,8 @@
 
 use portreeve_protocol::age::{self, Identity};
 use portreeve_protocol::attest::{
-    Attestation, EndCause, HostCheck, HostEvent, HostFact, HostFinding, HostWatch, Reach, Receipt,
-    SudoVulnerability, Watcher,
+    Attestation, EndCause, FoundFile, FoundFiles, HostCheck, HostEvent, HostFact, HostFinding,
+    HostWatch, Reach, Receipt, SudoCommand, SudoCommands, SudoVulnerability, Took, Watcher,
 };
 use portreeve_protocol::canonical;
 use portreeve_protocol::checkpoint::{Checkpoint, LoggedEvent, Trail, VerifierKey, leaf_hash};
@@ -226,6 +226,26 @@ pub(crate) fn receipt() -> Receipt {
         sudo_commands: 1,
         events: 1,
         last_event: Digest::of(b"event"),
+        order_digest: Some(Digest::of(b"order")),
+        rules_digest: Some(Digest::of(b"rules")),
+        took: Some(Took {
+            micros: 9,
+            steps: vec![7],
+        }),
+        found: Some(FoundFiles {
+            files: vec![FoundFile {
+                path: "/tmp/x".into(),
+                removed: true,
+            }],
+            more: 1,
+        }),
+        commands: Some(SudoCommands {
+            commands: vec![SudoCommand {
+                run_as: "root".into(),
+                argv: vec!["ss".into()],
+            }],
+            more: 0,
+        }),
     }
 }
 

@@ -103,6 +103,11 @@ impl Live {
             sudo_commands: 0,
             events: 0,
             last_event: self.grant.order.digest(),
+            order_digest: Some(self.grant.order.digest()),
+            rules_digest: None,
+            took: None,
+            found: None,
+            commands: None,
         }
     }
 }
@@ -240,6 +245,8 @@ async fn each_event_that_is_not_the_sender_s_to_report_is_refused() {
     };
     let mut other_receipt = live.receipt();
     other_receipt.account = "pr-0123456789abcdef".parse().unwrap();
+    let mut receipt_of_another_order = live.receipt();
+    receipt_of_another_order.order_digest = Some(portreeve_protocol::digest::Digest::of(b"x"));
     let machine = |fact| Event {
         body: Body::Machine { fact },
         ..live.event(0, ending())
@@ -323,6 +330,11 @@ async fn each_event_that_is_not_the_sender_s_to_report_is_refused() {
             "b1",
             "another account",
             live.event(13, gone(&other_receipt)),
+        ),
+        (
+            "b1",
+            "another order",
+            live.event(18, gone(&receipt_of_another_order)),
         ),
         (
             "b1",

@@ -1,0 +1,64 @@
+//! Whether what was made for a session is still where it was made when its end begins. Only root can
+//! have moved, covered or removed it, and what is not in its place is not removed.
+//!
+//! Asked once for a session that was live until now: after a crash or a restart of the host much is
+//! gone by itself, or was removed before.
+
+use crate::file;
+use crate::nss;
+use crate::plan::Plan;
+use crate::step::{Account, Left, Step};
+
+/// What is not where it was made.
+pub(crate) fn look(plan: &Plan) -> Vec<Left> {
+    plan.steps.iter().filter_map(missing).collect()
+}
+
+fn missing(step: &Step) -> Option<Left> {
+    let (what, path) = match step {
+        Step::Cgroup { directory, .. } => ("control group", directory),
+        Step::SudoLog { file } => ("sudo's log", file),
+        Step::Account { account } => return no_account(account),
+        Step::Home { directory, .. } => ("home", directory),
+        Step::Rules { file, .. } => ("sudo rules", file),
+    };
+    (!file::is_there(path)).then(|| {
+        Left::stays(format!(
+            "{what} `{}`: not there when the end began: moved, covered or removed by root",
+            path.display()
+        ))
+    })
+}
+
+fn no_account(account: &Account) -> Option<Left> {
+    let name = &account.name;
+    (nss::account(name.as_str()) == Ok(None)).then(|| {
+        Left::stays(format!(
+            "account `{name}`: not there when the end began: renamed or removed by root"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::example;
+
+    #[test]
+    fn everything_that_is_not_in_its_place_is_named_and_not_tried_again() {
+        let mut plan = example();
+        let directory = tempfile::tempdir().unwrap();
+        for step in &mut plan.steps {
+            if let Step::Home {
+                directory: home, ..
+            } = step
+            {
+                *home = directory.path().to_owned();
+            }
+        }
+        let named = look(&plan);
+        assert_eq!(named.len(), plan.steps.len() - 1, "{named:?}");
+        assert!(named.iter().all(|left| !left.again));
+        assert!(!named.iter().any(|left| left.what.starts_with("home")));
+    }
+}
