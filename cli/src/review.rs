@@ -3,6 +3,7 @@
 pub mod evidence;
 pub mod host_chain;
 pub mod player;
+pub mod receipt;
 pub mod recordings;
 pub mod terminal;
 pub mod watched;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use portreeve_protocol::admin::Listing;
+use portreeve_protocol::checkpoint::Trail;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::session::{SessionState, SessionSummary};
 use portreeve_protocol::task::Purpose;
@@ -14,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::identity::caller::Caller;
 use crate::output::{self, Printer};
+use crate::review::receipt;
 use crate::review::words::{self, moment};
 use crate::session::place::{KeyKept, Place, Runtime};
 use crate::session::request::Granted;
@@ -74,7 +76,12 @@ pub async fn run(
             let ca = Ca::new(settings)?;
             let caller = exchange::caller(&ca, settings).await?;
             let summary = request::show(&ca, &caller, session).await?;
-            printer.data(&summary, || fields(&summary))?;
+            let receipt = if printer.json() || !is_over(summary.state) {
+                Vec::new()
+            } else {
+                receipt_rows(&ca, &caller, &summary).await
+            };
+            printer.data(&summary, || fields(&summary) + &output::fields(receipt))?;
             Ok(Exit::Done)
         }
         Session::Kill { session, reason } => over(session, reason, settings, printer).await,
@@ -163,6 +170,31 @@ pub(crate) fn done() -> Result<Purpose, Failure> {
 fn forget(settings: &Settings, session: SessionId) {
     if let Ok(runtime) = Runtime::open(&settings.places().runtime) {
         Place::of(&runtime, session).remove();
+    }
+}
+
+/// What the host signed at the end, as far as the trail has it and the caller may read that.
+async fn receipt_rows(
+    ca: &Ca,
+    caller: &Caller,
+    summary: &SessionSummary,
+) -> Vec<(&'static str, String)> {
+    let path = format!("/v1/sessions/{}/trail", summary.session);
+    let trail: Result<Trail, _> = ca.get(caller, &path).await;
+    let Ok(trail) = trail else { return Vec::new() };
+    let events = trail.events.iter();
+    let events: Vec<_> = events
+        .filter_map(|logged| serde_json::from_str(&logged.event).ok())
+        .collect();
+    match receipt::last(&events) {
+        Some(receipt) => receipt::rows(&receipt),
+        None if summary.state == SessionState::NotConfirmed => {
+            vec![(
+                "receipt",
+                "none: the host has NOT confirmed that the account is gone".into(),
+            )]
+        }
+        None => Vec::new(),
     }
 }
 
