@@ -34,6 +34,8 @@ mod leases;
 mod preview;
 #[path = "machine/ran.rs"]
 mod ran;
+#[path = "machine/redteam.rs"]
+mod redteam;
 #[path = "machine/sandbox.rs"]
 mod sandbox;
 #[path = "machine/tracer.rs"]

@@ -12,10 +12,12 @@ fn every_test_that_the_threat_model_names_is_there() {
     assert!(named.len() >= 8, "{named:?}");
     for name in named {
         let module = programs::source().join(format!("tests/it/{name}.rs"));
+        let attempt = format!("pam-client/tests/redteam/{name}.sh");
+        let attempt = programs::source().join(attempt);
         let path = programs::source().join(&name);
         assert!(
-            module.exists() || path.exists(),
-            "docs/threat-model.md names `{name}`, which is neither a module of tests/it nor a path"
+            module.exists() || attempt.exists() || path.exists(),
+            "docs/threat-model.md names `{name}`: no module of tests/it, attempt of the red team, or path"
         );
     }
 }

@@ -1,0 +1,2 @@
+# A file is larger than any disk.
+truncate -s 4T ~/huge /tmp/huge
