@@ -70,11 +70,10 @@ fn nothing_that_the_red_team_tries_outlives_its_session() {
         || {
             let ca = Ca::new();
             let host = Host::start(&ca);
-            sh(
-                "useradd -m bob; mkdir -p /var/mail /srv /var/spool/cron/atjobs /var/spool/cron/crontabs /var/lib/systemd/linger",
-            );
-            // What the first login of all makes.
-            sh("touch /run/motd.dynamic");
+            sh("useradd -m bob; touch /run/motd.dynamic");
+            // What the first schedule, or use of sudo, on a host makes for good.
+            sh("mkdir -p /srv /var/mail /var/spool/cron/atjobs /var/spool/cron/crontabs");
+            sh("mkdir -p /var/lib/systemd/linger /var/lib/sudo/lectured /run/sudo/ts");
             let (able, unable): (Vec<_>, Vec<_>) =
                 Attempt::all().into_iter().partition(Attempt::can_be_tried);
             for attempt in unable {
