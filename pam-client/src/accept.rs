@@ -122,7 +122,10 @@ pub(crate) enum NotAccepted {
     #[error("the order may be delivered after its session's end")]
     DeliveredAfterEnd,
     /// There is no room.
-    #[error("this host has no room for another session")]
+    #[error(
+        "this host has as many sessions as it may, reports of earlier ones that no bastion has taken, \
+         or waits to be started again: `portreeve-host status` says which"
+    )]
     Full,
     /// The bundle is not the one that the order names.
     #[error("the bundle has the digest {0}, the order names another")]
