@@ -23,7 +23,7 @@ use self::language::Program;
 pub(crate) use self::meet::{Budget, Exhausted};
 pub use self::parse::PatternError;
 pub use self::placeholder::{PLACEHOLDERS, Placeholder};
-pub(crate) use self::question::{Sought, holds};
+pub(crate) use self::question::{Leading, Sought, holds};
 pub(crate) use self::walk::Places;
 use crate::word::DirectoryPath;
 

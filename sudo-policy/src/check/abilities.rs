@@ -66,7 +66,14 @@ pub(super) fn way(subject: &Subject<'_>, clause: &Clause) -> Option<Way> {
         return None;
     }
     if !clause.unless.is_empty() {
-        let unless: Vec<Sought<'_>> = clause.unless.iter().filter_map(Feature::proof).collect();
+        // Where no pager can be started, one that is asked for is a nuisance and no danger.
+        let is_nuisance = clause.capability == Capability::Page && subject.command.noexec();
+        let proof = if is_nuisance {
+            Feature::habit
+        } else {
+            Feature::guard
+        };
+        let unless: Vec<Sought<'_>> = clause.unless.iter().filter_map(proof).collect();
         if subject.reach.must_hold(&unless) {
             return None;
         }
@@ -136,7 +143,10 @@ fn help(danger: &Danger, clause: &Clause) -> String {
         ""
     };
     let keep = keep.join(" or ");
-    format!("with {keep}{more} it does not; otherwise: {}", danger.help)
+    format!(
+        "with {keep}{more} as the first argument it does not; otherwise: {}",
+        danger.help
+    )
 }
 
 /// Whether the caller chooses the file, wherever it lies.
@@ -175,7 +185,10 @@ fn pager(subject: &Subject<'_>, clause: &Clause) -> Diagnostic {
         subject.command.path().file_name()
     );
     let help = match clause.unless.first() {
-        Some(option) => format!("make `{}` part of the arguments", option.shown),
+        Some(option) if subject.command.noexec() => {
+            format!("make `{}` part of the arguments", option.shown)
+        }
+        Some(option) => format!("make `{}` the first of the arguments", option.shown),
         None => "allow the arguments that print and end".to_owned(),
     };
     Diagnostic {

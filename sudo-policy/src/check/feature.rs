@@ -1,6 +1,6 @@
 //! By which arguments a program does something, as a word of the table of programs.
 
-use crate::pattern::Sought;
+use crate::pattern::{Leading, Sought};
 
 /// One way of asking for something, as the table writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +46,25 @@ impl Feature {
 }
 
 impl Feature {
-    /// How it is found where it keeps a program from something: in the place in which it is meant, and
-    /// not as the value of another option.
-    pub(super) fn proof(&self) -> Option<Sought<'static>> {
+    /// How it is found where it keeps a program from something: in front, where it means the same
+    /// however the caller joins words.
+    pub(super) fn guard(&self) -> Option<Sought<'static>> {
+        let sought = *self.sought.first()?;
+        let leading = |form| Sought::Leading(form, self.shown);
+        Some(if let Sought::Part(text) = sought {
+            Sought::InFirstValue(text)
+        } else if matches!(sought, Sought::Short(_)) {
+            leading(Leading::Letter)
+        } else if matches!(sought, Sought::Word(word) if !word.starts_with('-')) {
+            leading(Leading::InDirectory)
+        } else {
+            leading(Leading::Word)
+        })
+    }
+
+    /// How it is found where it keeps a program from starting a pager that sudo does not let it
+    /// start: anywhere, but as the value of another option.
+    pub(super) fn habit(&self) -> Option<Sought<'static>> {
         let sought = *self.sought.first()?;
         let is_long_option = matches!(sought, Sought::Cut("--", _));
         Some(if is_long_option {

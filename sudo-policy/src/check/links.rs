@@ -27,7 +27,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         .run_as()
         .user()
         .is_some_and(|user| user.as_str() == "root");
-    if !is_root || command.reason().is_some() {
+    if !is_root {
         return;
     }
     let Some((directory, severity)) = feared(subject) else {
@@ -37,6 +37,13 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let message =
         format!("`{program}` follows links, and one below `{directory}` may lead to any file");
     let help = "run it as the user who owns the files, list files that only root can replace, or say in `reason` why no link there is a danger";
+    // A reason may be there for something else, so who reads it is told what it has to say.
+    let (severity, help) = if command.reason().is_some() {
+        let help = "see that the reason says why no link there is a danger";
+        (Severity::Note, help)
+    } else {
+        (severity, help)
+    };
     found.push(Diagnostic {
         severity,
         ..Diagnostic::error(Code::FollowsLinks, command.arguments_span(), message, help)

@@ -6,6 +6,7 @@
 
 mod elsewhere;
 mod environment;
+mod leading;
 mod mode;
 mod operand;
 mod standing;
@@ -15,6 +16,7 @@ use std::fmt;
 
 use super::Characters;
 
+pub(crate) use self::leading::Leading;
 use self::step::{
     RELATIVE_WITH_LETTER, advance, begin, cut, cut_at, found_when, in_order, relative, short,
     spelled, whole,
@@ -65,6 +67,10 @@ pub(crate) enum Sought<'a> {
     SetsId,
     /// This long option, where the word in front does not take it for its value.
     Standing(&'a str),
+    /// This in front of all other words, where joining words does not change what it means.
+    Leading(Leading, &'a str),
+    /// This text in the value of `-o`, in front of all other words.
+    InFirstValue(&'a str),
     /// A word whose caller decides that it is an option.
     FreeOption,
     /// A space that the caller decides on.
@@ -90,6 +96,8 @@ impl fmt::Display for Sought<'_> {
             | Self::Word(text)
             | Self::Prefix(text)
             | Self::Standing(text)
+            | Self::Leading(_, text)
+            | Self::InFirstValue(text)
             | Self::Operand(_, text) => f.write_str(text),
             Self::Cut(first, rest) => write!(f, "{first}{rest}"),
             Self::PartsInOrder(first, second) | Self::Ending(first, second) => {
@@ -171,6 +179,8 @@ impl Sought<'_> {
             | Self::Prefix(text)
             | Self::Cut(text, _)
             | Self::Standing(text)
+            | Self::Leading(_, text)
+            | Self::InFirstValue(text)
             | Self::Operand(_, text) => (*text, ""),
             Self::PartsInOrder(first, second) | Self::Ending(first, second) => (*first, *second),
         };
@@ -188,6 +198,8 @@ impl Sought<'_> {
             Self::Environment => environment::STATES,
             Self::SetsId => mode::STATES,
             Self::Standing(option) => standing::states(option),
+            Self::Leading(_, word) => leading::states(word),
+            Self::InFirstValue(text) => leading::value_states(text),
             Self::Something
             | Self::Nothing
             | Self::FreeOption
@@ -236,6 +248,8 @@ impl Sought<'_> {
             Self::Environment => of(environment::TOLD_APART),
             Self::SetsId => of(mode::TOLD_APART),
             Self::Standing(option) => of(option).with(of(standing::TOLD_APART)),
+            Self::Leading(_, word) => of(word).with(of(leading::TOLD_APART)),
+            Self::InFirstValue(text) => of(text).with(of("o")),
             Self::RelativeLast => Characters::range(0, 127)
                 .without(Characters::range(b'a', b'z'))
                 .without(Characters::range(b'A', b'Z')),
@@ -304,6 +318,8 @@ impl Sought<'_> {
             Self::Environment => environment::step(fits, character),
             Self::SetsId => mode::step(fits, character),
             Self::Standing(option) => standing::step(option.as_bytes(), fits, character, free),
+            Self::Leading(form, word) => leading::step(*form, word, fits, character),
+            Self::InFirstValue(text) => leading::in_first_value(text.as_bytes(), fits, character),
             // No path yet, in a path, behind one.
             Self::SecondPath => match (fits, character) {
                 (0, b'/') => Fits(1),
@@ -345,6 +361,7 @@ impl Sought<'_> {
             (Self::Elsewhere, Fits(fits)) => elsewhere::is_elsewhere_at_end(fits),
             (Self::SetsId, Fits(fits)) => fits == mode::WHOLE,
             (Self::Standing(option), Fits(fits)) => fits == standing::whole(option),
+            (Self::Leading(_, word), Fits(fits)) => leading::is_whole(word, fits),
             _ => false,
         }
     }
