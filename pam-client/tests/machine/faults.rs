@@ -12,11 +12,11 @@ use portreeve_protocol::control::{FromBastion, FromHost, OrderRefusal};
 use portreeve_protocol::signed::Signed;
 
 use crate::SLEEPER;
-use crate::bastion::{Control, until};
+use crate::bastion::{Answer, Control, until};
 use crate::ca::{Ca, Pass};
 use crate::host::{self, Host, sh, snapshot, status};
 use crate::sandbox;
-use crate::tracer::{Point, Tracer, points};
+use crate::tracer::{Point, Tracer, points, start_traced};
 
 const STATE: &str = "/var/lib/portreeve";
 const GROUPS: &str = "/sys/fs/cgroup/portreeve";
@@ -234,6 +234,62 @@ fn a_daemon_killed_at_any_change_leaves_the_host_as_before() {
             }
         }
         assert!(killed >= all.len(), "{killed} of {}", all.len());
+    });
+}
+
+/// A session that is live when its daemon is killed.
+fn interrupted(ca: &Ca, host: &mut Host) -> Pass {
+    let pass = ca.order(SLEEPER, 300);
+    let mut control = Control::without_ssh();
+    let Answer::Ready(attestation) = control.order(&pass) else {
+        panic!("refused: {}", host::log())
+    };
+    let mut process = inhabit(&verified(&attestation, host));
+    host.kill_daemon();
+    drop(control);
+    std::thread::spawn(move || process.wait());
+    pass
+}
+
+#[test]
+fn a_daemon_killed_while_it_recovers_leaves_the_host_as_before() {
+    let name = "faults::a_daemon_killed_while_it_recovers_leaves_the_host_as_before";
+    sandbox::run(name, || {
+        let ca = Ca::new();
+        let mut host = Host::start(&ca);
+        let before = snapshot();
+        let log = PathBuf::from("/var/log/strace-recovery");
+        let pass = interrupted(&ca, &mut host);
+        host.daemon = start_traced(&paths_of(&pass), None, &log);
+        recovers(&before, &"an undisturbed recovery");
+        host.kill_daemon();
+        let seen = fs::read_to_string(&log).unwrap();
+        let seen: Vec<_> = seen.lines().map(str::to_owned).collect();
+        let all: Vec<_> = points(&seen)
+            .into_iter()
+            .filter(|point| !is_a_look(point))
+            .collect();
+        assert!(all.iter().any(|point| point.call == "rmdir"), "{all:#?}");
+        host.restart_daemon();
+        let mut killed = 0;
+        for point in &all {
+            let pass = interrupted(&ca, &mut host);
+            let fault = point.fault("signal=KILL");
+            host.daemon = start_traced(&paths_of(&pass), Some(&fault), &log);
+            until("the end of the daemon or of its work", || {
+                host.daemon.try_wait().unwrap().is_some()
+                    || status().1.contains("\"unfinished\": []") && snapshot() == before
+            });
+            if host.daemon.try_wait().unwrap().is_some() {
+                killed += 1;
+            } else {
+                // A wait that was shorter this time.
+                host.kill_daemon();
+            }
+            host.restart_daemon();
+            recovers(&before, point);
+        }
+        assert!(killed >= all.len() / 2, "{killed} of {}", all.len());
     });
 }
 

@@ -3,16 +3,44 @@
 //! The program under test is the one that is shipped; faults come from outside of it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::bastion::until;
+use crate::host::PROGRAM;
+
+const NEEDED: &str = "strace is needed: install Debian's package `strace`";
 
 /// What changes something, of what the daemon and the tools do on the paths of a session.
 const CHANGES: &str = "openat,write,fdatasync,fsync,mkdir,rmdir,unlink,unlinkat,link,linkat,rename,fchown,fchmod,execve";
+
+/// Starts the daemon under strace from its first instruction on, with a fault; what is seen goes to
+/// the file. strace ends with it.
+pub(crate) fn start_traced(paths: &[String], fault: Option<&str>, log: &Path) -> Child {
+    let mut command = Command::new("strace");
+    // With `-D` the daemon is our child, and strace beside it.
+    command.args(["-D", "-f", "-qq", "-y", "-o"]).arg(log);
+    see(&mut command, paths, fault);
+    command.args([PROGRAM, "daemon"]);
+    silent(&mut command).spawn().expect(NEEDED)
+}
+
+/// What is seen, and what fails.
+fn see(command: &mut Command, paths: &[String], fault: Option<&str>) {
+    command.args(["-e", &format!("trace={CHANGES}"), "-e", "signal=none"]);
+    command.args(fault.iter().flat_map(|fault| ["-e", fault]));
+    command.args(paths.iter().flat_map(|path| ["-P", path]));
+}
+
+fn silent(command: &mut Command) -> &mut Command {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+}
 
 /// strace, attached.
 pub(crate) struct Tracer {
@@ -45,16 +73,9 @@ impl Tracer {
         let _ = fs::remove_file(&log);
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-y", "-o"]).arg(&log);
-        command.args(["-e", &format!("trace={CHANGES}"), "-e", "signal=none"]);
-        command.args(fault.iter().flat_map(|fault| ["-e", fault]));
-        command.args(paths.iter().flat_map(|path| ["-P", path]));
+        see(&mut command, paths, fault);
         command.args(["-p", &pid.to_string()]);
-        let strace = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("strace is needed: install Debian's package `strace`");
+        let strace = silent(&mut command).spawn().expect(NEEDED);
         until("strace to attach", || is_traced(pid));
         Self {
             daemon: pid,
