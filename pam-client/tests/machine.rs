@@ -38,6 +38,8 @@ mod ran;
 mod redteam;
 #[path = "machine/sandbox.rs"]
 mod sandbox;
+#[path = "machine/spool.rs"]
+mod spool;
 #[path = "machine/tracer.rs"]
 mod tracer;
 
