@@ -3,14 +3,13 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, ResUid, Uid, getresuid, setgroups, setresgid, setresuid};
 
 use crate::counter::SessionUid;
 use crate::run;
-use crate::step::Left;
 use crate::sys::{self, Key, UserKeyring};
 
 /// The hidden command that kills every other process of a session's UID.
@@ -28,30 +27,14 @@ pub(crate) fn kill_others(uid: SessionUid) {
     start(KILL_OWN, uid);
 }
 
-/// Forgets the keys that a UID has in the kernel, which outlive its processes.
+/// Forgets the keys that a UID has in the kernel, which outlive its processes. Whether any is left is not
+/// told: containers on one kernel see those of each other's sessions.
 pub(crate) fn forget_its_keys(uid: SessionUid) {
     // A kernel without keys has no such list.
     let users = fs::read_to_string(KEY_USERS).unwrap_or_default();
     if has_keys(&users, uid.as_raw()) {
         start(FORGET_KEYS, uid);
     }
-}
-
-/// Whether a UID has keys in the kernel still, which takes a moment to forget them.
-pub(crate) fn verify_keys(uid: SessionUid) -> Option<Left> {
-    let deadline = Instant::now() + PATIENCE;
-    let has_keys = || {
-        let users = fs::read_to_string(KEY_USERS).unwrap_or_default();
-        has_keys(&users, uid.as_raw())
-    };
-    while has_keys() {
-        if Instant::now() >= deadline {
-            let what = "keys in the kernel: revoked ones, or hidden by the session";
-            return Some(Left::stays(what));
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    None
 }
 
 /// The numbers of a UID's keys in the kernel's list: `number flags usage timeout perm uid gid …`.
@@ -69,7 +52,7 @@ fn has_keys(users: &str, uid: u32) -> bool {
     users.any(|user| user.trim().parse() == Ok(uid))
 }
 
-/// Runs one of the commands; what it did is looked at afterwards.
+/// Runs one of the commands.
 ///
 /// It is root until it is our own program that runs: from then on it can be stopped by those whom
 /// it is to kill, so it is not waited for without an end.
@@ -125,7 +108,7 @@ pub(crate) fn forget_keys(uid: u32, first_uid: u32) -> Result<(), NotDone> {
     let shown = fs::read_to_string("/proc/keys").unwrap_or_default();
     let shown = keys_of(&shown, uid).into_iter().map(Key::numbered);
     for key in own.into_iter().flatten().chain(shown) {
-        // What cannot be forgotten was revoked, or goes with the keyring that it is in; the daemon looks.
+        // What cannot be forgotten was revoked, or goes with the keyring that it is in.
         let _ = sys::forget_key(key);
     }
     Ok(())

@@ -11,7 +11,6 @@ use portreeve_protocol::signed::Signed;
 
 use crate::account;
 use crate::apply::{self, Done, Removed};
-use crate::as_uid;
 use crate::book::Book;
 use crate::cgroup;
 use crate::clock::{self, Moment};
@@ -147,7 +146,6 @@ pub(crate) struct Traces {
 fn verify(host: &Host, plan: &Plan) -> Vec<Left> {
     let mut left = process::verify(plan.account.uid, &plan.cgroup);
     left.extend(account::verify(&plan.account));
-    left.extend(as_uid::verify_keys(plan.account.uid));
     for path in plan.made_paths() {
         if file::is_there(path) {
             left.push(Left::must_go(format!(

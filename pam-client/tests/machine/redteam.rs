@@ -366,10 +366,14 @@ impl Standing {
     }
 }
 
+/// Whether the user has a key that an attempt made. Other boxes on this kernel have users of the same
+/// number.
 fn has_keys(uid: u32) -> bool {
-    let users = fs::read_to_string("/proc/key-users").unwrap_or_default();
-    let mut users = users.lines().filter_map(|line| line.split(':').next());
-    users.any(|user| user.trim() == uid.to_string())
+    let look =
+        format!("setpriv --reuid {uid} --regid {uid} --clear-groups grep -q mine- /proc/keys");
+    let mut looking = Command::new("sh");
+    let looking = looking.args(["-c", &look]).stderr(Stdio::null());
+    looking.status().unwrap().success()
 }
 
 fn processes() -> BTreeSet<i32> {
