@@ -199,10 +199,16 @@ impl Command {
         self.noexec
     }
 
-    /// The directory in which it runs; that of the caller when there is none.
+    /// The directory that the bundle names for it.
     #[must_use]
     pub fn cwd(&self) -> Option<&DirectoryPath> {
         self.cwd.as_ref()
+    }
+
+    /// The directory in which it runs: the one that the bundle names, else `/`. Never the caller's.
+    #[must_use]
+    pub fn runs_in(&self) -> DirectoryPath {
+        self.cwd.clone().unwrap_or_else(DirectoryPath::root)
     }
 
     /// The digests of which the program must have one; any program will do when there are none.

@@ -257,21 +257,13 @@ fn manners(old: &Command, new: &Command) -> Vec<Difference> {
             },
         });
     }
-    if old.cwd() != new.cwd() {
-        let shown = |command: &Command| {
-            command
-                .cwd()
-                .map_or_else(|| "the caller's".to_owned(), ToString::to_string)
-        };
+    let (before, after) = (old.runs_in(), new.runs_in());
+    if before != after {
         differs.push(Difference {
             field: "cwd",
-            before: shown(old),
-            after: shown(new),
-            effect: match (old.cwd(), new.cwd()) {
-                (None, Some(_)) => Verdict::Narrows,
-                (Some(_), None) => Verdict::Widens,
-                _ => Verdict::Both,
-            },
+            before: before.to_string(),
+            after: after.to_string(),
+            effect: Verdict::Both,
         });
     }
     differs

@@ -110,7 +110,7 @@ pub struct Permission {
     pub(crate) path: CommandPath,
     pub(crate) arguments: Arguments,
     pub(crate) run_as: RunAs,
-    pub(crate) cwd: Option<DirectoryPath>,
+    pub(crate) cwd: DirectoryPath,
     pub(crate) noexec: bool,
     pub(crate) digests: Vec<Digest>,
 }
@@ -134,10 +134,10 @@ impl Permission {
         &self.run_as
     }
 
-    /// The directory that it runs in; `None` when it is the caller's.
+    /// The directory that it runs in.
     #[must_use]
-    pub fn cwd(&self) -> Option<&DirectoryPath> {
-        self.cwd.as_ref()
+    pub fn cwd(&self) -> &DirectoryPath {
+        &self.cwd
     }
 
     /// Whether it is kept from starting other programs.

@@ -107,6 +107,15 @@ impl CommandPath {
     }
 }
 
+impl DirectoryPath {
+    /// The directory that commands run in when a bundle names none: it is there on every host, and
+    /// nobody but root makes names in it.
+    #[must_use]
+    pub fn root() -> Self {
+        Self("/".to_owned())
+    }
+}
+
 impl UserName {
     /// The user that commands run as when a bundle names none.
     #[must_use]

@@ -86,7 +86,7 @@ fn is_same(permission: &Permission, command: &Command, way: &Arguments) -> bool 
     same_arguments
         && permission.path() == command.path()
         && permission.run_as() == command.run_as()
-        && permission.cwd() == command.cwd()
+        && *permission.cwd() == command.runs_in()
         && permission.noexec() == command.noexec()
         && permission.digests() == command.digests()
 }
@@ -192,7 +192,7 @@ fn what_is_never_written_is_not_read() {
         ),
         (
             "a rule for all",
-            format!("{body}pr-0123456789abcdef ALL=(ALL) NOPASSWD: EXEC: NOSETENV: ALL\n"),
+            format!("{body}pr-0123456789abcdef ALL=(ALL) CWD=/ NOPASSWD: EXEC: NOSETENV: ALL\n"),
         ),
         ("an include", format!("{body}@include /etc/passwd\n")),
         ("a comment", format!("{body}# hello\n")),
@@ -205,6 +205,14 @@ fn what_is_never_written_is_not_read() {
             body.replacen("noexec", "noexec, setenv", 1),
         ),
         ("a setting less", body.replacen("noexec, ", "", 1)),
+        (
+            "a rule that runs where its caller stands",
+            body.replacen("CWD=/ ", "", 1),
+        ),
+        (
+            "a directory of the caller's choice",
+            body.replacen("CWD=/ ", "CWD=* ", 1),
+        ),
         ("a password", body.replacen("NOPASSWD: ", "PASSWD: ", 1)),
         ("an environment", body.replacen("NOSETENV: ", "SETENV: ", 1)),
         ("a wildcard", format!("{} *\n", body.trim_end())),

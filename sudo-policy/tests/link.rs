@@ -254,7 +254,7 @@ fn bundles_that_contradict_or_repeat_each_other_are_refused_with_both_places() {
         ),
         (
             "args = []",
-            "cwd = \"/\"",
+            "cwd = \"/var\"",
             Some("`/usr/bin/ss` is allowed twice, with another `cwd`"),
         ),
         (

@@ -106,7 +106,7 @@ fn differences(one: &Command, other: &Command) -> Vec<&'static str> {
     [
         ("`run_as`", one.run_as() != other.run_as()),
         ("`noexec`", one.noexec() != other.noexec()),
-        ("`cwd`", one.cwd() != other.cwd()),
+        ("`cwd`", one.runs_in() != other.runs_in()),
         ("digest", digests(one) != digests(other)),
     ]
     .into_iter()

@@ -26,7 +26,7 @@ pub(super) fn of_command(
                 path: command.path().clone(),
                 arguments,
                 run_as: command.run_as().clone(),
-                cwd: command.cwd().cloned(),
+                cwd: command.runs_in(),
                 noexec: command.noexec(),
                 digests: command.digests().to_vec(),
             };

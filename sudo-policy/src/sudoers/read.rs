@@ -8,7 +8,7 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::name::BundleName;
 
 use super::feature::lack;
-use super::write::{FOR, HEAD, NO_ARGUMENTS, NOT_AFTER, SEAL, UNTIL};
+use super::write::{CWD, FOR, HEAD, NO_ARGUMENTS, NOT_AFTER, SEAL, UNTIL};
 use super::{MAX_BYTES, Permission, Rules, exact};
 use crate::bundle::Arguments;
 use crate::dialect::Dialect;
@@ -141,13 +141,7 @@ fn permission(text: &str, dialect: Dialect) -> Option<Permission> {
         None => rest,
         Some(rest) => rest.split_once(' ')?.1,
     };
-    let (cwd, rest) = match rest.strip_prefix("CWD=") {
-        None => (None, rest),
-        Some(rest) => {
-            let (cwd, rest) = rest.split_once(' ')?;
-            (Some(cwd.parse().ok()?), rest)
-        }
-    };
+    let (cwd, rest) = rest.strip_prefix(CWD)?.split_once(' ')?;
     let (exec, rest) = rest
         .strip_prefix("NOPASSWD: ")?
         .split_once(": NOSETENV: ")?;
@@ -165,7 +159,7 @@ fn permission(text: &str, dialect: Dialect) -> Option<Permission> {
         path: path.parse().ok()?,
         arguments,
         run_as: run_as.parse().ok()?,
-        cwd,
+        cwd: cwd.parse().ok()?,
         noexec,
         digests,
     })

@@ -21,6 +21,8 @@ pub(super) const UNTIL: &str = " until ";
 pub(super) const SEAL: &str = "# end ";
 /// How a rule says until when it counts.
 pub(super) const NOT_AFTER: &str = "NOTAFTER=";
+/// How a rule says where it runs.
+pub(super) const CWD: &str = "CWD=";
 /// How a rule says that there are no arguments: nothing at all would mean any.
 pub(super) const NO_ARGUMENTS: &str = "\"\"";
 
@@ -96,10 +98,9 @@ pub(super) fn one(
     if let Some(until) = until {
         let _ = write!(out, "{NOT_AFTER}{until} ");
     }
-    if let Some(cwd) = &permission.cwd {
-        let _ = write!(out, "CWD={cwd} ");
-    }
-    let _ = write!(out, "NOPASSWD: {exec}: NOSETENV: ");
+    // Always: original sudo joins arguments, so a program may read `-t` and `/var` as `-t` with
+    // ` /var`, a path below the caller's directory, where any name may be a link.
+    let _ = write!(out, "{CWD}{} NOPASSWD: {exec}: NOSETENV: ", permission.cwd);
     for (index, digest) in permission.digests.iter().enumerate() {
         let comma = if index == 0 { "" } else { ", " };
         let _ = write!(out, "{comma}{digest}");

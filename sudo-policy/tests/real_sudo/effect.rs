@@ -1,6 +1,7 @@
 //! What the rules do when a command really runs: the log, `noexec`, the environment, the directory.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::{Duration, SystemTime};
 
 use portreeve_protocol::time::Timestamp;
@@ -154,6 +155,43 @@ fn a_command_runs_as_and_where_its_rule_says() {
                 "{}: {elsewhere}",
                 program.dialect
             );
+        });
+    }
+}
+
+/// Original sudo compares arguments joined by blanks. `-t` and `/srv` may so come as one argument, of
+/// which a program takes ` /srv`, a path below the directory that it runs in, for the option's value.
+#[test]
+fn a_command_never_runs_where_its_caller_stands() {
+    let commands = "[[command]]\npath = \"/usr/bin/pwd\"\nargs = []\n\
+                    [[command]]\npath = \"/usr/bin/cp\"\nargs = [\"-t\", \"/srv\", \"/etc/hosts\"]\n";
+    for program in Program::all() {
+        // A directory of the caller's, with a link where ` /srv` leads from there.
+        let hostile = tempfile::tempdir().unwrap();
+        fs::set_permissions(hostile.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(hostile.path().join(" ")).unwrap();
+        symlink(hostile.path(), hostile.path().join(" /srv")).unwrap();
+        let copy = hostile.path().join("hosts");
+        let cd = format!("--chdir={}", hostile.path().display());
+        Machine::new(&program).within(|inside| {
+            let there = |argv: &[&str]| {
+                let all = ["env", &cd, "sudo", "-n"]
+                    .into_iter()
+                    .chain(argv.iter().copied());
+                said(&inside.as_account(&all.collect::<Vec<_>>()))
+            };
+            let ours = rules(commands, program.dialect, None);
+            inside.set_rules(&ours);
+            assert_eq!(there(&["pwd"]).trim(), "/", "{}", program.dialect);
+            let merged = there(&["cp", "-t /srv", "/etc/hosts"]);
+            assert!(!copy.exists(), "{}: {merged}", program.dialect);
+            if matches!(program.dialect, Dialect::Sudo(_)) {
+                assert!(merged.contains("cp: "), "{merged}");
+                // Without the directory in the rule, it is an escape.
+                inside.set_rules(&ours.replace("CWD=/ ", ""));
+                let merged = there(&["cp", "-t /srv", "/etc/hosts"]);
+                assert!(copy.exists(), "{merged}");
+            }
         });
     }
 }
