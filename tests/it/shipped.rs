@@ -163,7 +163,7 @@ const LOOKS: &[(&str, &str)] = &[
         passwd -l ada
         usermod -L -e 1 ada
         pkill -KILL -u ada
-        mv -n -t /var/quarantine /var/www/html/shell.php
+        mv -n --target-directory=/var/quarantine /var/www/html/shell.php
         ! systemctl stop nginx => systemd
         ",
     ),
