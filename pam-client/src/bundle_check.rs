@@ -11,8 +11,10 @@ mod besides;
 mod digests;
 mod everybody;
 mod finding;
+mod image;
 mod origin;
 mod package;
+mod preload;
 mod program;
 mod report;
 mod show;
@@ -31,5 +33,6 @@ pub(crate) use summary::{Checker, Look};
 pub(crate) mod decoders {
     pub(crate) use super::acl::Acl;
     pub(crate) use super::everybody::{Rights, inclusions, names, other_plugin, other_sources};
+    pub(crate) use super::image::Image;
     pub(crate) use super::package::{codename, named_vulnerabilities, versions};
 }

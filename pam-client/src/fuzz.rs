@@ -109,6 +109,16 @@ pub fn acl_writer(bytes: &[u8]) -> Option<Option<String>> {
     decoders::Acl::read(bytes).map(|acl| acl.other_writer())
 }
 
+/// What starts a program of these bytes: its loader, or what reads it.
+#[must_use]
+pub fn program_starter(bytes: &[u8]) -> Option<std::path::PathBuf> {
+    match decoders::Image::read(&bytes).ok()? {
+        decoders::Image::Elf(elf) => elf.loader,
+        decoders::Image::Script(reader) => Some(reader),
+        decoders::Image::Other => None,
+    }
+}
+
 /// What is read of the files and answers of package managers, in a few words each.
 #[must_use]
 pub fn package_facts(bytes: &[u8]) -> Vec<String> {

@@ -123,6 +123,7 @@ codes! {
     OtherDigest = "SP405": "a program has the digest that its command names",
     NoexecMount = "SP406": "a program lies on a file system that lets programs run",
     SetuidProgram = "SP407": "a program with setuid or setgid bits brings rights of its own",
+    NoexecHoldsNot = "SP408": "`noexec` holds a program on the host's sudo",
     NoUsableSudo = "SP410": "the host has a sudo that rules can be written for",
     SudoNotPrivileged = "SP411": "sudo is setuid, on a file system where that counts",
     NotExpressible = "SP412": "the host's sudo can hold the bundle",

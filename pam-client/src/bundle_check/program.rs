@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use portreeve_protocol::digest::Digest;
 use portreeve_sudo_policy::bundle::Bundle;
 use portreeve_sudo_policy::code::Code;
+use portreeve_sudo_policy::word::RunAs;
 use rustix::fs::StatVfsMountFlags;
 use serde::Serialize;
 
 use super::acl::Acl;
 use super::digests::Digests;
 use super::finding::{Finding, Severity};
+use super::preload::{Held, Preload};
 use super::walk::{End, Eyes, Gap, Kind, Mark, Seen, What, walk};
 
 const SETUID_OR_SETGID: u32 = 0o6000;
@@ -30,6 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) path: PathBuf,
     /// The digests of which it must have one; whatever it has will do when there are none.
     pub(crate) digests: Vec<Digest>,
+    /// As whom `noexec` is to keep it from starting others.
+    pub(crate) held: Held,
 }
 
 /// What was found at the place of a program.
@@ -56,9 +60,17 @@ pub(crate) fn of_bundle(bundle: &Bundle) -> Vec<Wanted> {
         let wanted = Wanted {
             path: PathBuf::from(command.path().as_str()),
             digests: command.digests().to_vec(),
+            held: match (command.noexec(), *command.run_as() == RunAs::root()) {
+                (false, _) => Held::Not,
+                (true, true) => Held::AsRoot,
+                (true, false) => Held::AsAnother,
+            },
         };
-        if !all.contains(&wanted) {
-            all.push(wanted);
+        let is_known =
+            |known: &&mut Wanted| (&known.path, &known.digests) == (&wanted.path, &wanted.digests);
+        match all.iter_mut().find(is_known) {
+            Some(known) => known.held = known.held.max(wanted.held),
+            None => all.push(wanted),
         }
     }
     all
@@ -73,8 +85,13 @@ pub(crate) enum Hashing {
     Named,
 }
 
-/// Looks at one program.
-pub(crate) fn look_at(wanted: &Wanted, hashing: Hashing, digests: &Digests) -> Found {
+/// Looks at one program. Where this sudo holds `noexec` by a library, that is asked too.
+pub(crate) fn look_at(
+    wanted: &Wanted,
+    hashing: Hashing,
+    digests: &Digests,
+    noexec: Option<&Preload>,
+) -> Found {
     let way = walk(&wanted.path, &HostEyes);
     let mut findings: Vec<Finding> = way.gaps.iter().map(of_gap).collect();
     let mut found = Found {
@@ -93,6 +110,9 @@ pub(crate) fn look_at(wanted: &Wanted, hashing: Hashing, digests: &Digests) -> F
         End::There(path, seen) => {
             found.exists = true;
             findings.extend(of_file(&path, &seen));
+            if seen.kind == Kind::File {
+                findings.extend(noexec.and_then(|noexec| not_held(&path, wanted.held, noexec)));
+            }
             if seen.kind == Kind::File && (hashing == Hashing::All || !wanted.digests.is_empty()) {
                 match digests.of(&path, seen.mark) {
                     Ok(digest) => found.digest = Some(digest),
@@ -151,6 +171,18 @@ fn of_file(path: &Path, seen: &Seen) -> Vec<Finding> {
         say(Code::NoexecMount, Severity::Error, detail);
     }
     findings
+}
+
+/// Says that `noexec` does not hold a program. A warning: most such programs start no other, and
+/// what they may be asked to do is still for the arguments of the rule to say.
+fn not_held(path: &Path, held: Held, noexec: &Preload) -> Option<Finding> {
+    match noexec.misses(path, held) {
+        Ok(why) => why.map(|why| {
+            let detail = format!("{why}: `noexec` of this sudo does not hold it");
+            Finding::new(Code::NoexecHoldsNot, Severity::Warning, detail).about(path)
+        }),
+        Err(error) => Some(not_seen(path, &error.to_string())),
+    }
 }
 
 fn other_digest(path: &Path, wanted: &[Digest], has: Option<Digest>) -> Option<Finding> {
@@ -247,8 +279,9 @@ mod tests {
             let wanted = Wanted {
                 path: path.clone(),
                 digests: wanted,
+                held: Held::AsRoot,
             };
-            let found = look_at(&wanted, Hashing::Named, &Digests::up_to(1024));
+            let found = look_at(&wanted, Hashing::Named, &Digests::up_to(1024), None);
             let of_the_file = |finding: &&Finding| finding.code != Code::NotOfRoot;
             let codes: Vec<Code> = found
                 .findings
@@ -262,8 +295,9 @@ mod tests {
         let wanted = Wanted {
             path: directory.path().to_owned(),
             digests: vec![digest],
+            held: Held::Not,
         };
-        let found = look_at(&wanted, Hashing::All, &Digests::up_to(1024));
+        let found = look_at(&wanted, Hashing::All, &Digests::up_to(1024), None);
         let is_no_program = |finding: &Finding| finding.code == Code::NotAProgram;
         assert!(found.findings.iter().any(is_no_program), "{found:?}");
     }

@@ -121,7 +121,7 @@ fn report(paths: &Paths, bundle: &Bundle) -> Report {
     let digests = Digests::up_to(LARGEST);
     let programs: Vec<Found> = of_bundle(bundle)
         .iter()
-        .map(|wanted| look_at(wanted, Hashing::All, &digests))
+        .map(|wanted| look_at(wanted, Hashing::All, &digests, seen.noexec.as_ref()))
         .collect();
     let mut findings = seen.findings.clone();
     findings.extend(sudo::vulnerabilities(&seen));

@@ -9,6 +9,7 @@ use portreeve_sudo_policy::vulnerable::{Verdict, assess};
 
 use super::finding::{Finding, Severity};
 use super::origin::{self, Package};
+use super::preload::Preload;
 use super::program::{HostEyes, not_seen, of_gap};
 use super::walk::{End, walk};
 use crate::paths::{Paths, text};
@@ -23,6 +24,8 @@ pub(crate) struct SudoSeen {
     pub(crate) real_path: Option<String>,
     /// What it is, if it is one for which rules are written.
     pub(crate) dialect: Option<Dialect>,
+    /// How it holds `noexec`, where that is by a library; none where the kernel does.
+    pub(crate) noexec: Option<Preload>,
     /// Where it comes from.
     pub(crate) package: Package,
     /// The known vulnerabilities that it has or may have, the worst first.
@@ -58,6 +61,13 @@ pub(crate) fn look_at(sudo: &Sudo, paths: &Paths) -> SudoSeen {
         findings.push(Finding::new(Code::NoUsableSudo, Severity::Error, detail));
     }
     let said = said.ok();
+    let mut noexec = None;
+    if let (Some(Dialect::Sudo(_)), Some(path)) = (said.map(|said| said.dialect), &real_path) {
+        match Preload::of(path) {
+            Ok(preload) => noexec = preload,
+            Err(error) => findings.push(not_seen(path, &error.to_string())),
+        }
+    }
     let numbered = said.and_then(|said| said.numbered);
     let release = numbered.map(|(_, release)| release);
     let package = origin::of(
@@ -71,6 +81,7 @@ pub(crate) fn look_at(sudo: &Sudo, paths: &Paths) -> SudoSeen {
     SudoSeen {
         real_path: real_path.as_deref().map(text),
         dialect: said.map(|said| said.dialect),
+        noexec,
         package,
         verdicts,
         findings,

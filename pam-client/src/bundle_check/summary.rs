@@ -96,7 +96,7 @@ impl Checker {
 
     fn check(&self, programs: &[Wanted]) -> HostCheck {
         let seen = self.sudo_seen();
-        let look = |wanted| look_at(wanted, Hashing::Named, &self.digests);
+        let look = |wanted| look_at(wanted, Hashing::Named, &self.digests, seen.noexec.as_ref());
         let found: Vec<Found> = programs.iter().map(look).collect();
         summary(&seen, &self.besides(&seen), &found)
     }
@@ -216,6 +216,7 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::preload::Held;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
@@ -239,6 +240,7 @@ mod tests {
         Wanted {
             path,
             digests: vec![],
+            held: Held::Not,
         }
     }
 

@@ -63,6 +63,11 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: || vec![FILE_ACL.to_vec()],
     },
     Target {
+        name: "program_image",
+        feed: program_image,
+        seeds: || vec![b"#! /bin/sh -e\n".to_vec(), PROGRAM_IMAGE.to_vec()],
+    },
+    Target {
         name: "package_status",
         feed: package_status,
         seeds: || vec![PACKAGE_STATUS.to_vec()],
@@ -83,6 +88,16 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: deb_version_seeds,
     },
 ];
+
+/// A program for x86-64 with one program header, which asks for the loader `/ld`.
+const PROGRAM_IMAGE: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\
+    \x02\0\x3e\0\x01\0\0\0\0\0\0\0\0\0\0\0\
+    \x40\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+    \0\0\0\0\x40\0\x38\0\x01\0\0\0\0\0\0\0\
+    \x03\0\0\0\x04\0\0\0\x78\0\0\0\0\0\0\0\
+    \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+    \x04\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\
+    \x01\0\0\0\0\0\0\0/ld\0";
 
 /// `user::rwx user:1000:rw- group::r-x mask::rwx other::r-x` as Linux keeps it.
 const FILE_ACL: &[u8] = b"\x02\0\0\0\x01\0\x07\0\xff\xff\xff\xff\x02\0\x06\0\xe8\x03\0\0\
@@ -150,6 +165,13 @@ fn watch_record_seeds() -> Vec<Vec<u8>> {
 
 fn file_acl(bytes: &[u8]) -> bool {
     fuzz::acl_writer(bytes).is_some_and(|writer| writer.is_some())
+}
+
+fn program_image(bytes: &[u8]) -> bool {
+    let starter = fuzz::program_starter(bytes);
+    // No path is longer than the kernel takes.
+    assert!(starter.iter().all(|path| path.as_os_str().len() <= 4096));
+    starter.is_some()
 }
 
 fn package_status(bytes: &[u8]) -> bool {
