@@ -3,7 +3,8 @@
 use super::Subject;
 use super::abilities::way;
 use super::capability::Capability;
-use super::places::Kind;
+use super::facts::Clause;
+use super::places::{Kind, Place, below, of_kind};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::pattern::Sought;
@@ -23,14 +24,16 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let reached = writes
         .filter(|clause| way(subject, clause).is_some())
         .find_map(|clause| {
-            subject.reach.places(Kind::Authority).find(|place| {
+            let mut named = subject.reach.places(Kind::Authority);
+            let named = named.find(|place| {
                 let sought = if clause.last {
                     Sought::LastPathBegin(place.text)
                 } else {
                     Sought::PathBegin(place.text)
                 };
                 subject.reach.may_hold(&sought)
-            })
+            });
+            named.or_else(|| wide(subject, clause))
         });
     if let Some(place) = reached {
         let message = format!(
@@ -47,4 +50,23 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             help,
         ));
     }
+}
+
+/// A directory of which every file decides, but for a few.
+///
+/// Of a program that also reads it is not told here which of its words is written, so in `/etc` only
+/// those count that write whatever they are given, or the last word.
+fn wide(subject: &Subject<'_>, clause: &Clause) -> Option<&'static Place> {
+    let devices = of_kind(Kind::Device);
+    let also_reads = subject.can(Capability::Read) || subject.can(Capability::Recurse);
+    let writes_all = clause.features.is_empty() && !clause.last && !also_reads;
+    let settings = of_kind(Kind::Settings).filter(|_| writes_all);
+    let is_last =
+        |place: &&Place| clause.last && subject.reach.may_hold(&Sought::LastPathBegin(place.text));
+    devices
+        .chain(settings)
+        .filter(|_| !clause.last)
+        .find(|place| subject.reach.may_hold(&below(place)))
+        .or_else(|| of_kind(Kind::Settings).find(is_last))
+        .or_else(|| of_kind(Kind::Device).find(is_last))
 }

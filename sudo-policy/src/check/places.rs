@@ -21,6 +21,9 @@ pub(super) enum Kind {
     Process,
     Public,
     Authority,
+    Settings,
+    Device,
+    Spared,
     Open,
     Owned,
     Unpackaged,
@@ -30,12 +33,12 @@ pub(super) enum Kind {
 }
 
 use Kind::{
-    Authority, Bare, Group, Keys, Metadata, Name, Open, Owned, Process, Public, Secret, Unpackaged,
-    User, Variable,
+    Authority, Bare, Device, Group, Keys, Metadata, Name, Open, Owned, Process, Public, Secret,
+    Settings, Spared, Unpackaged, User, Variable,
 };
 
 /// The words for the kinds in the table.
-const KINDS: [(&str, Kind); 14] = [
+const KINDS: [(&str, Kind); 17] = [
     ("secret", Secret),
     ("metadata", Metadata),
     ("name", Name),
@@ -44,6 +47,9 @@ const KINDS: [(&str, Kind); 14] = [
     ("process", Process),
     ("public", Public),
     ("authority", Authority),
+    ("settings", Settings),
+    ("device", Device),
+    ("spared", Spared),
     ("open", Open),
     ("owned", Owned),
     ("unpackaged", Unpackaged),
@@ -83,6 +89,15 @@ pub(super) fn of_kind(kind: Kind) -> impl Iterator<Item = &'static Place> {
     let index = KINDS.iter().position(|(_, known)| *known == kind);
     let places = index.and_then(|index| PLACES.get(index));
     places.map(Vec::as_slice).unwrap_or_default().iter()
+}
+
+/// The files below `/etc` and `/dev` that are neither settings nor devices to be feared.
+static SPARED: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| of_kind(Spared).map(|place| place.text).collect());
+
+/// A path below one of these places, but for what is spared.
+pub(super) fn below(place: &Place) -> Sought<'static> {
+    Sought::Below(place.text, SPARED.as_slice())
 }
 
 /// The place of a kind below which a path lies.

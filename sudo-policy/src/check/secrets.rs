@@ -3,7 +3,7 @@
 use super::Subject;
 use super::abilities::way;
 use super::capability::Capability;
-use super::places::{Kind, Place, is_public, lies_in, of_kind, public_ends};
+use super::places::{Kind, Place, below as below_place, is_public, lies_in, of_kind, public_ends};
 use super::reach::Reach;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -55,11 +55,13 @@ fn files(subject: &Subject<'_>, reach: &Reach<'_>) -> Vec<&'static Place> {
     let names = reach
         .places(Kind::Name)
         .filter(|place| may_end_with(reach, place.text));
+    let devices = of_kind(Kind::Device).filter(|place| reach.may_hold(&below_place(place)));
     secrets
         .chain(addresses)
         .chain(bare)
         .chain(names)
         .chain(below(subject, reach))
+        .chain(devices)
         .collect()
 }
 

@@ -4,6 +4,7 @@
 //! A character is *free* when its place in the pattern takes others too: the caller chooses it. A
 //! character of an exact argument is never free.
 
+mod below;
 mod elsewhere;
 mod environment;
 mod leading;
@@ -61,6 +62,8 @@ pub(crate) enum Sought<'a> {
     SecondPath,
     /// A path that lies neither below `/etc` nor below `/usr`.
     Elsewhere,
+    /// A path below the first, but for these.
+    Below(&'a str, &'static [&'static str]),
     /// What makes `ps` show environments.
     Environment,
     /// A mode that sets the setuid or setgid bit.
@@ -91,6 +94,7 @@ impl fmt::Display for Sought<'_> {
             Self::Nothing => Ok(()),
             Self::Part(text)
             | Self::PathBegin(text)
+            | Self::Below(text, _)
             | Self::LastPathBegin(text)
             | Self::LastWord(text)
             | Self::Word(text)
@@ -173,6 +177,7 @@ impl Sought<'_> {
             | Self::RelativeLast => ("", ""),
             Self::Part(text)
             | Self::PathBegin(text)
+            | Self::Below(text, _)
             | Self::LastPathBegin(text)
             | Self::LastWord(text)
             | Self::Word(text)
@@ -195,6 +200,7 @@ impl Sought<'_> {
             Self::AnyOperand(nth) => (usize::from(*nth) + 1) * operand::KINDS,
             Self::RelativeLast | Self::SecondPath => 3,
             Self::Elsewhere => elsewhere::STATES,
+            Self::Below(top, spared) => below::states(top, spared),
             Self::Environment => environment::STATES,
             Self::SetsId => mode::STATES,
             Self::Standing(option) => standing::states(option),
@@ -245,6 +251,7 @@ impl Sought<'_> {
             Self::Short(letter) | Self::FirstLetters(letter) => of(letter.encode_utf8(&mut [0; 4])),
             Self::AnyOperand(_) => Characters::range(b'0', b'9'),
             Self::Elsewhere => of(elsewhere::TOLD_APART),
+            Self::Below(top, spared) => spared.iter().fold(of(top), |set, path| set.with(of(path))),
             Self::Environment => of(environment::TOLD_APART),
             Self::SetsId => of(mode::TOLD_APART),
             Self::Standing(option) => of(option).with(of(standing::TOLD_APART)),
@@ -315,6 +322,7 @@ impl Sought<'_> {
                 _ => OtherWord,
             },
             Self::Elsewhere => elsewhere::step(fits, character),
+            Self::Below(top, spared) => below::step(top, spared, fits, character),
             Self::Environment => environment::step(fits, character),
             Self::SetsId => mode::step(fits, character),
             Self::Standing(option) => standing::step(option.as_bytes(), fits, character, free),
@@ -341,6 +349,7 @@ impl Sought<'_> {
                 | Self::PartsInOrder(..)
                 | Self::Ending(..)
                 | Self::Elsewhere
+                | Self::Below(..)
         )
     }
 
@@ -360,6 +369,7 @@ impl Sought<'_> {
             (Self::RelativeLast, Fits(fits)) => fits == RELATIVE_WITH_LETTER,
             (Self::Elsewhere, Fits(fits)) => elsewhere::is_elsewhere_at_end(fits),
             (Self::SetsId, Fits(fits)) => fits == mode::WHOLE,
+            (Self::Below(top, spared), Fits(at)) => below::is_below_at_end(top, spared, at),
             (Self::Standing(option), Fits(fits)) => fits == standing::whole(option),
             (Self::Leading(_, word), Fits(fits)) => leading::is_whole(word, fits),
             _ => false,
