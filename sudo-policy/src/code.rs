@@ -106,6 +106,7 @@ codes! {
     SudoersHabit = "SP124": "what means something in sudoers stands for itself here",
     UnknownProgram = "SP125": "a bundle says what is known of a program that the linter does not know",
     RootByAnotherName = "SP126": "a user or a group that is as good as root is called root",
+    HostDaemon = "SP127": "nothing keeps the host's daemon from ending a session",
 
     UnexpectedlyRefused = "SP201": "an expected command is refused",
     UnexpectedlyAllowed = "SP202": "a command that must be refused is allowed",

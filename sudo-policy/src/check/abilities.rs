@@ -100,7 +100,7 @@ fn by_itself(subject: &Subject<'_>, clause: &Clause, way: Way) -> Option<Diagnos
         // Who may write any file as root may write the rules, whatever the bundle calls itself.
         (When::ReadOnlyOrAny, _) if reaches_everything(subject) => Severity::Error,
         (When::ReadOnlyOrAny, Intent::Write) => return None,
-        (When::ReadOnly | When::ReadOnlyOrAny, Intent::ReadOnly) => {
+        (When::Unexplained, _) | (When::ReadOnly | When::ReadOnlyOrAny, Intent::ReadOnly) => {
             if subject.command.reason().is_some() {
                 Severity::Warning
             } else {

@@ -23,6 +23,8 @@ pub(super) enum Capability {
     Trace,
     /// It writes whatever an archive says.
     Unpack,
+    /// It keeps the host's daemon from ending a session.
+    Unwatch,
     /// It prints what is secret.
     Secret,
     /// It starts a pager by itself.
@@ -56,6 +58,8 @@ pub(super) enum When {
     Always,
     /// In a bundle that says it only reads, and in others where any file is in reach.
     ReadOnlyOrAny,
+    /// In every bundle, unless a reason is given.
+    Unexplained,
     /// In a bundle that says it only reads.
     ReadOnly,
 }
@@ -71,14 +75,14 @@ pub(super) struct Danger {
 
 use Capability::{
     Become, Change, Edit, Glob, Install, Interpret, Load, Look, Names, Network, Opens, Page, Read,
-    Recurse, Remove, Run, Secret, Shell, Trace, Unpack, Write,
+    Recurse, Remove, Run, Secret, Shell, Trace, Unpack, Unwatch, Write,
 };
 
 impl Capability {
     /// Every capability, in the order in which they are described.
-    pub(super) const ALL: [Self; 21] = [
-        Shell, Interpret, Edit, Run, Load, Become, Install, Trace, Unpack, Secret, Page, Read,
-        Recurse, Write, Remove, Change, Network, Glob, Opens, Names, Look,
+    pub(super) const ALL: [Self; 22] = [
+        Shell, Interpret, Edit, Run, Load, Become, Install, Trace, Unpack, Unwatch, Secret, Page,
+        Read, Recurse, Write, Remove, Change, Network, Glob, Opens, Names, Look,
     ];
 
     /// Whether a program of which nothing else is known can do no harm.
@@ -98,6 +102,7 @@ impl Capability {
             Install => "install",
             Trace => "trace",
             Unpack => "unpack",
+            Unwatch => "unwatch",
             Secret => "secret",
             Page => "page",
             Read => "read",
@@ -177,6 +182,12 @@ impl Capability {
                 When::Always,
                 "writes whatever an archive says, anywhere",
                 "list what is in it, as with `tar -tf`; unpack as somebody else with `run_as`",
+            ),
+            Unwatch => danger(
+                Code::HostDaemon,
+                When::Unexplained,
+                "may keep the host's daemon from ending sessions",
+                "name the units or processes that are meant, without `portreeve-host` among them",
             ),
             Secret => danger(
                 Code::Secret,

@@ -30,7 +30,8 @@ impl Feature {
             "path2" => Some(("… …", vec![Sought::SecondPath])),
             "environment" => Some(("e", vec![Sought::Environment])),
             "set-id" => Some(("u+s", vec![Sought::SetsId])),
-            _ => in_the_middle(word)
+            _ => then(word)
+                .or_else(|| in_the_middle(word))
                 .or_else(|| beginning(word))
                 .or_else(|| verb(word))
                 .or_else(|| last(word))
@@ -76,6 +77,13 @@ impl Feature {
 }
 
 type Read = Option<(&'static str, Vec<Sought<'static>>)>;
+
+/// `verb+object`.
+fn then(word: &'static str) -> Read {
+    let (verb, object) = word.split_once('+')?;
+    let has_letters = |text: &str| text.contains(|c: char| c.is_ascii_alphabetic());
+    (has_letters(verb) && has_letters(object)).then(|| (word, vec![Sought::Then(verb, object)]))
+}
 
 /// `*text*`.
 fn in_the_middle(word: &'static str) -> Read {
@@ -192,6 +200,11 @@ mod tests {
             ("operand2", &["x y", "-a x -b y"], &["x", "-n 5 x", "-x -y"]),
             ("path2", &["/a /b", "-t x /a b/c"], &["/a", "a /b"]),
             ("environment", &["ax e", "-eo environ"], &["-ef"]),
+            (
+                "start+debug",
+                &["start x debug-shell"],
+                &["start x", "debug start"],
+            ),
             ("set-id", &["4755 x", "-m u+s x"], &["755 x"]),
         ] {
             let feature = Feature::read(word).unwrap();

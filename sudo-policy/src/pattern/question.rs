@@ -12,6 +12,7 @@ mod mode;
 mod operand;
 mod standing;
 mod step;
+mod then;
 
 use std::fmt;
 
@@ -64,6 +65,8 @@ pub(crate) enum Sought<'a> {
     Elsewhere,
     /// A path below the first, but for these.
     Below(&'a str, &'static [&'static str]),
+    /// The first as a word, and behind it a word that begins with the second.
+    Then(&'a str, &'a str),
     /// What makes `ps` show environments.
     Environment,
     /// A mode that sets the setuid or setgid bit.
@@ -104,7 +107,9 @@ impl fmt::Display for Sought<'_> {
             | Self::InFirstValue(text)
             | Self::Operand(_, text) => f.write_str(text),
             Self::Cut(first, rest) => write!(f, "{first}{rest}"),
-            Self::PartsInOrder(first, second) | Self::Ending(first, second) => {
+            Self::PartsInOrder(first, second)
+            | Self::Ending(first, second)
+            | Self::Then(first, second) => {
                 write!(f, "{first}…{second}")
             }
             Self::Short(letter) => write!(f, "-{letter}"),
@@ -187,7 +192,9 @@ impl Sought<'_> {
             | Self::Leading(_, text)
             | Self::InFirstValue(text)
             | Self::Operand(_, text) => (*text, ""),
-            Self::PartsInOrder(first, second) | Self::Ending(first, second) => (*first, *second),
+            Self::PartsInOrder(first, second)
+            | Self::Ending(first, second)
+            | Self::Then(first, second) => (*first, *second),
         };
         one.bytes().chain(other.bytes())
     }
@@ -200,6 +207,7 @@ impl Sought<'_> {
             Self::AnyOperand(nth) => (usize::from(*nth) + 1) * operand::KINDS,
             Self::RelativeLast | Self::SecondPath => 3,
             Self::Elsewhere => elsewhere::STATES,
+            Self::Then(verb, object) => then::states(verb, object),
             Self::Below(top, spared) => below::states(top, spared),
             Self::Environment => environment::STATES,
             Self::SetsId => mode::STATES,
@@ -247,6 +255,7 @@ impl Sought<'_> {
             | Self::Operand(_, text) => of(text),
             Self::PartsInOrder(first, second)
             | Self::Ending(first, second)
+            | Self::Then(first, second)
             | Self::Cut(first, second) => of(first).with(of(second)),
             Self::Short(letter) | Self::FirstLetters(letter) => of(letter.encode_utf8(&mut [0; 4])),
             Self::AnyOperand(_) => Characters::range(b'0', b'9'),
@@ -322,6 +331,7 @@ impl Sought<'_> {
                 _ => OtherWord,
             },
             Self::Elsewhere => elsewhere::step(fits, character),
+            Self::Then(verb, object) => then::step(verb, object, fits, character),
             Self::Below(top, spared) => below::step(top, spared, fits, character),
             Self::Environment => environment::step(fits, character),
             Self::SetsId => mode::step(fits, character),
