@@ -43,7 +43,7 @@ impl HostProven {
             ("order", said.order == order.id),
             ("order_digest", said.order_digest == grant.order.digest()),
             ("expires_at", said.expires_at <= order.expires_at),
-            ("uid", said.uid != 0),
+            ("uid", said.uid != 0 && said.uid < u32::MAX),
             // Every decision of the session is made from these, and keeps them.
             ("sudo", said.sudo.len() <= MAX_TEXT),
             (
@@ -194,7 +194,7 @@ pub(crate) mod tests {
     fn an_attestation_must_be_of_exactly_what_was_ordered() {
         assert!(check(|_| {}).is_ok());
         type Spoil = fn(&mut Attestation);
-        let cases: [(&str, Spoil); 10] = [
+        let cases: [(&str, Spoil); 11] = [
             ("host", |said| {
                 said.host = "prod-2.example.com".parse().unwrap()
             }),
@@ -215,6 +215,7 @@ pub(crate) mod tests {
                 said.expires_at = said.expires_at.plus(std::time::Duration::from_secs(1))
             }),
             ("uid", |said| said.uid = 0),
+            ("uid", |said| said.uid = u32::MAX),
             ("sudo", |said| said.sudo = "x".repeat(MAX_TEXT + 1)),
             ("check", |said| {
                 said.check = Some(HostCheck {

@@ -195,6 +195,8 @@ fn check_attestation(
     demand(said.host == *host, "host")?;
     demand(said.bundle == *bundle, "bundle")?;
     demand(said.order_digest == subject.session.order, "order")?;
+    // The next order asks for a higher one, so there must be one; and root's is no session's.
+    demand(said.uid != 0 && said.uid < u32::MAX, "uid")?;
     Ok(said)
 }
 

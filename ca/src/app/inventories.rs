@@ -166,6 +166,12 @@ fn check(
     if inventory.at > now.plus(SKEW) {
         return Err("it is from the future: set the host's clock".to_owned());
     }
+    // It is the time in microseconds, or one more than the last; a later one would keep out every honest one after it.
+    if i128::from(inventory.number) > i128::from(now.plus(SKEW).as_micros()) {
+        return Err("its number is from the future, as after a clock that was ahead: remove `inventory.json` of the host's state and \
+             let it sign another"
+            .to_owned());
+    }
     if !inventory.is_within_limits() {
         return Err("it has more or longer findings than an inventory may have".to_owned());
     }

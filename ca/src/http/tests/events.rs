@@ -219,6 +219,22 @@ async fn an_order_says_which_uids_the_host_has_used() {
     assert_eq!(floor(&grant_of(&granted)), Some(200_002));
 }
 
+/// A host is believed about its own accounts, and must not become unreadable by it.
+#[tokio::test]
+async fn a_uid_that_no_account_can_have_is_not_taken() {
+    let live = Live::start().await;
+    for uid in [0, u32::MAX] {
+        let said = Attestation {
+            uid,
+            ..live.attestation()
+        };
+        let stored = live.deliver("b1", vec![live.event(1, ready(&said))]).await;
+        assert_eq!(stored.stored, 0, "{uid}");
+    }
+    let hosts = live.lab.get("/v1/hosts", &live.lab.admin()).await.is(200);
+    assert_eq!(hosts["items"][0]["host"], "prod-1");
+}
+
 #[tokio::test]
 async fn each_event_that_is_not_the_sender_s_to_report_is_refused() {
     let live = Live::start().await;
