@@ -4,7 +4,9 @@
 //! old order fresh again.
 
 use std::path::PathBuf;
+use std::sync::MutexGuard;
 
+use nix::errno::Errno;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::key::Fingerprint;
 use portreeve_protocol::time::Timestamp;
@@ -97,7 +99,7 @@ pub(crate) enum CounterError {
     Taken,
     /// A name service does not answer.
     #[error("a name service cannot say whether a UID is taken: {0}")]
-    NameService(#[from] nix::errno::Errno),
+    NameService(#[from] Errno),
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -164,40 +166,36 @@ impl Counter {
         floor > self.durable.next_uid
     }
 
-    /// The next UID that nobody has, from `floor` on.
-    pub(crate) fn next(
-        &mut self,
-        floor: Option<u32>,
-        is_taken: impl FnMut(u32) -> Result<bool, nix::errno::Errno>,
-    ) -> Result<SessionUid, CounterError> {
-        let uid = self.peek(floor, is_taken)?;
-        if uid.0 >= self.durable.next_uid {
+    /// Hands out a UID that nobody has, unless it was handed out since it was found.
+    fn take(&mut self, Free(uid): Free) -> Result<Option<SessionUid>, CounterError> {
+        if uid < self.next {
+            return Ok(None);
+        }
+        if uid >= self.durable.next_uid {
             self.write(Durable {
-                next_uid: uid.0.saturating_add(BLOCK),
+                next_uid: uid.saturating_add(BLOCK),
                 ..self.durable.clone()
             })?;
         }
-        self.next = uid.0.saturating_add(1);
-        Ok(uid)
+        self.next = uid.saturating_add(1);
+        Ok(Some(SessionUid(uid)))
     }
 
-    /// The same without handing it out.
+    /// The UID that would be handed out.
     pub(crate) fn peek(
         &self,
         floor: Option<u32>,
-        mut is_taken: impl FnMut(u32) -> Result<bool, nix::errno::Errno>,
+        is_taken: impl FnMut(u32) -> Result<bool, Errno>,
     ) -> Result<SessionUid, CounterError> {
-        let first = self.next.max(floor.unwrap_or(0));
-        for uid in (first..=self.last).take(MOST_TAKEN) {
-            if !is_taken(uid)? {
-                return Ok(SessionUid(uid));
-            }
-        }
-        let left = usize::try_from(self.last.saturating_sub(first)).unwrap_or(usize::MAX);
-        if left < MOST_TAKEN {
-            Err(CounterError::Exhausted)
-        } else {
-            Err(CounterError::Taken)
+        let Free(uid) = self.unused(floor).free(is_taken)?;
+        Ok(SessionUid(uid))
+    }
+
+    /// The UIDs that were never handed out, from `floor` on.
+    fn unused(&self, floor: Option<u32>) -> Unused {
+        Unused {
+            first: self.next.max(floor.unwrap_or(0)),
+            last: self.last,
         }
     }
 
@@ -224,9 +222,68 @@ impl Counter {
     }
 }
 
+/// The next UID that nobody has, from `floor` on. Nobody waits for the counter while `is_taken`
+/// asks, which may take a name service minutes; what others were handed out meanwhile is asked past.
+pub(crate) fn next<'c>(
+    counter: impl Fn() -> MutexGuard<'c, Counter>,
+    floor: Option<u32>,
+    mut is_taken: impl FnMut(u32) -> Result<bool, Errno>,
+) -> Result<SessionUid, CounterError> {
+    loop {
+        let unused = counter().unused(floor);
+        let free = unused.free(&mut is_taken)?;
+        if let Some(uid) = counter().take(free)? {
+            return Ok(uid);
+        }
+    }
+}
+
+/// UIDs that were never handed out when it was looked.
+#[derive(Debug, Clone, Copy)]
+struct Unused {
+    first: u32,
+    last: u32,
+}
+
+/// A UID that nobody had when it was asked.
+#[derive(Debug, Clone, Copy)]
+struct Free(u32);
+
+impl Unused {
+    fn free(
+        self,
+        mut is_taken: impl FnMut(u32) -> Result<bool, Errno>,
+    ) -> Result<Free, CounterError> {
+        for uid in (self.first..=self.last).take(MOST_TAKEN) {
+            if !is_taken(uid)? {
+                return Ok(Free(uid));
+            }
+        }
+        let left = usize::try_from(self.last.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        if left < MOST_TAKEN {
+            Err(CounterError::Exhausted)
+        } else {
+            Err(CounterError::Taken)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    impl Counter {
+        fn next(
+            &mut self,
+            floor: Option<u32>,
+            is_taken: impl FnMut(u32) -> Result<bool, Errno>,
+        ) -> Result<SessionUid, CounterError> {
+            let free = self.unused(floor).free(is_taken)?;
+            Ok(self.take(free)?.unwrap())
+        }
+    }
 
     const FIRST: u32 = 2_010_000_000;
 
@@ -258,6 +315,25 @@ mod tests {
         let mut counter = counter(&directory, u32::MAX, Some(FIRST + 99));
         let uid = counter.next(None, |uid| Ok(uid < FIRST + 103)).unwrap();
         assert_eq!(uid.as_raw(), FIRST + 103);
+    }
+
+    #[test]
+    fn nobody_waits_for_the_counter_while_a_name_service_is_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let counter = Mutex::new(counter(&directory, u32::MAX, None));
+        let mut asked = Vec::new();
+        let slow = |uid| {
+            let mut free = counter.try_lock().expect("the counter is held");
+            if asked.is_empty() {
+                // Another order is faster.
+                assert_eq!(free.next(None, |_| Ok(false)).unwrap().as_raw(), uid);
+            }
+            asked.push(uid);
+            Ok(false)
+        };
+        let uid = next(|| counter.lock().unwrap(), None, slow).unwrap();
+        assert_eq!(uid.as_raw(), FIRST + 1);
+        assert_eq!(asked, [FIRST, FIRST + 1]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use portreeve_protocol::digest::Digest;
 
-use crate::counter::{Counter, CounterError, Installation, SessionUid};
+use crate::counter::{self, Counter, CounterError, Installation, SessionUid};
 use crate::file;
 use crate::host::Host;
 use crate::log;
@@ -33,17 +33,21 @@ pub(crate) enum NoUid {
 /// When there is none that was never used and will never be somebody else's.
 pub(crate) fn next(host: &Host, floor: Option<u32>) -> Result<SessionUid, NoUid> {
     unclaimed(host.config.uids(), &host.paths)?;
-    let mut counter = host.counter();
-    if let Some(floor) = floor
-        && counter.forgot(floor)
+    let installation = installation(host);
     {
-        log::warning!(
-            "the CA knows UIDs up to {floor} that this host has forgotten: was its state restored \
-             from a backup? It goes on above them"
-        );
+        let mut counter = host.counter();
+        if let Some(floor) = floor
+            && counter.forgot(floor)
+        {
+            log::warning!(
+                "the CA knows UIDs up to {floor} that this host has forgotten: was its state \
+                 restored from a backup? It goes on above them"
+            );
+        }
+        counter.bind(&installation)?;
     }
-    counter.bind(&installation(host))?;
-    Ok(counter.next(floor, observe::is_taken)?)
+    // The daemon's main loop takes the counter too, and must not wait for a name service.
+    Ok(counter::next(|| host.counter(), floor, observe::is_taken)?)
 }
 
 /// The UID that [`next`] would hand out, for whoever only looks.
@@ -80,7 +84,9 @@ pub(crate) fn say_what_is_wrong(host: &Host) {
              range of which it hands out nothing"
         ));
     }
-    if let Err(error) = host.counter().bind(&installation(host)) {
+    let installation = installation(host);
+    let bound = host.counter().bind(&installation);
+    if let Err(error) = bound {
         host.complain(&error.to_string());
     }
 }
