@@ -30,6 +30,7 @@ mod variables;
 mod view;
 mod within;
 
+pub(crate) use mounts::Mounts;
 pub(crate) use report::look;
 pub(crate) use show::text;
 pub(crate) use signed::sign;

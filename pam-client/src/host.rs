@@ -17,6 +17,7 @@ use crate::counter::{Counter, CounterError, SessionUid};
 use crate::file;
 use crate::leases::Leases;
 use crate::log;
+use crate::mounts;
 use crate::nss;
 use crate::observe;
 use crate::paths::Paths;
@@ -119,8 +120,9 @@ impl Host {
         let search = config.search();
         let places = search.iter().map(|root| &root.path);
         let places = places.chain([&config.home_base]);
-        let used =
-            observe::highest_owner(config.uids(), places).max(highest_uid.map(SessionUid::as_raw));
+        let mounts = mounts::text();
+        let owner = observe::highest_owner(config.uids(), places, &mounts);
+        let used = owner.max(highest_uid.map(SessionUid::as_raw));
         let counter = Counter::load(paths.counter(), first, last, used)?;
         let sudo = Arc::new(Sudo::default());
         let host = Self {

@@ -14,6 +14,9 @@ use crate::counter::SessionUid;
 use crate::search::SearchRoot;
 use crate::step::Left;
 
+/// Where the kernel says what is mounted.
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+
 /// One line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mount {
@@ -102,9 +105,14 @@ fn from_octal(digits: &[u8]) -> Option<u8> {
     u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
 }
 
+/// What is mounted, as the kernel writes it; nothing where `/proc` is not there.
+pub(crate) fn text() -> String {
+    String::from_utf8_lossy(&fs::read(MOUNTINFO).unwrap_or_default()).into_owned()
+}
+
 /// Everything that is mounted, in the order in which it was.
 pub(crate) fn all() -> Vec<Mount> {
-    let text = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let text = fs::read(MOUNTINFO).unwrap_or_default();
     let lines = text.split(|&byte| byte == b'\n');
     lines.filter_map(Mount::parse).collect()
 }

@@ -10,7 +10,9 @@ use nix::errno::Errno;
 use portreeve_protocol::name::AccountName;
 
 use crate::account::Half;
+use crate::discover::Mounts;
 use crate::file;
+use crate::log;
 use crate::nss;
 use crate::paths::Paths;
 use crate::plan::{Observed, Place};
@@ -102,18 +104,37 @@ pub(crate) fn stranger(range: Range) -> Option<u32> {
 
 /// The highest number of the range that owns something right below these directories: what a
 /// session left, also one that no journal and no counter remember any more.
+///
+/// Nothing is asked of what is mounted there, nor of a file system that may never answer: the daemon
+/// does not start before this returns.
 pub(crate) fn highest_owner<'p>(
     range: Range,
     directories: impl IntoIterator<Item = &'p PathBuf>,
+    mountinfo: &str,
 ) -> Option<u32> {
-    let entries = directories.into_iter().flat_map(|directory| {
-        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-        entries.take(MOST_ENTRIES)
-    });
+    let mounts = Mounts::read(mountinfo);
+    let entries = directories
+        .into_iter()
+        .filter_map(|directory| answering(&mounts, directory))
+        .flat_map(|directory| {
+            let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+            entries.take(MOST_ENTRIES).map(|entry| entry.path())
+        });
     entries
-        .filter_map(|entry| Some(fs::symlink_metadata(entry.path()).ok()?.uid()))
+        .filter(|path| !mounts.is_point(path))
+        .filter_map(|path| Some(fs::symlink_metadata(path).ok()?.uid()))
         .filter(|uid| (range.first..=range.last).contains(uid))
         .max()
+}
+
+/// Where a directory really is, unless a file system that may never answer lies there.
+fn answering(mounts: &Mounts, directory: &Path) -> Option<PathBuf> {
+    let real = mounts.way(directory, |path| path.read_link().ok());
+    if let Err(why) = &real {
+        let directory = directory.display();
+        log::warning!("`{directory}` is not searched for UIDs that were used: {why}");
+    }
+    real.ok()
 }
 
 #[cfg(test)]
@@ -131,12 +152,43 @@ mod tests {
             last: 2_010_000_099,
         };
         let places = [directory.path().to_owned(), "/nonexistent".into()];
-        assert_eq!(highest_owner(range, &places), None);
+        assert_eq!(highest_owner(range, &places, ""), None);
         for (name, uid) in [("a", 2_010_000_007), ("b", 2_010_000_100), ("c", 1000)] {
             let path = directory.path().join(name);
             fs::write(&path, "").unwrap();
             std::os::unix::fs::chown(&path, Some(uid), None).unwrap();
         }
-        assert_eq!(highest_owner(range, &places), Some(2_010_000_007));
+        assert_eq!(highest_owner(range, &places, ""), Some(2_010_000_007));
+    }
+
+    #[test]
+    fn what_may_never_answer_is_not_asked_who_owns_it() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let range = Range {
+            first: 2_010_000_000,
+            last: 2_010_000_099,
+        };
+        let (real, link) = (directory.path().join("real"), directory.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink("real", &link).unwrap();
+        for (name, uid) in [("a", 2_010_000_003), ("mounted", 2_010_000_007)] {
+            let path = real.join(name);
+            fs::create_dir(&path).unwrap();
+            std::os::unix::fs::chown(&path, Some(uid), None).unwrap();
+        }
+        let mount =
+            |point: &Path, kind| format!("9 1 0:9 / {} rw - {kind} x rw\n", point.display());
+        let root = mount(Path::new("/"), "ext4");
+        let home = mount(&real.join("mounted"), "nfs4");
+        let all = mount(&real, "fuse.sshfs");
+        for place in [real, link] {
+            let highest = |mountinfo: &str| highest_owner(range, [&place], mountinfo);
+            assert_eq!(highest(&root), Some(2_010_000_007));
+            assert_eq!(highest(&format!("{root}{home}")), Some(2_010_000_003));
+            assert_eq!(highest(&format!("{root}{all}")), None);
+        }
     }
 }

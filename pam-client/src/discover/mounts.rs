@@ -59,6 +59,11 @@ impl Mounts {
         is_remote.then_some(kind)
     }
 
+    /// Whether something is mounted right at `path`.
+    pub(crate) fn is_point(&self, path: &Path) -> bool {
+        self.0.iter().any(|(point, _)| point == path)
+    }
+
     /// Where `path` really leads, hop by hop, with the first file system on the way that may never
     /// answer; `link` says where a path points that is a link.
     ///
