@@ -145,8 +145,11 @@ fn check_access(
         | AccessFact::RecordingFailed { .. } => claimed().map(|()| (None, None)),
         AccessFact::HostReady { attestation } => {
             claimed()?;
-            let uid = check_attestation(attestation, subject)?.uid;
-            Ok((Some(Change::OpenSession { session: id, uid }), None))
+            let said = check_attestation(attestation, subject)?;
+            // An order that names the floor is refused by a host client that does not know it. Those that do say
+            // what they watch by, too.
+            let used = said.watch.is_some().then_some(said.uid);
+            Ok((Some(Change::OpenSession { session: id, used }), None))
         }
         AccessFact::Host { event } => {
             let said = believe(event, subject)?;

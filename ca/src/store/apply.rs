@@ -124,7 +124,7 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             serial,
             at,
         } => session::claim(db, *session, bastion, *serial, *at).await,
-        Change::OpenSession { session, uid } => session::open(db, *session, *uid).await,
+        Change::OpenSession { session, used } => session::open(db, *session, *used).await,
         Change::KillSession {
             session,
             by,

@@ -156,8 +156,8 @@ pub enum Change {
     OpenSession {
         /// The session.
         session: SessionId,
-        /// The account's UID.
-        uid: u32,
+        /// The account's UID, if the host is to be told not to use it again.
+        used: Option<u32>,
     },
     /// Somebody killed a session. Refused when it is over.
     KillSession {

@@ -1,6 +1,6 @@
 //! What bastions deliver: taken, refused, and what it changes.
 
-use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt};
+use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, HostWatch, Receipt};
 use portreeve_protocol::event::{AccessFact, Body, Event, EventsStored, Machine, MachineFact};
 use portreeve_protocol::grant::Grant;
 use portreeve_protocol::id::EventId;
@@ -213,10 +213,19 @@ async fn an_order_says_which_uids_the_host_has_used() {
         order.uid_floor
     };
     assert_eq!(floor(&live.grant), None);
-    let opened = live.event(1, ready(&live.attestation()));
-    assert_eq!(live.deliver("b1", vec![opened]).await.stored, 1);
-    let granted = serde_json::from_value(live.lab.session().await).unwrap();
-    assert_eq!(floor(&grant_of(&granted)), Some(200_002));
+    // A host client that does not say what it watches by is older than the floor, and would refuse the order.
+    let new = Attestation {
+        watch: Some(HostWatch::NOTHING),
+        ..live.attestation()
+    };
+    for (sequence, attestation, expected) in
+        [(1, live.attestation(), None), (2, new, Some(200_002))]
+    {
+        let opened = live.event(sequence, ready(&attestation));
+        assert_eq!(live.deliver("b1", vec![opened]).await.stored, 1);
+        let granted = serde_json::from_value(live.lab.session().await).unwrap();
+        assert_eq!(floor(&grant_of(&granted)), expected);
+    }
 }
 
 /// A host is believed about its own accounts, and must not become unreadable by it.

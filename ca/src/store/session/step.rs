@@ -76,7 +76,7 @@ pub(in crate::store) async fn claim(
 pub(in crate::store) async fn open(
     db: &mut SqliteConnection,
     session: SessionId,
-    uid: u32,
+    used: Option<u32>,
 ) -> Applied {
     sqlx::query("UPDATE session SET state = $1 WHERE session = $2 AND state = $3")
         .bind(to_word(&SessionState::Open)?)
@@ -84,6 +84,7 @@ pub(in crate::store) async fn open(
         .bind(to_word(&SessionState::Claimed)?)
         .execute(&mut *db)
         .await?;
+    let Some(uid) = used else { return Ok(()) };
     // Reports may arrive in another order than the UIDs were handed out in.
     sqlx::query(
         "UPDATE host SET uid_floor = $1

@@ -144,7 +144,7 @@ async fn the_highest_uid_of_a_host_is_kept_with_its_identity() {
         .unwrap();
     let open = |uid| Change::OpenSession {
         session: session.session,
-        uid,
+        used: Some(uid),
     };
     home.change(Change::AddSession(Box::new(session.clone())))
         .await

@@ -85,7 +85,7 @@ async fn a_session_goes_from_issued_to_ended() {
     home.change(claim("east")).await.unwrap();
     home.change(Change::OpenSession {
         session: examples::session_id(),
-        uid: 2_010_000_007,
+        used: None,
     })
     .await
     .unwrap();
@@ -98,7 +98,7 @@ async fn a_session_goes_from_issued_to_ended() {
     home.change(end(true, after(11))).await.unwrap();
     home.change(Change::OpenSession {
         session: examples::session_id(),
-        uid: 2_010_000_007,
+        used: None,
     })
     .await
     .unwrap();
