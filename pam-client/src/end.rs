@@ -215,8 +215,14 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
     let (journal, story) = match host.spool.resume(session) {
         Ok(Some(found)) => found,
         Ok(None) => return,
-        Err(error) => return host.complain(&error.to_string()),
+        Err(error) => return host.unreadable(session, &error),
     };
+    if story.is_finished() {
+        // It could not be read when the daemon started.
+        drop(journal);
+        host.spool.shelve(&story);
+        return host.finished(session);
+    }
     let chain = story.chain(&host.trust.host);
     let (chapter, reported) = (story.chapter, chain.tally().sudo);
     let was_watched = story.was_watched();
@@ -224,6 +230,8 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
     let plan = story.plan;
     let mut book = Book::reopen(journal, chain);
     if chapter == Chapter::Interrupted {
+        // A try that takes long is not joined by another one.
+        host.finished(session);
         let tail = plan
             .sudo_log
             .as_deref()

@@ -24,6 +24,7 @@ use crate::bundle_check;
 use crate::exit::Exit;
 use crate::file;
 use crate::host::CONTROL_USER;
+use crate::log;
 use crate::paths::{PROGRAM, Paths};
 use crate::run::ToolError;
 use crate::spool::Spool;
@@ -244,7 +245,14 @@ fn nothing_goes_on(paths: &Paths, force: bool) -> Result<(), EnrolError> {
         return Ok(());
     }
     let (spool, found) = Spool::open(paths.clone(), u64::MAX).map_err(EnrolError::State)?;
-    let open = found.unfinished.len().saturating_add(spool.undelivered());
+    for unreadable in &found.unreadable {
+        log::error!("{}", unreadable.why);
+    }
+    let unfinished = found
+        .unfinished
+        .len()
+        .saturating_add(found.unreadable.len());
+    let open = unfinished.saturating_add(spool.undelivered());
     if open > 0 && !force {
         return Err(EnrolError::Sessions(open));
     }
@@ -263,5 +271,27 @@ fn remove_all(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::check_of;
+
+    #[test]
+    fn a_session_of_another_version_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = Paths::below(directory.path());
+        assert!(nothing_goes_on(&paths, false).is_ok());
+        fs::create_dir_all(paths.journals()).unwrap();
+        assert!(nothing_goes_on(&paths, false).is_ok());
+        let json = r#"{"record":"unheard_of"}"#;
+        let line = format!("{} {json}\n", check_of(json.as_bytes()));
+        let journal = paths.journal("01890a5d-ac96-774b-8123-456789abcdef".parse().unwrap());
+        fs::write(&journal, line).unwrap();
+        let refused = nothing_goes_on(&paths, false);
+        assert!(matches!(refused, Err(EnrolError::Sessions(1))));
+        assert!(nothing_goes_on(&paths, true).is_ok() && journal.exists());
     }
 }

@@ -15,6 +15,7 @@ use crate::clock::{self, Moment};
 use crate::config::{Config, ConfigError};
 use crate::counter::{Counter, CounterError, SessionUid};
 use crate::file;
+use crate::journal::JournalError;
 use crate::leases::Leases;
 use crate::log;
 use crate::mounts;
@@ -25,7 +26,7 @@ use crate::plan::Place;
 use crate::retire::Retirement;
 use crate::root::{LiveSession, Status, Unfinished};
 use crate::search::SearchRoot;
-use crate::spool::{Found, Spool};
+use crate::spool::{Found, Spool, Unreadable};
 use crate::sudoers::Sudo;
 use crate::trust::{Identity, Trust, TrustError};
 use crate::watch::Source;
@@ -112,6 +113,7 @@ impl Host {
             spool,
             Found {
                 unfinished,
+                unreadable,
                 highest_uid,
             },
         ) = Spool::open(paths.clone(), limit)?;
@@ -144,6 +146,12 @@ impl Host {
             stopping: AtomicBool::new(false),
             retirement: Mutex::default(),
         };
+        for Unreadable { session, why } in unreadable {
+            match session {
+                Some(session) => host.unreadable(session, &why),
+                None => host.complain(&why.to_string()),
+            }
+        }
         Ok((host, unfinished))
     }
 
@@ -178,6 +186,16 @@ impl Host {
         let mut unfinished = locked(&self.unfinished);
         unfinished.retain(|known| known.session != session);
         unfinished.push(Unfinished { session, left });
+    }
+
+    /// The journal of a session cannot be read, which is said once and tried again.
+    pub(crate) fn unreadable(&self, session: SessionId, why: &JournalError) {
+        let left = vec![why.to_string()];
+        let is_same = |known: &Unfinished| known.session == session && known.left == left;
+        if !locked(&self.unfinished).iter().any(is_same) {
+            self.complain(&why.to_string());
+            self.unfinished(session, left);
+        }
     }
 
     /// Nothing of a session is tried again any more.

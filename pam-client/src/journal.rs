@@ -16,6 +16,7 @@ use portreeve_protocol::signed::Signed;
 use portreeve_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::counter::SessionUid;
 use crate::file;
 use crate::plan::Plan;
 
@@ -105,6 +106,26 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<Record>, usize), serde_json::E
     Ok((records, good))
 }
 
+/// The UID in the plan of a journal of which another version may understand the rest.
+pub(crate) fn uid_in(bytes: &[u8]) -> Option<SessionUid> {
+    /// What any version calls it.
+    #[derive(Deserialize)]
+    struct First {
+        plan: OfPlan,
+    }
+    #[derive(Deserialize)]
+    struct OfPlan {
+        account: OfAccount,
+    }
+    #[derive(Deserialize)]
+    struct OfAccount {
+        uid: SessionUid,
+    }
+    let line = bytes.split_inclusive(|&byte| byte == b'\n').next()?;
+    let first: First = serde_json::from_slice(whole(line)?).ok()?;
+    Some(first.plan.account.uid)
+}
+
 /// The JSON of a line that is all there.
 fn whole(line: &[u8]) -> Option<&[u8]> {
     let line = line.strip_suffix(b"\n")?;
@@ -186,17 +207,15 @@ impl Journal {
     /// # Errors
     /// When the system refuses, or another version wrote it.
     pub(crate) fn read(path: &Path) -> Result<Vec<Record>, JournalError> {
-        let io = |error| JournalError::Io(path.to_owned(), error);
-        let mut bytes = Vec::new();
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)
-            .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-            .map_err(io)?;
+        let bytes = bytes_of(path).map_err(|error| JournalError::Io(path.to_owned(), error))?;
         decode(&bytes)
             .map(|(records, _)| records)
             .map_err(|error| JournalError::OtherVersion(path.to_owned(), error))
+    }
+
+    /// The UID of a journal whose records cannot be read, where its plan says it all the same.
+    pub(crate) fn uid(path: &Path) -> Option<SessionUid> {
+        uid_in(&bytes_of(path).ok()?)
     }
 
     /// Opens a journal that is there: its records, and the file cut back to them.
@@ -281,6 +300,16 @@ impl Journal {
     }
 }
 
+fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
+        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,6 +388,23 @@ mod tests {
                 (expected, expected * first),
                 "byte {at}"
             );
+        }
+    }
+
+    #[test]
+    fn a_uid_is_read_whatever_another_version_says_beside_it() {
+        let line = |json: &str| format!("{} {json}\n", check_of(json.as_bytes()));
+        let plan = r#"{"record":"plan","new":1,"plan":{"from":"the future","account":{"uid":2010000007,"x":[]}}}"#;
+        let journal = line(plan) + &line(r#"{"record":"unheard_of"}"#);
+        assert!(decode(journal.as_bytes()).is_err());
+        assert_eq!(
+            uid_in(journal.as_bytes()),
+            Some(SessionUid::for_test(2_010_000_007))
+        );
+        assert_eq!(uid_in(&text(&records())), Some(example().account.uid));
+        let damaged = journal.replace("2010000007", "2010000008");
+        for none in ["", &damaged, &line(r#"{"record":"undone","at":1}"#)] {
+            assert_eq!(uid_in(none.as_bytes()), None);
         }
     }
 

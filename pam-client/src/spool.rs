@@ -7,6 +7,7 @@ mod story;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use portreeve_protocol::control::HostReport;
@@ -67,15 +68,36 @@ enum Delivery {
 pub(crate) struct Found {
     /// Sessions that a crash left in the middle, or of which something is left.
     pub(crate) unfinished: Vec<SessionId>,
+    /// Journals that cannot be read. Whether anything is left of their sessions nobody knows.
+    pub(crate) unreadable: Vec<Unreadable>,
     /// The highest UID in any journal.
     pub(crate) highest_uid: Option<SessionUid>,
+}
+
+/// A journal that cannot be read: the system refuses, or another version wrote it.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    /// Its session; none if the name is not one of ours.
+    pub(crate) session: Option<SessionId>,
+    /// Why.
+    pub(crate) why: JournalError,
+}
+
+impl Unreadable {
+    fn new(path: &Path, why: JournalError) -> Self {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        Self {
+            session: name.and_then(|name| name.parse().ok()),
+            why,
+        }
+    }
 }
 
 impl Spool {
     /// Reads all journals.
     ///
     /// # Errors
-    /// When the directory cannot be read. A journal that cannot is skipped and named in the log.
+    /// When the directory cannot be read.
     pub(crate) fn open(paths: Paths, limit: u64) -> io::Result<(Self, Found)> {
         let mut shelf = Shelf::default();
         let mut found = Found::default();
@@ -90,7 +112,8 @@ impl Spool {
             let (journal, records) = match Journal::open(&path) {
                 Ok(opened) => opened,
                 Err(error) => {
-                    log::error!("{error}");
+                    found.highest_uid = found.highest_uid.max(Journal::uid(&path));
+                    found.unreadable.push(Unreadable::new(&path, error));
                     continue;
                 }
             };
@@ -176,7 +199,24 @@ impl Spool {
             self.deliver(session, Delivery::Waiting);
         }
         let (journal, records) = opened?;
-        Ok(Story::of(records).map(|story| (journal, story)))
+        let Some(story) = Story::of(records) else {
+            return Ok(None);
+        };
+        // One that could not be read until now is not known yet.
+        let mut shelf = self.shelf();
+        shelf.seen.insert(story.plan.order);
+        if story.is_over() {
+            let over = shelf.over.entry(session);
+            over.or_insert_with(|| Over::of(&story)).delivery = Delivery::Taken;
+        }
+        drop(shelf);
+        Ok(Some((journal, story)))
+    }
+
+    /// A journal that was opened by [`Spool::resume`] tells of a session of which nothing is left.
+    pub(crate) fn shelve(&self, story: &Story) {
+        let over = Over::of(story);
+        self.shelf().over.insert(story.plan.session, over);
     }
 
     /// The reports of one session that is over, for a bastion that is there now.

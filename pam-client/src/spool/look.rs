@@ -52,7 +52,10 @@ pub(crate) fn look(paths: &Paths) -> io::Result<Seen> {
                 seen.unfinished += usize::from(!story.is_finished());
             }
             Ok(None) => {}
-            Err(_) => seen.unfinished += 1,
+            Err(_) => {
+                seen.highest_uid = seen.highest_uid.max(Journal::uid(&path));
+                seen.unfinished += 1;
+            }
         }
     }
     Ok(seen)

@@ -180,11 +180,39 @@ fn a_journal_of_another_version_is_neither_read_nor_removed() {
     let plan = example();
     drop(spool.begin(&plan).unwrap());
     let path = fixture.paths.journal(plan.session);
-    let json = br#"{"record":"plan","plan":{"from":"the future"}}"#;
+    let json = br#"{"record":"plan","plan":{"from":"the future","account":{"uid":2010000055}}}"#;
     let line = [crate::journal::check_of(json).as_bytes(), b" ", json, b"\n"].concat();
     fs::write(&path, &line).unwrap();
     let (_, found) = fixture.open();
     assert_eq!((found.unfinished, fs::read(&path).unwrap()), (vec![], line));
+    let unreadable: Vec<_> = found.unreadable.iter().map(|one| one.session).collect();
+    assert_eq!(unreadable, [Some(plan.session)]);
+    let uid = Some(SessionUid::for_test(2_010_000_055));
+    assert_eq!(found.highest_uid, uid, "its number is used all the same");
+    let seen = look(&fixture.paths).unwrap();
+    assert_eq!((seen.unfinished, seen.highest_uid), (1, uid));
+}
+
+/// A disk that refused once need not refuse again.
+#[test]
+fn a_journal_that_can_be_read_again_is_gone_on_with() {
+    let fixture = Fixture::new();
+    let (spool, _) = fixture.open();
+    let plan = fixture.run_session(&spool, 1);
+    let path = fixture.paths.journal(plan.session);
+    let away = path.with_extension("away");
+    fs::rename(&path, &away).unwrap();
+    fs::create_dir(&path).unwrap();
+    let (spool, found) = fixture.open();
+    assert_eq!((found.unreadable.len(), spool.undelivered()), (1, 0));
+    assert!(spool.resume(plan.session).is_err() && !spool.has_seen(plan.order));
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&away, &path).unwrap();
+    let (journal, story) = spool.resume(plan.session).unwrap().unwrap();
+    assert!(spool.has_seen(plan.order) && spool.take().is_none());
+    drop(journal);
+    spool.shelve(&story);
+    assert_eq!(kinds(&spool.take().unwrap().next(9)), "er");
 }
 
 #[test]
