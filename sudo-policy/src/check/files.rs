@@ -38,8 +38,8 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         }
     }
     if relative && subject.command.cwd().is_none() {
-        let message = "a relative file is opened in whatever directory the caller stands";
-        let help = "write the whole path, or set `cwd`; a link with that name leads to any file";
+        let message = "a relative file is opened in `/`, where the command runs, and not where the caller stands";
+        let help = "write the whole path, or set `cwd`";
         found.push(Diagnostic::error(
             Code::RelativeFile,
             subject.command.arguments_span(),

@@ -87,7 +87,9 @@ fn includes(wide: &Arguments, other: &Arguments) -> bool {
 
 /// Whether it matters which of the two rules counts.
 fn differ(one: &Command, other: &Command) -> bool {
-    one.noexec() != other.noexec() || one.digests() != other.digests() || one.cwd() != other.cwd()
+    one.noexec() != other.noexec()
+        || one.digests() != other.digests()
+        || one.runs_in() != other.runs_in()
 }
 
 fn overlap(
@@ -178,13 +180,13 @@ mod tests {
             ),
             (
                 "args = \"any\"\nreason = \"r\"",
-                "args = [\"-b\"]\ncwd = \"/\"".to_owned(),
+                "args = [\"-b\"]\ncwd = \"/srv\"".to_owned(),
                 Some("`/usr/bin/x -b`"),
             ),
             ("path = \"/bin/x\"", exec.to_owned(), Some("`/usr/bin/x`")),
             (
                 "run_as_group = \"adm\"",
-                "run_as = \"root\"\nrun_as_group = \"adm\"\ncwd = \"/\"".to_owned(),
+                "run_as = \"root\"\nrun_as_group = \"adm\"\ncwd = \"/srv\"".to_owned(),
                 Some("`/usr/bin/x`"),
             ),
             (
