@@ -34,6 +34,11 @@ impl Account {
         !NO_SHELLS.contains(&name)
     }
 
+    /// Whether it has a directory of its own, which `/` is not.
+    pub(crate) fn has_home(&self) -> bool {
+        self.home.starts_with('/') && !self.home.trim_matches('/').is_empty()
+    }
+
     fn parse(line: &str) -> Option<Self> {
         let mut fields = line.split(':');
         let mut next = || fields.next();

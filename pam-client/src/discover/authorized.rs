@@ -1,5 +1,7 @@
 //! Lines of `authorized_keys` as sshd reads them. Pure.
 
+use std::borrow::Cow;
+
 use base64ct::{Base64, Base64Unpadded, Encoding as _};
 use portreeve_protocol::digest::Digest;
 
@@ -67,7 +69,7 @@ impl Key {
             words.push_str(name);
             if let Some(value) = value {
                 words.push_str("=\"");
-                words.extend(value.chars().take(60));
+                words.extend(told(name, value).chars().take(60));
                 words.push('"');
             }
         }
@@ -77,6 +79,19 @@ impl Key {
             words.push(')');
         }
         words
+    }
+}
+
+/// What is told of an option's value: of a command the program, since what follows it, or a
+/// variable before it, may be a secret.
+fn told<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+    if name != "command" {
+        return value.into();
+    }
+    match value.trim_start().split_once([' ', '\t']) {
+        None if !value.contains('=') => value.into(),
+        Some((program, _)) if !program.contains('=') => format!("{program} …").into(),
+        None | Some(_) => "…".into(),
     }
 }
 
@@ -202,7 +217,11 @@ mod tests {
                 format!(
                     r#"from="192.0.2.0/24,!192.0.2.9",command="echo \"a b\", c" ssh-ed25519 {BLOB} x"#
                 ),
-                r#" from="192.0.2.0/24,!192.0.2.9" command="echo "a b", c" (x)"#,
+                r#" from="192.0.2.0/24,!192.0.2.9" command="echo …" (x)"#,
+            ),
+            (
+                format!(r#"command="TOKEN=secret /usr/bin/sync" ssh-ed25519 {BLOB}"#),
+                r#" command="…""#,
             ),
             (
                 format!("Restrict,pty,expiry-time=\"20270101\" ssh-ed25519 {BLOB}"),

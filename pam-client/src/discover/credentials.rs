@@ -117,19 +117,11 @@ pub(super) fn authorized_keys(
     let settings = sshd.of(account);
     for pattern in &settings.key_files {
         let path = expanded(pattern, account);
-        let (read, shown) = match (path.strip_prefix(&account.home), home) {
-            (Ok(name), Some(home)) => (home.text(name, MAX_KEYS), home.path().join(name)),
-            (Ok(_), None) => continue,
-            (Err(_), _) => {
-                let name = path.strip_prefix("/").unwrap_or(&path);
-                (view.root.text(name, MAX_KEYS), path.clone())
-            }
-        };
-        let (text, facts) = match read {
+        let (text, facts) = match view.file_of(account, home, &path, MAX_KEYS) {
             Ok(Some(read)) => read,
             Ok(None) => continue,
-            Err(gap) => {
-                findings.push(Finding::not_seen(gap.to_string()).at(&shown));
+            Err(why) => {
+                findings.push(Finding::not_seen(why).at(&path));
                 continue;
             }
         };
@@ -152,7 +144,7 @@ pub(super) fn authorized_keys(
             }
             findings.push(
                 Finding::new(code, severity, what)
-                    .at(&shown)
+                    .at(&path)
                     .on(key.line)
                     .since(Some(facts.written)),
             );
@@ -160,7 +152,7 @@ pub(super) fn authorized_keys(
         if more > 0 {
             let what = format!("and {more} more keys");
             let (code, severity) = judged(view, account, settings.takes_key(account), false);
-            findings.push(Finding::new(code, severity, what).at(&shown));
+            findings.push(Finding::new(code, severity, what).at(&path));
         }
     }
     let last_login = view.last_login(account);
@@ -230,7 +222,7 @@ fn in_directory(
         Err(gap) => return vec![Finding::not_seen(gap.to_string()).at(&shown(Path::new("")))],
     };
     let mut findings = Vec::new();
-    if !is_all && directory.as_os_str().len() > 1 {
+    if !is_all {
         let why = format!("only {MOST_FILES} of its files were looked at");
         findings.push(Finding::not_seen(why).at(&shown(Path::new(""))));
     }

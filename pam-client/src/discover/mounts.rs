@@ -47,6 +47,11 @@ impl Mounts {
         Self(text.lines().filter_map(mount).collect())
     }
 
+    /// Whether no mount is known, which is so on no host.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The kind of the file system on which `path` lies, if it is one that may never answer.
     pub(crate) fn remote(&self, path: &Path) -> Option<&str> {
         // Of two mounts at one place the later one hides the earlier one.

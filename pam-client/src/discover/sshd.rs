@@ -28,6 +28,8 @@ const MOST_FILES: usize = 100;
 const MAX_FILE: u64 = 1024 * 1024;
 /// Most names in a file that are told.
 const MOST_NAMES: usize = 8;
+/// The longest name that is told.
+const MAX_NAME: usize = 64;
 
 /// sshd's settings, for each account.
 #[derive(Debug)]
@@ -126,7 +128,8 @@ impl Sshd {
                 && let Some(pattern) = &settings.principals_file
             {
                 let path = expanded(pattern, account);
-                findings.extend(principals(view, &path).map(|found| found.of(&account.name)));
+                let found = principals(view, account, &path);
+                findings.extend(found.map(|found| found.of(&account.name)));
             }
         }
         findings
@@ -178,18 +181,41 @@ fn cas(view: &View, path: &Path) -> Vec<Finding> {
         .collect()
 }
 
-fn principals(view: &View, path: &Path) -> Option<Finding> {
-    let (text, facts) = match view.root.text(below(path), MAX_FILE) {
+fn principals(view: &View, account: &Account, path: &Path) -> Option<Finding> {
+    // Why a home is closed is told with the home.
+    let home = view.home(account).ok().flatten();
+    let (text, facts) = match view.file_of(account, home.as_ref(), path, MAX_FILE) {
         Ok(found) => found?,
-        Err(gap) => return Some(Finding::not_seen(gap.to_string()).at(path)),
+        Err(why) => return Some(Finding::not_seen(why).at(path)),
     };
+    let found = Finding::new(Code::Principals, Severity::Medium, names_in(&text)?);
+    Some(found.at(path).since(Some(facts.written)))
+}
+
+/// The names in a file of them, options left aside; what cannot be one is only counted, since an
+/// account can give any file of its own for such a file.
+fn names_in(text: &str) -> Option<String> {
     let lines = text.lines().map(str::trim);
-    let names: Vec<&str> = lines
+    let lines: Vec<&str> = lines
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .take(MOST_NAMES)
         .collect();
-    let found = Finding::new(Code::Principals, Severity::Medium, names.join(", "));
-    (!names.is_empty()).then(|| found.at(path).since(Some(facts.written)))
+    let last = lines
+        .iter()
+        .filter_map(|line| line.rsplit([' ', '\t']).next());
+    let names: Vec<&str> = last.filter(|name| is_name(name)).take(MOST_NAMES).collect();
+    let more = lines.len() - names.len();
+    match (names.is_empty(), more) {
+        (true, 0) => None,
+        (true, _) => Some(format!("{more} lines, none of which is a name")),
+        (false, 0) => Some(names.join(", ")),
+        (false, _) => Some(format!("{} and {more} more", names.join(", "))),
+    }
+}
+
+/// Whether a word is what people call users, roles and hosts.
+fn is_name(word: &str) -> bool {
+    let is_of_one = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
+    (1..=MAX_NAME).contains(&word.len()) && word.chars().all(is_of_one)
 }
 
 /// An absolute path, from `/`.
@@ -258,4 +284,32 @@ fn matching(view: &View, pattern: &str) -> Vec<String> {
         .filter(|name| name.starts_with(head) && name.ends_with(tail))
         .map(|name| directory.join(name).to_string_lossy().into_owned())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_file_of_names_nothing_is_told_that_is_no_name() {
+        for (text, expected) in [
+            ("", None),
+            ("# who\n\n", None),
+            ("# who\ndbas\n", Some("dbas")),
+            (
+                "from=\"192.0.2.0/24\" ops\n\tadmin@example.com",
+                Some("ops, admin@example.com"),
+            ),
+            (
+                "root:$6$salt$hash:19000:0:99999:7:::\nbin:*:19000:::::\n",
+                Some("2 lines, none of which is a name"),
+            ),
+            ("dbas\nroot:$y$x:1::::::", Some("dbas and 1 more")),
+        ] {
+            assert_eq!(names_in(text).as_deref(), expected, "{text}");
+        }
+        let many = "dbas\n".repeat(MOST_NAMES + 3);
+        assert!(names_in(&many).unwrap().ends_with("and 3 more"));
+        assert!(!names_in(&"x".repeat(MAX_NAME + 1)).unwrap().contains('x'));
+    }
 }

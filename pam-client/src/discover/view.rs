@@ -2,6 +2,8 @@
 //! systems lie, who logged in last, and which accounts are Portreeve's own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ use super::finding::Finding;
 use super::last::Logins;
 use super::mounts::Mounts;
 use super::shadow::{self, Entry, Password};
-use super::within::Within;
+use super::within::{Facts, Within};
 use crate::config::Config;
 use crate::paths::Paths;
 use crate::run;
@@ -51,6 +53,8 @@ pub(super) struct View {
     /// How this host is called, short and in full.
     pub(super) names: Vec<String>,
     mounts: Mounts,
+    /// Nobody said which file systems there are, so any directory may be on one that never answers.
+    is_blind: bool,
     deadline: Instant,
 }
 
@@ -101,6 +105,7 @@ impl View {
             ),
             now,
             names: names(),
+            is_blind: is_this_machine(paths) && mounts.is_empty(),
             mounts,
             root,
             deadline: Instant::now() + PATIENCE,
@@ -117,11 +122,13 @@ impl View {
     /// # Errors
     /// Why it could not be looked at.
     pub(super) fn home(&self, account: &Account) -> Result<Option<Within>, String> {
-        let below = account.home.trim_matches('/');
-        if below.is_empty() || !account.home.starts_with('/') {
+        if !account.has_home() {
             return Ok(None);
         }
-        let path = self.root.path().join(below);
+        if self.is_blind {
+            return Err("it is not known which file systems lie where".to_owned());
+        }
+        let path = self.root.path().join(account.home.trim_matches('/'));
         let real = self
             .mounts
             .way(&path, |path| std::fs::read_link(path).ok())?;
@@ -131,6 +138,42 @@ impl View {
             home.directories(0).map_err(|gap| gap.to_string())?;
         }
         Ok(home)
+    }
+
+    /// The text of a file that sshd reads for an account, by the path that its settings name, and
+    /// what is known of it; nothing when there is none. sshd opens it as the account and we as
+    /// root, so no link that the account could have made is followed out of the home, nor beside it.
+    ///
+    /// # Errors
+    /// Why it could not be looked at.
+    pub(super) fn file_of(
+        &self,
+        account: &Account,
+        home: Option<&Within>,
+        path: &Path,
+        most: u64,
+    ) -> Result<Option<(String, Facts)>, String> {
+        if account.has_home()
+            && let Ok(name) = path.strip_prefix(&account.home)
+        {
+            // Why a home is closed is told with the home.
+            let Some(home) = home else {
+                return Ok(None);
+            };
+            return home.text(name, most).map_err(|gap| gap.to_string());
+        }
+        let below = path.strip_prefix("/").unwrap_or(path);
+        let path = self.root.path().join(below);
+        let real = self.mounts.way(&path, |path| link_of(path, 0))?;
+        let (Some(directory), Some(name)) = (real.parent(), real.file_name()) else {
+            return Ok(None);
+        };
+        let found = match Within::home(directory) {
+            Ok(Some(directory)) => directory.text(Path::new(name), most),
+            Ok(None) => Ok(None),
+            Err(gap) => Err(gap),
+        };
+        found.map_err(|gap| gap.to_string())
     }
 
     /// The text of a file of the host's own; what keeps it from being read is added to `findings`.
@@ -159,6 +202,15 @@ impl View {
 /// Whether tools, which know no other root, can be asked.
 pub(super) fn is_this_machine(paths: &Paths) -> bool {
     paths.root() == Path::new("/")
+}
+
+/// Where a link points that is this user's; nothing of others' links, nor of what is none.
+fn link_of(path: &Path, owner: u32) -> Option<PathBuf> {
+    let facts = std::fs::symlink_metadata(path).ok()?;
+    if facts.uid() != owner {
+        return None;
+    }
+    std::fs::read_link(path).ok()
 }
 
 fn host_text(root: &Within, name: &str, findings: &mut Vec<Finding>) -> Option<String> {
@@ -227,16 +279,17 @@ struct Ours {
 impl Ours {
     fn know(paths: &Paths) -> Self {
         let config = Config::load(&paths.settings()).unwrap_or_default();
-        let journalled = std::fs::read_dir(paths.journals()).ok().map(|entries| {
-            entries
-                .flatten()
-                .filter_map(|entry| {
-                    let name = entry.file_name().into_string().ok()?;
-                    let session: SessionId = name.strip_suffix(".journal")?.parse().ok()?;
-                    Some(session.account())
-                })
-                .collect()
-        });
+        let journalled = match std::fs::read_dir(paths.journals()) {
+            Ok(entries) => Some(
+                entries
+                    .flatten()
+                    .filter_map(|entry| account_of(&entry))
+                    .collect(),
+            ),
+            // Where no session ever was, no account is of one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(BTreeSet::new()),
+            Err(_) => None,
+        };
         Self {
             uids: config.first_uid..=config.last_uid,
             journalled,
@@ -251,6 +304,13 @@ impl Ours {
         let is_known = |known: &BTreeSet<AccountName>| known.contains(&name);
         self.uids.contains(&account.uid) && self.journalled.as_ref().is_none_or(is_known)
     }
+}
+
+/// The account of the session that a journal belongs to.
+fn account_of(journal: &std::fs::DirEntry) -> Option<AccountName> {
+    let name = journal.file_name().into_string().ok()?;
+    let session: SessionId = name.strip_suffix(".journal")?.parse().ok()?;
+    Some(session.account())
 }
 
 #[cfg(test)]
@@ -278,6 +338,67 @@ mod tests {
         assert!(!ours.is(&account(name.as_str(), 1000)));
         assert!(!ours.is(&account("pr-0000000000000000", 2_010_000_000)));
         assert!(!ours.is(&account("alice", 2_010_000_000)));
+    }
+
+    #[test]
+    fn without_journals_no_account_is_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        let ours = Ours::know(&Paths::below(directory.path()));
+        let account = Account {
+            name: "pr-0123456789abcdef".to_owned(),
+            uid: 2_010_000_000,
+            gid: 2_010_000_000,
+            home: "/".to_owned(),
+            shell: String::new(),
+        };
+        assert!(!ours.is(&account));
+    }
+
+    #[test]
+    fn a_link_is_followed_only_where_its_owner_is_the_one_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("secret", &link).unwrap();
+        let owner = fs::symlink_metadata(&link).unwrap().uid();
+        assert_eq!(link_of(&link, owner), Some("secret".into()));
+        assert_eq!(link_of(&link, owner + 1), None);
+        assert_eq!(link_of(directory.path(), owner), None);
+    }
+
+    #[test]
+    fn of_an_account_no_link_leads_to_what_is_another_s() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for name in ["etc", "home/alice/.ssh", "srv/keys"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        fs::write(at("etc/passwd"), "alice:x:1000:1000::/home/alice:/bin/sh\n").unwrap();
+        fs::write(at("etc/secret"), "secret\n").unwrap();
+        fs::write(at("home/alice/.ssh/plain"), "in the home\n").unwrap();
+        fs::write(at("srv/keys/alice"), "beside it\n").unwrap();
+        for name in ["home/alice/.ssh/link", "srv/keys/link"] {
+            let link = at(name);
+            std::os::unix::fs::symlink(at("etc/secret"), &link).unwrap();
+            // Nobody but root can give it away, and then it was not root's to begin with.
+            let _ = std::os::unix::fs::lchown(&link, Some(1000), Some(1000));
+        }
+        let mut findings = Vec::new();
+        let now = Timestamp::from_seconds(1_790_000_000);
+        let view = View::take(&Paths::below(directory.path()), now, &mut findings).unwrap();
+        let account = view.accounts.first().unwrap();
+        let home = view.home(account).unwrap().unwrap();
+        let read = |path: &str| {
+            view.file_of(account, Some(&home), Path::new(path), 100)
+                .map(|found| found.map(|(text, _)| text))
+        };
+        let text = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(read("/home/alice/.ssh/plain"), text("in the home\n"));
+        assert_eq!(read("/srv/keys/alice"), text("beside it\n"));
+        assert_eq!(read("/srv/keys/none"), Ok(None));
+        for path in ["/home/alice/.ssh/link", "/srv/keys/link"] {
+            assert!(read(path).is_err(), "{path}");
+        }
+        assert!(read("/home/alice/../../etc/secret").is_err());
     }
 
     #[test]
