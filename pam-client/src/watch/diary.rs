@@ -23,10 +23,13 @@ const MOST_EVENT: usize = 64 * 1024;
 const ALLOWANCE: Allowance = Allowance {
     burst: 16 * 1024 * 1024,
     each_second: 512 * 1024,
-    whole: 64 * 1024 * 1024,
+    whole: 24 * 1024 * 1024,
+    each_event: 2 * 1024,
 };
 /// How often the same loss is told again, at most.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
+/// The same once nothing else is told any more: a loss costs room in the journal too.
+const LONG_LOSS_PAUSE: Duration = Duration::from_secs(60);
 /// How many processes are remembered; beyond that every end is told.
 const MOST_RUNNING: usize = 65_536;
 /// How many targets of datagrams are remembered, so that each is told once.
@@ -64,8 +67,11 @@ struct Allowance {
     /// because the trail is everybody's.
     burst: u64,
     each_second: u64,
-    /// In all: the journal keeps it until a bastion has it.
+    /// In all: the journal keeps it, and its other half is for the session's end.
     whole: u64,
+    /// What an event costs beside what is in it: its head, its signature, and the record that a
+    /// bastion has it.
+    each_event: u64,
 }
 
 /// What is remembered of a session to tell of it.
@@ -113,10 +119,18 @@ impl Diary {
         for sighting in sightings {
             pages.add(sighting);
         }
-        for loss in self.losses(lost, now, LOSS_PAUSE) {
+        let pause = if self.is_spent() {
+            LONG_LOSS_PAUSE
+        } else {
+            LOSS_PAUSE
+        };
+        for loss in self.losses(lost, now, pause) {
             pages.add(loss);
         }
-        pages.facts()
+        let facts = pages.facts();
+        let events = u64::try_from(facts.len()).unwrap_or(u64::MAX);
+        self.charge(events.saturating_mul(self.allowance.each_event));
+        facts
     }
 
     /// The same at the end of the session: no loss waits to be told with another one.
@@ -140,8 +154,7 @@ impl Diary {
             };
             let cost = u64::try_from(cost(&sighting)).unwrap_or(u64::MAX);
             if self.may_cost(cost) {
-                self.used = self.used.saturating_add(cost);
-                self.told = self.told.saturating_add(cost);
+                self.charge(cost);
                 sightings.push(sighting);
             } else if is_connection {
                 self.left_out.connections += 1;
@@ -159,6 +172,16 @@ impl Diary {
             .used
             .saturating_sub(back.saturating_mul(self.allowance.each_second) / 1000);
         self.looked_at = now.boot;
+    }
+
+    const fn charge(&mut self, cost: u64) {
+        self.used = self.used.saturating_add(cost);
+        self.told = self.told.saturating_add(cost);
+    }
+
+    /// Whether there is no more of the whole than one event may cost.
+    const fn is_spent(&self) -> bool {
+        self.told.saturating_add(MOST_EVENT as u64) > self.allowance.whole
     }
 
     const fn may_cost(&self, cost: u64) -> bool {

@@ -6,6 +6,8 @@ use portreeve_protocol::event::MAX_EVENT;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::signed::Signed;
 
+use crate::journal::{self, Record, encode};
+
 fn now(seconds: u64) -> Moment {
     Moment {
         wall: Timestamp::from_seconds(1_790_000_000).plus(Duration::from_secs(seconds)),
@@ -212,6 +214,7 @@ fn more_than_one_session_may_tell_is_counted() {
         burst: 100_000,
         each_second: 10_000,
         whole: 200_000,
+        each_event: 0,
     };
     let mut diary = Diary::within(allowance, now(0));
     let line = [b"z".repeat(850), vec![0]].concat();
@@ -252,6 +255,63 @@ fn more_than_one_session_may_tell_is_counted() {
     let rest = sightings(diary.close(Vec::new(), Lost::default(), now(20)));
     let (told, left_out) = count(rest);
     assert_eq!(told + left_out, 20 * 150);
+}
+
+/// The journal takes nothing but the end beyond its half, and what comes beside the sightings
+/// (the plan, sudo's events, losses) needs room too.
+#[test]
+fn what_is_told_of_a_session_never_fills_its_journal() {
+    let left = journal::MAX_BYTES / 2 - ALLOWANCE.whole;
+    assert!(left >= 8 * 1024 * 1024, "{left}");
+}
+
+/// What the journal keeps of an event is not more than what the allowance counts.
+#[test]
+fn no_event_costs_more_room_than_is_counted() {
+    let large = [vec![b'"'; 127], vec![0]].concat().repeat(64);
+    for (count, arguments) in [(1, b"true\0".as_slice()), (2000, b"true\0"), (40, &large)] {
+        let mut diary = Diary::new(now(0));
+        let seen = (0..count).map(|pid| start(pid, arguments)).collect();
+        let facts = diary.tell(seen, Lost::default(), now(0));
+        assert!(!facts.is_empty());
+        let kept = facts.into_iter().map(journal_of).sum::<usize>();
+        let counted = usize::try_from(diary.told).unwrap();
+        assert!(kept <= counted, "{count}: {kept} of {counted}");
+    }
+}
+
+/// How many bytes a journal keeps of a fact, the record that a bastion has it counted.
+fn journal_of(fact: HostFact) -> usize {
+    let session = SessionId::new(Timestamp::from_seconds(1), [0; 10]);
+    let event = HostEvent {
+        host: "h".repeat(63).parse().unwrap(),
+        session,
+        account: session.account(),
+        seq: u64::MAX,
+        previous: Digest::of(b"e"),
+        at: now(0).wall,
+        fact,
+    };
+    let payload = Signed::payload_of(&event).unwrap();
+    let event = Signed::<HostEvent>::assemble(payload, "s".repeat(400));
+    let reports = vec![event.digest()];
+    let records = [Record::Event { event }, Record::Acknowledged { reports }];
+    let lines = records.iter().map(|record| encode(record).unwrap().len());
+    lines.sum()
+}
+
+#[test]
+fn a_loss_is_told_less_often_once_nothing_else_is_told() {
+    let allowance = Allowance {
+        whole: 1024,
+        ..ALLOWANCE
+    };
+    let mut diary = Diary::within(allowance, now(0));
+    let events = (0..600).map(|second| {
+        let seen = vec![start(1, b"true\0"); 10];
+        diary.tell(seen, Lost::default(), now(second)).len()
+    });
+    assert_eq!(events.sum::<usize>(), 10);
 }
 
 /// Whatever a session does, each event is signed and finds its way into the trail.
