@@ -73,18 +73,8 @@ impl Source {
     /// What an attestation says.
     pub(crate) fn watch(&self) -> HostWatch {
         match self {
-            Self::Ebpf(ebpf) => HostWatch {
-                processes: Watcher::Ebpf,
-                connections: if ebpf.sees_connections() {
-                    Watcher::Ebpf
-                } else {
-                    Watcher::Absent
-                },
-            },
-            Self::Connector(_) => HostWatch {
-                processes: Watcher::ProcessConnector,
-                connections: Watcher::Absent,
-            },
+            Self::Ebpf(ebpf) => by_ebpf(ebpf.sees_connections()),
+            Self::Connector(_) => BY_CONNECTOR,
             Self::Nobody => HostWatch::NOTHING,
         }
     }
@@ -98,17 +88,33 @@ impl Source {
         };
         match feed {
             Ok(feed) => Some(Sight {
+                watch: feed.watch(),
                 feed,
                 diary: Diary::new(now),
                 looked_at: None,
                 is_behind: false,
-                watch: self.watch(),
             }),
             Err(error) => {
                 log::error!("`{}` is not watched: {error}", group.display());
                 None
             }
         }
+    }
+}
+
+const BY_CONNECTOR: HostWatch = HostWatch {
+    processes: Watcher::ProcessConnector,
+    connections: Watcher::Absent,
+};
+
+const fn by_ebpf(sees_connections: bool) -> HostWatch {
+    HostWatch {
+        processes: Watcher::Ebpf,
+        connections: if sees_connections {
+            Watcher::Ebpf
+        } else {
+            Watcher::Absent
+        },
     }
 }
 
@@ -120,6 +126,14 @@ enum Feed {
 }
 
 impl Feed {
+    /// What of this session is seen, which can be less than what the host could see at its start.
+    const fn watch(&self) -> HostWatch {
+        match self {
+            Self::Ebpf(feed) => by_ebpf(feed.sees_connections()),
+            Self::Connector(_) => BY_CONNECTOR,
+        }
+    }
+
     fn take(&mut self, most: usize) -> Vec<Seen> {
         match self {
             Self::Ebpf(feed) => feed.take(most),

@@ -33,6 +33,9 @@ use crate::sys::ring::Ring;
 
 /// The kernel's description of its types.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+/// Most rings that are kept for sessions to come.
+const MOST_SPARE: usize = 8;
+
 /// Why this kernel cannot be watched so.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoEbpf {
@@ -71,11 +74,24 @@ pub(crate) struct Ebpf {
     places: Mutex<Places>,
 }
 
-/// The rings that no session has now, and the first place without rings.
+/// The rings that no session has now, the places that were given back, and the first place that
+/// never had rings.
 #[derive(Debug, Default)]
 struct Places {
     free: Vec<Rings>,
+    empty: Vec<u32>,
     next: u32,
+}
+
+impl Places {
+    /// A place without rings.
+    fn take(&mut self) -> u32 {
+        self.empty.pop().unwrap_or_else(|| {
+            let place = self.next;
+            self.next = place.saturating_add(1);
+            place
+        })
+    }
 }
 
 /// The rings of one place.
@@ -154,6 +170,10 @@ impl Ebpf {
     /// # Errors
     /// When there are too many, or the kernel has no room.
     pub(crate) fn follow(self: &Arc<Self>, directory: &Path) -> io::Result<Feed> {
+        if levels(directory)? > programs::LEVELS {
+            let why = format!("it is deeper than {} control groups", programs::LEVELS);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let directory = File::open(directory)?;
         // The number of a group's directory is the group's, on every kernel of 64 bits.
         let group = directory.metadata()?.ino();
@@ -166,9 +186,16 @@ impl Ebpf {
             links: Vec::new(),
         };
         bpf::update(self.sessions.as_fd(), &group, &value)?;
-        for (kind, program) in &self.hooks {
-            let link = bpf::attach_to_group(program.as_fd(), directory.as_fd(), *kind)?;
-            feed.links.push(link);
+        let links = self
+            .hooks
+            .iter()
+            .map(|(kind, program)| bpf::attach_to_group(program.as_fd(), directory.as_fd(), *kind));
+        // Half of the hooks would be attested as all of them.
+        match links.collect() {
+            Ok(links) => feed.links = links,
+            Err(error) => {
+                crate::log::warning!("connections of a session are not watched: {error}");
+            }
         }
         Ok(feed)
     }
@@ -176,7 +203,7 @@ impl Ebpf {
     /// Makes the rings of one session before anybody waits for them.
     pub(crate) fn warm(&self) {
         if let Ok(rings) = self.rings() {
-            self.places().free.push(rings);
+            self.keep(rings);
         }
     }
 
@@ -186,15 +213,37 @@ impl Ebpf {
             if let Some(rings) = places.free.pop() {
                 return Ok(rings);
             }
-            let place = places.next;
-            places.next = place.saturating_add(1);
-            place
+            places.take()
         };
-        Ok(Rings {
-            place,
-            processes: ring(&self.processes, place, self.buffer)?,
-            connections: ring(&self.connections, place, self.buffer)?,
-        })
+        let made = || -> io::Result<Rings> {
+            Ok(Rings {
+                place,
+                processes: ring(&self.processes, place, self.buffer)?,
+                connections: ring(&self.connections, place, self.buffer)?,
+            })
+        };
+        made().inspect_err(|_| self.clear(place))
+    }
+
+    /// Keeps rings for a session to come, or gives their place back.
+    fn keep(&self, rings: Rings) {
+        let place = {
+            let mut places = self.places();
+            if places.free.len() < MOST_SPARE {
+                places.free.push(rings);
+                return;
+            }
+            rings.place
+        };
+        self.clear(place);
+    }
+
+    /// Gives a place back, whose rings the kernel frees once no program writes there any more.
+    fn clear(&self, place: u32) {
+        // What is not there need not be taken away.
+        let _ = bpf::delete(self.processes.as_fd(), &place);
+        let _ = bpf::delete(self.connections.as_fd(), &place);
+        self.places().empty.push(place);
     }
 
     fn places(&self) -> MutexGuard<'_, Places> {
@@ -215,6 +264,11 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
+    /// Whether connections are seen.
+    pub(crate) const fn sees_connections(&self) -> bool {
+        !self.links.is_empty()
+    }
+
     /// What happened since the last time, as far as it is to be taken at once.
     pub(crate) fn take(&mut self, most: usize) -> Vec<Seen> {
         let group = self.group;
@@ -258,9 +312,18 @@ impl Drop for Feed {
         if let Some(mut rings) = self.rings.take() {
             while rings.processes.next().is_some() {}
             while rings.connections.next().is_some() {}
-            self.ebpf.places().free.push(rings);
+            self.ebpf.keep(rings);
         }
     }
+}
+
+/// How deep a control group is, the root of all being 0.
+fn levels(directory: &Path) -> io::Result<i32> {
+    let device = directory.metadata()?.dev();
+    let above = directory.ancestors().skip(1);
+    let is_group = |above: &&Path| above.metadata().is_ok_and(|facts| facts.dev() == device);
+    let count = above.take_while(is_group).count();
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
 fn layout() -> Result<Layout, NoEbpf> {

@@ -21,7 +21,7 @@ pub(crate) const SESSION_VALUE: u32 = 24;
 pub(crate) const SCRATCH: u32 = 14 * 1024;
 
 /// How deep a session's group may be.
-const LEVELS: i32 = 8;
+pub(crate) const LEVELS: i32 = 8;
 /// How much of each text of a start is kept. What the verifier knows of a length is one bit less
 /// precise, which is what the buffer is large enough for.
 const MOST_NAME: i32 = 512;
