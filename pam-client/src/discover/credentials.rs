@@ -32,6 +32,8 @@ const USUAL: [&str; 6] = [
 ];
 /// Most files of a directory that are looked at.
 const MOST_FILES: usize = 512;
+/// Most entries of a directory whose names are looked at.
+const MOST_ENTRIES: usize = 32_768;
 
 /// What was found on the way, for what is looked for later.
 #[derive(Debug, Default)]
@@ -217,18 +219,23 @@ fn in_directory(
     found: &Credentials,
 ) -> Vec<Finding> {
     let shown = |name: &Path| -> PathBuf { within.path().join(directory).join(name) };
-    let (names, is_all) = match within.names(directory, MOST_FILES) {
+    let (mut names, is_all) = match within.names(directory, MOST_ENTRIES) {
         Ok(names) => names,
         Err(gap) => return vec![Finding::not_seen(gap.to_string()).at(&shown(Path::new("")))],
     };
+    names.retain(|name| is_wanted(name));
     let mut findings = Vec::new();
-    if !is_all {
-        let why = format!("only {MOST_FILES} of its files were looked at");
+    if !is_all || names.len() > MOST_FILES {
+        let most = names.len().min(MOST_FILES);
+        let why = format!("only {most} of its files were looked at");
         findings.push(Finding::not_seen(why).at(&shown(Path::new(""))));
     }
-    let usual = USUAL.iter().map(PathBuf::from);
-    let all: BTreeSet<PathBuf> = names.into_iter().chain(usual).collect();
-    for name in all.iter().filter(|name| is_wanted(name)) {
+    let usual = USUAL
+        .iter()
+        .map(PathBuf::from)
+        .filter(|name| is_wanted(name));
+    let all: BTreeSet<PathBuf> = names.into_iter().take(MOST_FILES).chain(usual).collect();
+    for name in &all {
         match within.head(&directory.join(name), MAX_HEAD) {
             Ok(None) => {}
             Ok(Some((text, facts))) => {
@@ -293,4 +300,29 @@ pub(super) fn services(view: &View, found: &Credentials) -> Vec<Finding> {
         }
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_is_not_looked_at_in_a_home_is_told_and_other_files_hide_no_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Within::home(directory.path()).unwrap().unwrap();
+        let looked_at = || in_directory(&home, Path::new(""), is_named_so, &Credentials::default());
+        let write = |name: &str, count: usize| {
+            for number in 0..count {
+                fs::write(directory.path().join(format!("{number}{name}")), "").unwrap();
+            }
+        };
+        write("-other", MOST_FILES + 1);
+        write(".pem", MOST_FILES);
+        assert_eq!(looked_at(), Vec::new());
+        fs::write(directory.path().join("z.key"), "").unwrap();
+        let told = looked_at();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].code, Code::NotSeen);
+    }
 }
