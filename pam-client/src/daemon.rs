@@ -22,6 +22,7 @@ use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::id::SessionId;
 
 use crate::account;
+use crate::at_once;
 use crate::clock;
 use crate::end;
 use crate::exit::Exit;
@@ -161,14 +162,15 @@ fn listen(host: &Host) -> Result<UnixListener, DaemonError> {
     Ok(listener)
 }
 
-/// Removes the sessions that an earlier daemon did not finish.
+/// Removes the sessions that an earlier daemon did not finish: as many at a time as may live, because
+/// the files of one must not keep the processes of another alive.
 fn finish(host: &Arc<Host>, unfinished: Vec<SessionId>) -> thread::JoinHandle<()> {
     let host = Arc::clone(host);
     thread::spawn(move || {
-        for session in unfinished {
+        at_once::each(unfinished, host.config.max_sessions, |session| {
             log::warning!("session {session}: an earlier daemon did not finish it");
             end::resume(&host, session, EndCause::Restarted);
-        }
+        });
     })
 }
 

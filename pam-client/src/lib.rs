@@ -57,6 +57,7 @@ mod spool;
 mod account;
 mod apply;
 mod as_uid;
+mod at_once;
 mod cgroup;
 mod hands;
 mod home;
