@@ -164,13 +164,30 @@ fn authenticates(options: &[serde_json::Map<String, serde_json::Value>]) -> Opti
         .next_back()
 }
 
+/// What cvtsudoers wrote, with each option an object: it writes directories (`"runcwd": "/"`) as members of the list,
+/// which is no JSON. A string has no line feed, so a line begins so nowhere else.
+fn in_objects(json: &str) -> String {
+    let line = |line: &str| {
+        let text = line.trim();
+        let bare = ["\"runcwd\": ", "\"runchroot\": "];
+        if !bare.iter().any(|key| text.starts_with(key)) {
+            return format!("{line}\n");
+        }
+        match text.strip_suffix(',') {
+            Some(option) => format!("{{ {option} }},\n"),
+            None => format!("{{ {text} }}\n"),
+        }
+    };
+    json.lines().map(line).collect()
+}
+
 impl Rules {
     /// Reads what cvtsudoers wrote, on a host of these names.
     ///
     /// # Errors
     /// When it is nothing of that form.
     pub(crate) fn read(json: &str, host: &[String]) -> Result<Self, serde_json::Error> {
-        let Json { defaults, specs } = serde_json::from_str(json)?;
+        let Json { defaults, specs } = serde_json::from_str(&in_objects(json))?;
         let free = defaults
             .iter()
             .filter(|defaults| authenticates(&defaults.options) == Some(false))
@@ -286,6 +303,41 @@ mod tests {
           "Host_List": [ { "hostname": "web1" } ],
           "Cmnd_Specs": [ { "Commands": [ { "command": "ALL" } ] } ] }
     ] }"##;
+
+    /// As cvtsudoers 1.9.13 writes rules that say where a command runs.
+    #[test]
+    fn rules_with_a_directory_are_read() {
+        let json = r#"{
+            "User_Specs": [
+                {
+                    "User_List": [ { "username": "bob" } ],
+                    "Cmnd_Specs": [
+                        {
+                            "Options": [
+                                "runcwd": "/srv, \"x\"",
+                                "runchroot": "/",
+                                { "notafter": "20300101000000Z" },
+                                { "authenticate": false }
+                            ],
+                            "Commands": [ { "command": "/usr/bin/id" } ]
+                        },
+                        {
+                            "Options": [
+                                "runcwd": "/"
+                            ],
+                            "Commands": [ { "command": "/usr/bin/w" } ]
+                        }
+                    ]
+                }
+            ]
+        }"#;
+        let rules = Rules::read(json, &[]).unwrap().rules;
+        let told: Vec<_> = rules
+            .iter()
+            .map(|rule| (rule.is_free, rule.commands.as_str()))
+            .collect();
+        assert_eq!(told, [(true, "/usr/bin/id"), (false, "/usr/bin/w")]);
+    }
 
     #[test]
     fn rules_are_read_with_whom_they_are_for() {
