@@ -141,24 +141,25 @@ fn answering(mounts: &Mounts, directory: &Path) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
+    const RANGE: Range = Range {
+        first: 2_010_000_000,
+        last: 2_010_000_099,
+    };
+
     #[test]
     fn what_a_forgotten_session_left_counts() {
         if !nix::unistd::geteuid().is_root() {
             return;
         }
         let directory = tempfile::tempdir().unwrap();
-        let range = Range {
-            first: 2_010_000_000,
-            last: 2_010_000_099,
-        };
         let places = [directory.path().to_owned(), "/nonexistent".into()];
-        assert_eq!(highest_owner(range, &places, ""), None);
+        assert_eq!(highest_owner(RANGE, &places, ""), None);
         for (name, uid) in [("a", 2_010_000_007), ("b", 2_010_000_100), ("c", 1000)] {
             let path = directory.path().join(name);
             fs::write(&path, "").unwrap();
             std::os::unix::fs::chown(&path, Some(uid), None).unwrap();
         }
-        assert_eq!(highest_owner(range, &places, ""), Some(2_010_000_007));
+        assert_eq!(highest_owner(RANGE, &places, ""), Some(2_010_000_007));
     }
 
     #[test]
@@ -167,10 +168,6 @@ mod tests {
             return;
         }
         let directory = tempfile::tempdir().unwrap();
-        let range = Range {
-            first: 2_010_000_000,
-            last: 2_010_000_099,
-        };
         let (real, link) = (directory.path().join("real"), directory.path().join("link"));
         fs::create_dir(&real).unwrap();
         std::os::unix::fs::symlink("real", &link).unwrap();
@@ -185,7 +182,7 @@ mod tests {
         let home = mount(&real.join("mounted"), "nfs4");
         let all = mount(&real, "fuse.sshfs");
         for place in [real, link] {
-            let highest = |mountinfo: &str| highest_owner(range, [&place], mountinfo);
+            let highest = |mountinfo: &str| highest_owner(RANGE, [&place], mountinfo);
             assert_eq!(highest(&root), Some(2_010_000_007));
             assert_eq!(highest(&format!("{root}{home}")), Some(2_010_000_003));
             assert_eq!(highest(&format!("{root}{all}")), None);

@@ -280,8 +280,8 @@ fn no_event_costs_more_room_than_is_counted() {
     }
 }
 
-/// How many bytes a journal keeps of a fact, the record that a bastion has it counted.
-fn journal_of(fact: HostFact) -> usize {
+/// A fact as it is reported, by a host of the longest name.
+fn signed(fact: HostFact) -> Signed<HostEvent> {
     let session = SessionId::new(Timestamp::from_seconds(1), [0; 10]);
     let event = HostEvent {
         host: "h".repeat(63).parse().unwrap(),
@@ -293,7 +293,12 @@ fn journal_of(fact: HostFact) -> usize {
         fact,
     };
     let payload = Signed::payload_of(&event).unwrap();
-    let event = Signed::<HostEvent>::assemble(payload, "s".repeat(400));
+    Signed::assemble(payload, "s".repeat(400))
+}
+
+/// How many bytes a journal keeps of a fact, the record that a bastion has it counted.
+fn journal_of(fact: HostFact) -> usize {
+    let event = signed(fact);
     let reports = vec![event.digest()];
     let records = [Record::Event { event }, Record::Acknowledged { reports }];
     let lines = records.iter().map(|record| encode(record).unwrap().len());
@@ -332,20 +337,8 @@ fn no_process_makes_an_event_too_large() {
             now(0),
         );
         assert!(!facts.is_empty());
-        let session = SessionId::new(Timestamp::from_seconds(1), [0; 10]);
         for fact in facts {
-            let event = HostEvent {
-                host: "prod-1".parse().unwrap(),
-                session,
-                account: session.account(),
-                seq: u64::MAX,
-                previous: Digest::of(b"e"),
-                at: now(0).wall,
-                fact,
-            };
-            let payload = Signed::payload_of(&event).unwrap();
-            let signed = Signed::<HostEvent>::assemble(payload, "s".repeat(400));
-            let report = serde_json::to_string(&signed).unwrap();
+            let report = serde_json::to_string(&signed(fact)).unwrap();
             assert!(
                 report.len() < MAX_EVENT - 8 * 1024,
                 "{byte}: {}",
