@@ -56,6 +56,15 @@ pub struct Attestation {
     pub watch: Option<HostWatch>,
 }
 
+impl Attestation {
+    /// Whether the UID is one that an account of a session can have: not root's, and not the highest number, which is
+    /// what chown(2) takes for no change, and has none above it for the session after this one.
+    #[must_use]
+    pub const fn has_account_uid(&self) -> bool {
+        self.uid != 0 && self.uid != u32::MAX
+    }
+}
+
 impl Statement for Attestation {
     const NAMESPACE: &'static str = "attestation@portreeve";
 }

@@ -43,7 +43,7 @@ impl HostProven {
             ("order", said.order == order.id),
             ("order_digest", said.order_digest == grant.order.digest()),
             ("expires_at", said.expires_at <= order.expires_at),
-            ("uid", said.uid != 0 && said.uid < u32::MAX),
+            ("uid", said.has_account_uid()),
             // Every decision of the session is made from these, and keeps them.
             ("sudo", said.sudo.len() <= MAX_TEXT),
             (

@@ -198,8 +198,7 @@ fn check_attestation(
     demand(said.host == *host, "host")?;
     demand(said.bundle == *bundle, "bundle")?;
     demand(said.order_digest == subject.session.order, "order")?;
-    // The next order asks for a higher one, so there must be one; and root's is no session's.
-    demand(said.uid != 0 && said.uid < u32::MAX, "uid")?;
+    demand(said.has_account_uid(), "uid")?;
     Ok(said)
 }
 
