@@ -38,6 +38,10 @@ pub(crate) struct Scale {
     pub(crate) accounts: u32,
     /// Programs that a session starts.
     pub(crate) programs: u32,
+    /// Sessions that are killed while others are busy.
+    pub(crate) kills: u32,
+    /// How many others.
+    pub(crate) busy: u32,
 }
 
 impl Scale {
@@ -51,8 +55,10 @@ impl Scale {
             idle: 100,
             minted: 6000,
             events: 100_000,
-            accounts: 500,
+            accounts: 1000,
             programs: 10_000,
+            kills: 200,
+            busy: 16,
         }
     }
 
@@ -68,6 +74,8 @@ impl Scale {
             events: 10_000,
             accounts: 100,
             programs: 2000,
+            kills: 10,
+            busy: 4,
         }
     }
 }

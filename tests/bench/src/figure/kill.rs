@@ -13,13 +13,44 @@ use crate::site::{Route, Session, Site, settle};
 
 /// A shell with a child, and one that has left it: other session, other parent.
 const LIVELY: &str = "setsid sleep 600 >/dev/null 2>&1 & sleep 601 & echo alive; sleep 602";
+/// A session whose programs come and go, each of which the host tells of.
+const BUSY: &str = "echo busy; while :; do date >/dev/null; sleep 0.1; done";
 /// How long a process may take to die before something is wrong.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn measure(site: &mut Site, scale: &Scale) -> Result<Vec<Figure>> {
-    let mut dead = Samples::default();
-    let mut answered = Samples::default();
-    for round in 0..scale.rounds {
+    let quiet = kills(site, scale.rounds)?;
+    let mut busy = Vec::new();
+    for _ in 0..scale.busy {
+        let session = site.session()?;
+        let (runner, argv) = site.client(Route::Ours(&session), BUSY);
+        runner.hold(&argv)?;
+        busy.push(session);
+    }
+    let loaded = kills(site, scale.kills)?;
+    site.agent.release()?;
+    site.sign_in()?;
+    for session in &busy {
+        site.end(session)?;
+    }
+    Ok(vec![
+        figure("alone".to_owned(), quiet),
+        figure(format!("beside {} busy sessions", busy.len()), loaded),
+    ])
+}
+
+/// How long the command took each time, and how long the session's processes lived.
+struct Kills {
+    answered: Samples,
+    dead: Samples,
+}
+
+fn kills(site: &mut Site, count: u32) -> Result<Kills> {
+    let mut kills = Kills {
+        answered: Samples::default(),
+        dead: Samples::default(),
+    };
+    for round in 0..count {
         if round % 10 == 9 {
             site.sign_in()?;
         }
@@ -27,21 +58,26 @@ pub(super) fn measure(site: &mut Site, scale: &Scale) -> Result<Vec<Figure>> {
         let (runner, argv) = site.client(Route::Ours(&session), LIVELY);
         runner.hold(&argv)?;
         let (ms, command_ms) = kill(site, &session)?;
-        dead.add(ms);
-        answered.add(command_ms);
-        site.agent.release()?;
+        kills.dead.add(ms);
+        kills.answered.add(command_ms);
         settle();
     }
-    let mut figure = Figure::new("kill", "from the start of `portreeve session kill`", "ms");
-    figure.row("the command returns", &answered, None);
+    Ok(kills)
+}
+
+fn figure(circumstances: String, kills: Kills) -> Figure {
+    let title = format!("from the start of `portreeve session kill`, {circumstances}");
+    let mut figure = Figure::new("kill", title, "ms");
+    figure.row("the command returns", &kills.answered, None);
+    let dead = &kills.dead;
     figure.row(
         "the last process is dead",
-        &dead,
+        dead,
         Some(Target::AtMost(250.0)),
     );
-    figure.row("the same, p99", &dead, Some(Target::P99AtMost(1000.0)));
+    figure.row("the same, p99", dead, Some(Target::P99AtMost(1000.0)));
     figure.note("the command's own start and its TLS handshake are part of it");
-    Ok(vec![figure.judged()])
+    figure.judged()
 }
 
 /// Kills the session as its human, and watches its processes from outside of the host.
