@@ -23,6 +23,7 @@ mod variant;
 
 use portreeve_protocol::facts::Intent;
 
+use self::capability::Capability;
 pub use self::facts::KnownProgram;
 use self::facts::{Clauses, known};
 use self::reach::Reach;
@@ -70,6 +71,22 @@ fn check_one(intent: Intent, command: &Command, found: &mut Vec<Diagnostic>) {
     secrets::check(&subject, found);
 }
 
+/// Whether a command may start another program by itself, as far as is known. One that is not in
+/// the table of programs may.
+#[must_use]
+pub fn may_start_programs(bundle: &Bundle, command: &Command) -> bool {
+    let subject = Subject::new(bundle.intent(), command);
+    let mut starting = subject
+        .clauses
+        .iter()
+        .filter(|clause| clause.capability.starts_programs());
+    // A pager counts whatever the arguments: what keeps it away is judged by whether `noexec` holds.
+    !subject.is_known
+        || starting.any(|clause| {
+            clause.capability == Capability::Page || abilities::way(&subject, clause).is_some()
+        })
+}
+
 /// Every program that the linter knows, with what it can do.
 pub fn known_programs() -> impl Iterator<Item = KnownProgram> {
     facts::all()
@@ -96,7 +113,7 @@ impl<'b> Subject<'b> {
         }
     }
 
-    fn can(&self, capability: capability::Capability) -> bool {
+    fn can(&self, capability: Capability) -> bool {
         self.clauses
             .iter()
             .any(|clause| clause.capability == capability)

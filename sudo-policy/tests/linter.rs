@@ -11,19 +11,13 @@
 use std::fmt::Write as _;
 
 use portreeve_sudo_policy::bundle::Bundle;
-use portreeve_sudo_policy::check::{check, known_programs};
+use portreeve_sudo_policy::check::{check, known_programs, may_start_programs};
 use portreeve_sudo_policy::diagnostic::{Finding, Severity};
 
 /// The codes of everything that is found in a bundle of this intent with this command: errors in
 /// capitals, warnings in small letters, notes in brackets.
 fn codes(intent: &str, command: &str) -> Vec<String> {
-    let text = format!(
-        "name = \"x\"\ndescription = \"d\"\nintent = \"{intent}\"\n[[command]]\n{command}\n\
-         [[expect]]\nrefuse = [\"/nowhere\"]\n"
-    );
-    let bundle = Bundle::parse("x.toml", text.as_bytes())
-        .unwrap_or_else(|report| panic!("{text}\n{}", report.render()));
-    let report = check(&bundle);
+    let report = check(&bundle(intent, command));
     let code = |f: Finding<'_>| match f.severity {
         Severity::Error => f.code.to_string(),
         Severity::Warning => f.code.to_string().to_lowercase(),
@@ -33,6 +27,15 @@ fn codes(intent: &str, command: &str) -> Vec<String> {
     codes.sort();
     codes.dedup();
     codes
+}
+
+fn bundle(intent: &str, command: &str) -> Bundle {
+    let text = format!(
+        "name = \"x\"\ndescription = \"d\"\nintent = \"{intent}\"\n[[command]]\n{command}\n\
+         [[expect]]\nrefuse = [\"/nowhere\"]\n"
+    );
+    Bundle::parse("x.toml", text.as_bytes())
+        .unwrap_or_else(|report| panic!("{text}\n{}", report.render()))
 }
 
 /// A line of a table: the intents, the codes, and the command as TOML.
@@ -203,6 +206,27 @@ fn the_documentation_counts_the_programs_that_are_known() {
     let dangerous = dangerous.count();
     assert!(dangerous >= 350);
     assert!(told(dangerous, "of them"), "{dangerous} of them");
+}
+
+#[test]
+fn what_starts_no_other_program_is_known_by_its_arguments() {
+    for (command, expected) in [
+        ("chage ~ ^-l <name>$", false),
+        ("crontab ~ ^-l( -u <name>)?$", false),
+        ("uptime", false),
+        ("cat /etc/hosts", false),
+        ("crontab -e", true),
+        ("chage -R /srv/root -l alice", true),
+        ("find /srv -exec id ;", true),
+        ("find /srv -name core", false),
+        ("journalctl --no-pager", true),
+        ("bash", true),
+        ("a-program-of-ours", true),
+    ] {
+        let bundle = bundle("write", &command_of(command));
+        let rule = bundle.commands().first().unwrap();
+        assert_eq!(may_start_programs(&bundle, rule), expected, "{command}");
+    }
 }
 
 #[test]

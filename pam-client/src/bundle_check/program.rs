@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use portreeve_protocol::digest::Digest;
 use portreeve_sudo_policy::bundle::Bundle;
+use portreeve_sudo_policy::check::may_start_programs;
 use portreeve_sudo_policy::code::Code;
 use portreeve_sudo_policy::word::RunAs;
 use rustix::fs::StatVfsMountFlags;
@@ -34,6 +35,8 @@ pub(crate) struct Wanted {
     pub(crate) digests: Vec<Digest>,
     /// As whom `noexec` is to keep it from starting others.
     pub(crate) held: Held,
+    /// Whether it may start others with the arguments of these rules.
+    pub(crate) may_start: bool,
 }
 
 /// What was found at the place of a program.
@@ -65,11 +68,15 @@ pub(crate) fn of_bundle(bundle: &Bundle) -> Vec<Wanted> {
                 (true, true) => Held::AsRoot,
                 (true, false) => Held::AsAnother,
             },
+            may_start: may_start_programs(bundle, command),
         };
         let is_known =
             |known: &&mut Wanted| (&known.path, &known.digests) == (&wanted.path, &wanted.digests);
         match all.iter_mut().find(is_known) {
-            Some(known) => known.held = known.held.max(wanted.held),
+            Some(known) => {
+                known.held = known.held.max(wanted.held);
+                known.may_start |= wanted.may_start;
+            }
             None => all.push(wanted),
         }
     }
@@ -111,7 +118,7 @@ pub(crate) fn look_at(
             found.exists = true;
             findings.extend(of_file(&path, &seen));
             if seen.kind == Kind::File {
-                findings.extend(noexec.and_then(|noexec| not_held(&path, wanted.held, noexec)));
+                findings.extend(noexec.and_then(|noexec| not_held(&path, wanted, noexec)));
             }
             if seen.kind == Kind::File && (hashing == Hashing::All || !wanted.digests.is_empty()) {
                 match digests.of(&path, seen.mark) {
@@ -173,13 +180,18 @@ fn of_file(path: &Path, seen: &Seen) -> Vec<Finding> {
     findings
 }
 
-/// Says that `noexec` does not hold a program. A warning: most such programs start no other, and
-/// what they may be asked to do is still for the arguments of the rule to say.
-fn not_held(path: &Path, held: Held, noexec: &Preload) -> Option<Finding> {
-    match noexec.misses(path, held) {
+/// Says that `noexec` does not hold a program. A warning where it would be needed; what is known to
+/// start no other program with the arguments of its rules can do without.
+fn not_held(path: &Path, wanted: &Wanted, noexec: &Preload) -> Option<Finding> {
+    match noexec.misses(path, wanted.held) {
         Ok(why) => why.map(|why| {
-            let detail = format!("{why}: `noexec` of this sudo does not hold it");
-            Finding::new(Code::NoexecHoldsNot, Severity::Warning, detail).about(path)
+            let (severity, otherwise) = if wanted.may_start {
+                (Severity::Warning, "")
+            } else {
+                (Severity::Note, "; these arguments make it start none")
+            };
+            let detail = format!("{why}: `noexec` of this sudo does not hold it{otherwise}");
+            Finding::new(Code::NoexecHoldsNot, severity, detail).about(path)
         }),
         Err(error) => Some(not_seen(path, &error.to_string())),
     }
@@ -280,6 +292,7 @@ mod tests {
                 path: path.clone(),
                 digests: wanted,
                 held: Held::AsRoot,
+                may_start: true,
             };
             let found = look_at(&wanted, Hashing::Named, &Digests::up_to(1024), None);
             let of_the_file = |finding: &&Finding| finding.code != Code::NotOfRoot;
@@ -296,6 +309,7 @@ mod tests {
             path: directory.path().to_owned(),
             digests: vec![digest],
             held: Held::Not,
+            may_start: true,
         };
         let found = look_at(&wanted, Hashing::All, &Digests::up_to(1024), None);
         let is_no_program = |finding: &Finding| finding.code == Code::NotAProgram;

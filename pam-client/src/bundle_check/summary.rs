@@ -241,6 +241,7 @@ mod tests {
             path,
             digests: vec![],
             held: Held::Not,
+            may_start: true,
         }
     }
 

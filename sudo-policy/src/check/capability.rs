@@ -90,6 +90,14 @@ impl Capability {
         matches!(self, Glob | Opens | Names | Look)
     }
 
+    /// Whether a program that can do it may start another one.
+    pub(super) fn starts_programs(self) -> bool {
+        matches!(
+            self,
+            Shell | Interpret | Edit | Run | Load | Become | Install | Page
+        )
+    }
+
     /// The word for it in the table of programs.
     pub(super) fn word(self) -> &'static str {
         match self {
