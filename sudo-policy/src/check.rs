@@ -19,6 +19,7 @@ mod paths;
 mod places;
 mod reach;
 mod secrets;
+mod values;
 mod variant;
 
 use portreeve_protocol::facts::Intent;

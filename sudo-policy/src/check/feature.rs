@@ -18,7 +18,8 @@ impl Feature {
     pub(super) fn read(word: &'static str) -> Option<Self> {
         let (word, opens_value) = match word.strip_suffix('=').filter(|_| word.starts_with('-')) {
             Some(option) => (option, true),
-            None => (word, false),
+            // As in `of=*`.
+            None => (word, !word.starts_with('*') && word.ends_with("=*")),
         };
         let one = |sought| Some((word, vec![sought]));
         let (shown, sought) = match word {
