@@ -20,9 +20,11 @@ pub mod recover;
 pub mod write;
 
 // Reading one.
+pub mod argv;
 pub mod export;
 pub mod printable;
 pub mod read;
+pub mod redact;
 pub mod transcript;
 pub mod verify;
 

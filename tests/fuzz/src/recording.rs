@@ -3,6 +3,7 @@
 use std::io::{Cursor, sink};
 
 use portreeve_protocol::age::{self, Identity};
+use portreeve_recording::argv;
 use portreeve_recording::event::Event;
 use portreeve_recording::export::{
     AsciicastOptions, AsciicastVersion, asciicast, json_lines, plain,
@@ -11,6 +12,7 @@ use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::Manifest;
 use portreeve_recording::printable::{Printable, one_line};
 use portreeve_recording::read::Recording;
+use portreeve_recording::redact::{self, Redactor};
 use portreeve_recording::segment;
 use portreeve_recording::transcript::Transcript;
 use portreeve_recording::verify::{Evidence, verify};
@@ -42,6 +44,16 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "printable",
         feed: printable,
         seeds: || vec!["gr\u{fc}\u{df}e\r\n\x1b]0;x\x07\u{202e}".into()],
+    },
+    Target {
+        name: "command_words",
+        feed: command_words,
+        seeds: command_words_seeds,
+    },
+    Target {
+        name: "redaction",
+        feed: redaction,
+        seeds: redaction_seeds,
     },
 ];
 
@@ -190,6 +202,74 @@ fn printable(bytes: &[u8]) -> bool {
     assert_eq!(shown(&[a, b]), whole);
     assert!(!one_line(bytes).chars().any(char::is_control));
     true
+}
+
+fn command_words_seeds() -> Vec<Vec<u8>> {
+    [
+        "LANG=C sort -u <in 2>&1 | head -n 1 >> 'out file' && sudo \"id\"; sleep 1 &",
+        "n'c' -e \"/bin/sh\" a\\ b",
+        "echo '$HOME' \\`id \\* \"a \\$b\"",
+    ]
+    .map(Into::into)
+    .to_vec()
+}
+
+/// Words of a command line hold nothing that was not in it, whoever wrote it.
+fn command_words(bytes: &[u8]) -> bool {
+    let Some(commands) = argv::simple_commands(bytes) else {
+        return false;
+    };
+    let held: usize = commands
+        .iter()
+        .flat_map(|command| [&command.assignments, &command.words, &command.files])
+        .flatten()
+        .map(Vec::len)
+        .sum();
+    assert!(held <= bytes.len());
+    if let Some(words) = argv::words(bytes) {
+        let only: Vec<_> = commands.into_iter().map(|command| command.words).collect();
+        assert_eq!(only, [words]);
+    }
+    true
+}
+
+fn redaction_seeds() -> Vec<Vec<u8>> {
+    [
+        "Authorization: Basic YWxpY2U6\ncurl -u a:b https://c:d@example.com\nmysql -psecret --token=abc\n",
+        "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nPrivate-Lines: 2\na\nb\n",
+        "AKIAIOSFODNN7EXAMPLE eyJhbGciOiJub25lIn0.e30. \"dbPassword\": \"x\"\n",
+    ]
+    .map(Into::into)
+    .to_vec()
+}
+
+/// What is found in any text lies in it, and where the text is cut changes nothing.
+fn redaction(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let mut redactor = Redactor::default();
+    for line in text.lines() {
+        let mut from = 0;
+        for found in redactor.find(line) {
+            assert!(from <= found.range.start && found.range.start < found.range.end);
+            assert!(line.get(found.range.clone()).is_some());
+            from = found.range.end;
+        }
+    }
+    let (a, b) = text.split_at(text.floor_char_boundary(text.len() / 2));
+    assert_eq!(redacted(&[a, b]), redacted(&[text]));
+    true
+}
+
+fn redacted(pieces: &[&str]) -> String {
+    let mut stream = redact::Stream::default();
+    let mut out = String::new();
+    for piece in pieces {
+        stream.push(piece, &mut out);
+    }
+    stream.flush(&mut out);
+    out
 }
 
 fn shown(pieces: &[&[u8]]) -> String {
