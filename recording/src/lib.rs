@@ -25,6 +25,7 @@ pub mod export;
 pub mod printable;
 pub mod read;
 pub mod redact;
+pub mod screen;
 pub mod transcript;
 pub mod verify;
 

@@ -54,6 +54,11 @@ pub(crate) struct Utf8Stream {
 }
 
 impl Utf8Stream {
+    /// The beginning of a character that is held back.
+    pub(crate) fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
     pub(crate) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Piece<'_>)) {
         let mut joined = std::mem::take(&mut self.partial);
         let mut rest = if joined.is_empty() {

@@ -13,6 +13,7 @@ use portreeve_recording::manifest::Manifest;
 use portreeve_recording::printable::{Printable, one_line};
 use portreeve_recording::read::Recording;
 use portreeve_recording::redact::{self, Redactor};
+use portreeve_recording::screen::{Lost, MAX_DRAWING, Screen, Size};
 use portreeve_recording::segment;
 use portreeve_recording::transcript::Transcript;
 use portreeve_recording::verify::{Evidence, verify};
@@ -54,6 +55,11 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "redaction",
         feed: redaction,
         seeds: redaction_seeds,
+    },
+    Target {
+        name: "screen",
+        feed: screen,
+        seeds: screen_seeds,
     },
 ];
 
@@ -270,6 +276,46 @@ fn redacted(pieces: &[&str]) -> String {
     }
     stream.flush(&mut out);
     out
+}
+
+/// What a host writes to a terminal: whatever it is, the screen stays within its bounds, and goes
+/// on from its drawing as if nothing had been. The first two bytes are a size.
+fn screen(bytes: &[u8]) -> bool {
+    let Some(([columns, rows], bytes)) = bytes.split_first_chunk() else {
+        return false;
+    };
+    if bytes.len() > LARGEST {
+        return false;
+    }
+    let size = Size::new((*columns).into(), (*rows).into());
+    let (before, after) = bytes.split_at(bytes.len() / 2);
+    let mut screen = Screen::new(size);
+    screen.feed(before);
+    assert_ne!(screen.lost(), Some(Lost::Failed));
+    let Some(drawing) = screen.drawing() else {
+        return true;
+    };
+    assert!(drawing.len() <= MAX_DRAWING);
+    let mut again = Screen::of_drawing(size, &drawing);
+    screen.feed(after);
+    again.feed(after);
+    if screen.lost().is_none() && again.lost().is_none() {
+        assert_eq!(screen.drawing(), again.drawing());
+    }
+    screen.resize(Size::new((*rows).into(), (*columns).into()));
+    assert_ne!(screen.lost(), Some(Lost::Failed));
+    true
+}
+
+fn screen_seeds() -> Vec<Vec<u8>> {
+    let outputs: [&[u8]; 4] = [
+        b"$ ls\r\n\x1b[01;34mbin\x1b[0m\r\n10%\r20%\x08\x08\x1b[K",
+        b"\x1b[?1049h\x1b[2;5r\x1b[3;4Hvim\x1b[L\x1b[M\x1b[P\x1b7\x1b[?6h\x1b8\x1b[?1049l",
+        b"\xe6\x97\xa5\xe6\x9c\xac\xff\xcc\x81\x1b(0lqk\x1b(B\x1b[40b\x1b#8\x1bc",
+        b"\x1b]52;c;eA==\x07\x1bP1;2|x\x1b\\\x1b[6n\xc2\x9b31m\x1b[8;999;999t\x1b[38;2;1;2;3m",
+    ];
+    let sized = |output: &[u8]| [&[20, 6], output].concat();
+    outputs.into_iter().map(sized).collect()
 }
 
 fn shown(pieces: &[&[u8]]) -> String {

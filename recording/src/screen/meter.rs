@@ -1,0 +1,161 @@
+//! How much work a terminal's output may cause.
+//!
+//! Two bytes can ask an emulator to make a whole screen anew, so a few kilobytes of them could keep
+//! a thread busy for minutes. Each byte earns some work and each operation costs some; whoever has
+//! spent everything is drawn no further. Ordinary programs, also ones that clear and redraw all the
+//! time, use a small part of it.
+
+use std::cell::Cell;
+
+use avt::parser::{DecMode, DecModes, Function};
+use avt::{Line, Observation, Observer, Operation};
+
+use super::{Lost, Text};
+
+/// What one byte earns. One unit is about what it takes to print a character.
+const PER_BYTE: u64 = 32;
+/// What each piece of output earns: a program that clears its screen and writes a word, again and
+/// again, does so in packets of their own, and each packet costs its sender more than this.
+const PER_PIECE: u64 = 2048;
+/// How many cells are filled for one unit.
+const CELLS: u64 = 16;
+/// The most that can be saved up: enough to draw the largest screen several times over.
+const MOST: u64 = 4 * 1024 * 1024;
+
+/// What may still be spent.
+#[derive(Debug)]
+pub(super) struct Meter(u64);
+
+impl Meter {
+    /// That of a new screen.
+    pub(super) const FULL: Self = Self(MOST);
+
+    /// A piece of output came.
+    pub(super) fn earn(&mut self, bytes: usize) {
+        let earned = (bytes as u64)
+            .saturating_mul(PER_BYTE)
+            .saturating_add(PER_PIECE);
+        self.0 = self.0.saturating_add(earned).min(MOST);
+    }
+
+    pub(super) const fn left(&self) -> u64 {
+        self.0
+    }
+
+    pub(super) const fn set_left(&mut self, left: u64) -> Result<(), Lost> {
+        self.0 = left;
+        if left == 0 {
+            return Err(Lost::TooMuchWork);
+        }
+        Ok(())
+    }
+
+    /// Every line is laid out again.
+    pub(super) fn spend_resize(&mut self, cells: usize) -> Result<(), Lost> {
+        let cost = (cells as u64).div_ceil(4);
+        self.set_left(self.0.saturating_sub(cost))
+    }
+}
+
+/// Pays for each operation, and tells lines that leave the screen.
+pub(super) struct Gone<'a> {
+    pub(super) left: &'a Cell<u64>,
+    pub(super) tell: &'a mut dyn FnMut(Text<'_>),
+}
+
+impl Observer for Gone<'_> {
+    type Output = ();
+
+    fn before(&mut self, context: &mut Observation<'_>, operation: &Operation) {
+        let (columns, rows) = context.terminal().size();
+        let cost = match operation {
+            Operation::Function(function) => cost(function, columns as u64, rows as u64),
+            Operation::Resize { .. } => 0,
+        };
+        self.left.set(self.left.get().saturating_sub(cost));
+    }
+
+    fn evicted(&mut self, _: &mut Observation<'_>, line: &Line) {
+        let text = line.text();
+        (self.tell)(Text {
+            text: if line.is_wrapped() {
+                &text
+            } else {
+                text.trim_end()
+            },
+            goes_on: line.is_wrapped(),
+        });
+    }
+
+    fn end(&mut self, _: &mut Observation<'_>) {}
+}
+
+/// What an operation costs at most on a screen of this size.
+fn cost(function: &Function, columns: u64, rows: u64) -> u64 {
+    let fill = |lines: u64| 1 + (columns * lines.min(rows)).div_ceil(CELLS);
+    match function {
+        Function::Print(_) => print(columns, rows),
+        Function::Rep(n) => u64::from(*n).max(1) * print(columns, rows),
+        // A new line may scroll, which makes one line blank and moves the places of all.
+        Function::Lf | Function::Nel | Function::Ri => fill(1) + rows.div_ceil(CELLS),
+        Function::Ich(_) | Function::Dch(_) | Function::Ech(_) | Function::El(_) => fill(1),
+        Function::Il(n) | Function::Dl(n) | Function::Su(n) | Function::Sd(n) => {
+            fill(u64::from(*n)) + rows
+        }
+        Function::Ed(_) | Function::Decaln => fill(rows),
+        Function::Decset(modes) | Function::Decrst(modes) => switches(modes) * fill(rows) + 1,
+        // Both screens are made anew.
+        Function::Ris => 4 * fill(rows),
+        Function::Bs
+        | Function::Cbt(_)
+        | Function::Cha(_)
+        | Function::Cht(_)
+        | Function::Cnl(_)
+        | Function::Cpl(_)
+        | Function::Cr
+        | Function::Ctc(_)
+        | Function::Cub(_)
+        | Function::Cud(_)
+        | Function::Cuf(_)
+        | Function::Cup(..)
+        | Function::Cuu(_)
+        | Function::Decrc
+        | Function::Decsc
+        | Function::Decstbm(..)
+        | Function::Decstr
+        | Function::G1d4(_)
+        | Function::Gzd4(_)
+        | Function::Ht
+        | Function::Hts
+        | Function::Osc(_)
+        | Function::Rm(_)
+        | Function::Scorc
+        | Function::Scosc
+        | Function::Sgr(_)
+        | Function::Si
+        | Function::Sm(_)
+        | Function::So
+        | Function::Tbc(_)
+        | Function::Vpa(_)
+        | Function::Vpr(_)
+        | Function::Xtwinops(_) => 1,
+    }
+}
+
+/// A character may move the rest of its line, or, once in a line, all lines.
+const fn print(columns: u64, rows: u64) -> u64 {
+    1 + columns / 512 + rows / (columns * 8)
+}
+
+/// How many of the modes switch to the other screen, which is then cleared.
+fn switches(modes: &DecModes) -> u64 {
+    let switching = modes.as_slice().iter().filter(|mode| match mode {
+        DecMode::AltScreenBuffer | DecMode::SaveCursorAltScreenBuffer => true,
+        DecMode::CursorKeys
+        | DecMode::Origin
+        | DecMode::AutoWrap
+        | DecMode::TextCursorEnable
+        | DecMode::SaveCursor => false,
+    });
+    switching.count() as u64
+}
