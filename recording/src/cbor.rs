@@ -106,6 +106,7 @@ pub enum CborError {
 }
 
 /// Takes items from the front of shared bytes.
+#[derive(Clone)]
 pub(crate) struct Reader(Bytes);
 
 impl Reader {

@@ -2,14 +2,15 @@
 
 mod decode;
 mod encode;
+pub mod standing;
 
 use bytes::Bytes;
 use portreeve_protocol::id::DecisionId;
 
 pub use crate::cbor::CborError;
 pub use decode::DecodeError;
-pub(crate) use decode::{decode_next, read_header};
-pub(crate) use encode::{encode, encoded_bound, write_header};
+pub(crate) use decode::{Item, decode_next, read_header};
+pub(crate) use encode::{encode, encode_standing, encoded_bound, write_header};
 
 /// The most content that one event may carry, in bytes. SSH packets stay far below.
 pub const MAX_CONTENT: usize = 1024 * 1024;
@@ -85,6 +86,27 @@ pub struct Started {
     pub decision: Option<DecisionId>,
 }
 
+impl Started {
+    /// The same, sharing memory with nothing: an event that was read holds on to its whole segment.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        Self {
+            program: self.program.detached(),
+            environment: self
+                .environment
+                .iter()
+                .map(|(name, value)| (copy(name), copy(value)))
+                .collect(),
+            terminal: self.terminal.as_ref().map(|terminal| Terminal {
+                term: copy(&terminal.term),
+                ..terminal.clone()
+            }),
+            decision: self.decision,
+        }
+    }
+}
+
 /// What was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
@@ -94,6 +116,18 @@ pub enum Program {
     Exec(Bytes),
     /// The sftp subsystem.
     Sftp,
+}
+
+impl Program {
+    /// The same, sharing memory with nothing.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        match self {
+            Self::Exec(command) => Self::Exec(Bytes::copy_from_slice(command)),
+            Self::Shell => Self::Shell,
+            Self::Sftp => Self::Sftp,
+        }
+    }
 }
 
 /// A terminal as it was asked for (RFC 4254, section 6.2).
@@ -147,6 +181,7 @@ mod tag {
     pub(super) const REFUSED: u8 = 11;
     pub(super) const NOTE: u8 = 12;
     pub(super) const HOST_EVENT: u8 = 13;
+    pub(super) const STANDING: u8 = 16;
 
     pub(super) const SHELL: u8 = 0;
     pub(super) const EXEC: u8 = 1;

@@ -2,7 +2,10 @@
 //!
 //! Metadata needs no key. Events do, and are given out only while the segments belong together:
 //! each must name its session, its place and the one before it. Whether the recording is what a
-//! bastion signed is [`crate::verify`]'s matter.
+//! bastion signed is [`crate::verify`]'s matter. [`seek`] finds a moment without reading what was
+//! before it.
+
+pub mod seek;
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -24,6 +27,8 @@ pub struct Recording<R> {
     index: Index,
     info: SessionInfo,
     session_file: Digest,
+    /// When each segment begins, as far as that was found out.
+    times: seek::Times,
 }
 
 /// Why a recording cannot be read.
@@ -95,6 +100,7 @@ impl<R: Read + Seek> Recording<R> {
             index,
             info,
             session_file: Digest::of(&json),
+            times: seek::Times::default(),
         })
     }
 
@@ -188,6 +194,46 @@ impl<R: Read + Seek> Recording<R> {
             is_over: false,
         }
     }
+
+    /// Every event from the beginning of a segment, opened with any of `identities`. Ends at the
+    /// first error; past the last segment there is none.
+    ///
+    /// # Errors
+    /// When the segment before it cannot be read.
+    pub fn events_from<'a>(
+        &'a mut self,
+        identities: &'a [Identity],
+        segment: u32,
+    ) -> io::Result<Events<'a, R>> {
+        let previous = self.digest_before(segment)?;
+        Ok(Events {
+            next: segment,
+            previous,
+            ..self.events(identities)
+        })
+    }
+
+    /// What a segment must name as the one before it.
+    fn digest_before(&mut self, segment: u32) -> io::Result<Digest> {
+        let Some(before) = segment.checked_sub(1) else {
+            return Ok(self.session_file);
+        };
+        let sealed = self.sealed_segment(before)?;
+        Ok(sealed.map_or(self.session_file, |sealed| Digest::of(&sealed)))
+    }
+
+    /// Opens one segment; nothing past the last one.
+    fn open_segment(
+        &mut self,
+        identities: &[Identity],
+        number: u32,
+    ) -> Result<Option<Opened>, ReadError> {
+        let previous = self.digest_before(number)?;
+        let Some(sealed) = self.sealed_segment(number)? else {
+            return Ok(None);
+        };
+        open_in_chain(&sealed, identities, number, &self.info, previous).map(Some)
+    }
 }
 
 /// The events of a recording in order.
@@ -211,6 +257,14 @@ impl<R: Read + Seek> Iterator for Events<'_, R> {
         let step = self.step().transpose();
         self.is_over = !matches!(step, Some(Ok(_)));
         step
+    }
+}
+
+impl<R> Events<'_, R> {
+    /// The segment that the next event is taken from, or the one after it.
+    #[must_use]
+    pub fn segment(&self) -> u32 {
+        self.next
     }
 }
 

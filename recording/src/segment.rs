@@ -13,7 +13,8 @@ use thiserror::Error;
 
 use crate::cbor::Reader;
 use crate::container;
-use crate::event::{self, DecodeError, Event};
+use crate::event::standing::Standing;
+use crate::event::{self, DecodeError, Event, Item};
 use crate::info::{Format, UnknownFormat};
 
 /// The most bytes that a segment has before it is compressed.
@@ -80,6 +81,27 @@ impl Pending {
         self.raw.capacity()
     }
 
+    /// When its first event was.
+    pub(crate) fn first_us(&self) -> u64 {
+        self.run.first_us
+    }
+
+    /// Puts where programs stand before everything else in it.
+    pub(crate) fn begin_with(&mut self, standing: &Standing) {
+        let mut item = Vec::new();
+        event::encode_standing(standing, &mut item);
+        let events = HEADER_LEN.min(self.raw.len());
+        self.raw.splice(events..events, item);
+    }
+
+    /// Looks at all its events. They share its buffer, so none of them can be kept.
+    pub(crate) fn each_event(&mut self, mut look: impl FnMut(&Event)) -> Result<(), DecodeError> {
+        let raw = Bytes::from(std::mem::take(&mut self.raw));
+        let looked = events_of(&raw).try_for_each(|event| event.map(|event| look(&event)));
+        self.raw = raw.into();
+        looked
+    }
+
     /// Takes everything out and leaves `buffer`, which is to be empty, for the next segment.
     pub(crate) fn replace(&mut self, buffer: Vec<u8>) -> Self {
         std::mem::replace(
@@ -96,6 +118,12 @@ impl Pending {
         self.raw.clear();
         self.raw
     }
+}
+
+/// The events of a segment that is not sealed.
+fn events_of(raw: &Bytes) -> impl Iterator<Item = Result<Event, DecodeError>> {
+    let mut events = Reader::new(raw.slice(HEADER_LEN.min(raw.len())..));
+    std::iter::from_fn(move || next_event(&mut events))
 }
 
 /// A segment as it stands in the file.
@@ -224,11 +252,33 @@ fn decompress(compressed: &[u8]) -> io::Result<Vec<u8>> {
     zstd::bulk::decompress(compressed, stated.min(MAX_RAW))
 }
 
+impl Opened {
+    /// Where programs stand, if the segment begins with that; to be asked before its events are.
+    pub(crate) fn standing(&mut self) -> Result<Option<Standing>, DecodeError> {
+        let mut ahead = self.events.clone();
+        Ok(match event::decode_next(&mut ahead)? {
+            Some(Item::Standing(standing)) => Some(standing),
+            Some(Item::Event(_)) | None => None,
+        })
+    }
+}
+
 impl Iterator for Opened {
     type Item = Result<Event, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        event::decode_next(&mut self.events).transpose()
+        next_event(&mut self.events)
+    }
+}
+
+/// The next thing that passed; where programs stand is left out.
+fn next_event(from: &mut Reader) -> Option<Result<Event, DecodeError>> {
+    loop {
+        return match event::decode_next(from).transpose()? {
+            Ok(Item::Event(event)) => Some(Ok(event)),
+            Ok(Item::Standing(_)) => continue,
+            Err(error) => Some(Err(error)),
+        };
     }
 }
 

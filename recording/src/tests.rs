@@ -3,5 +3,6 @@
 mod crash;
 mod programs;
 mod round_trip;
+mod seek;
 pub(crate) mod support;
 mod tamper;

@@ -187,7 +187,7 @@ impl Command {
         Self {
             at_us,
             channel,
-            program: started.program.clone(),
+            program: started.program.detached(),
             has_terminal: started.terminal.is_some(),
             decision: started.decision,
             outcome: None,

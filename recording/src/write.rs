@@ -14,6 +14,10 @@
 //! [`PoolOptions::segment_age`] old, or when somebody waits for it. A session without
 //! traffic costs no buffer and no wake-up.
 //!
+//! When a segment is on disk and whoever waited for it knows, its thread follows what it shows on
+//! terminals, and now and then writes that at the beginning of a segment, so that readers need not
+//! begin at the first one.
+//!
 //! Whatever fails (disk, sealing, signing) fails the recording for good: every later event is
 //! refused and [`Recorder::failed`] resolves. The caller closes the session; this module closes
 //! none.
@@ -21,6 +25,7 @@
 mod gathered;
 mod inbox;
 mod recorder;
+mod screens;
 mod state;
 mod tape;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use thiserror::Error;
 
+use super::standing::{Drawing, MAX_PROGRAMS, Running, Standing};
 use super::{Channel, Event, ExitSignal, Kind, Program, Started, Terminal, WindowSize, tag};
 use crate::cbor::{CborError, Reader};
 
@@ -56,8 +57,17 @@ pub(crate) fn read_header(from: &mut Reader) -> Result<RawHeader, DecodeError> {
     })
 }
 
-/// Takes the next event; `None` at the end.
-pub(crate) fn decode_next(from: &mut Reader) -> Result<Option<Event>, DecodeError> {
+/// What a segment holds after its header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Item {
+    /// Something that passed.
+    Event(Event),
+    /// What the recorder wrote for readers that begin here.
+    Standing(Standing),
+}
+
+/// Takes the next item; `None` at the end.
+pub(crate) fn decode_next(from: &mut Reader) -> Result<Option<Item>, DecodeError> {
     if from.is_empty() {
         return Ok(None);
     }
@@ -65,19 +75,58 @@ pub(crate) fn decode_next(from: &mut Reader) -> Result<Option<Event>, DecodeErro
     let tag = from.unsigned()?;
     let tag = u8::try_from(tag)
         .ok()
-        .filter(|tag| *tag <= tag::HOST_EVENT)
+        .filter(|tag| *tag <= tag::HOST_EVENT || *tag == tag::STANDING)
         .ok_or(DecodeError::UnknownTag(tag))?;
     if len != 3 + field_count(tag) {
         return Err(DecodeError::FieldCount(tag));
     }
     let at_us = from.unsigned()?;
     let channel = Channel(from.unsigned_32()?);
+    if tag == tag::STANDING {
+        if channel != Channel::SESSION {
+            return Err(DecodeError::Field("channel"));
+        }
+        return read_standing(from, at_us).map(|standing| Some(Item::Standing(standing)));
+    }
     let kind = read_kind(from, tag)?;
-    Ok(Some(Event {
+    Ok(Some(Item::Event(Event {
         at_us,
         channel,
         kind,
-    }))
+    })))
+}
+
+fn read_standing(from: &mut Reader, at_us: u64) -> Result<Standing, DecodeError> {
+    let count = from.array()?;
+    if count > MAX_PROGRAMS {
+        return Err(DecodeError::Field("number of programs"));
+    }
+    let programs = (0..count).map(|_| read_running(from));
+    Ok(Standing {
+        at_us,
+        programs: programs.collect::<Result<_, _>>()?,
+    })
+}
+
+fn read_running(from: &mut Reader) -> Result<Running, DecodeError> {
+    if from.array()? != 4 {
+        return Err(DecodeError::Field("program that runs"));
+    }
+    Ok(Running {
+        channel: Channel(from.unsigned_32()?),
+        started_us: from.unsigned()?,
+        segment: from.unsigned_32()?,
+        screen: read_optional(from, |from| {
+            if from.array()? != 3 {
+                return Err(DecodeError::Field("screen"));
+            }
+            Ok(Drawing {
+                columns: from.unsigned_32()?,
+                rows: from.unsigned_32()?,
+                bytes: from.bytes()?,
+            })
+        })?,
+    })
 }
 
 fn field_count(tag: u8) -> usize {

@@ -3,7 +3,8 @@
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 
-use super::{Event, ExitSignal, Kind, Program, Started, Terminal, WindowSize, tag};
+use super::standing::Standing;
+use super::{Channel, Event, ExitSignal, Kind, Program, Started, Terminal, WindowSize, tag};
 use crate::cbor::{MAX_HEAD, Writer};
 
 /// Appends one event. The content is copied once, into `out`.
@@ -107,6 +108,30 @@ pub(crate) fn encoded_bound(event: &Event) -> usize {
         | Kind::Closed => 0,
     };
     FIXED + content
+}
+
+/// Appends where programs stand.
+pub(crate) fn encode_standing(standing: &Standing, out: &mut Vec<u8>) {
+    let mut to = Writer(out);
+    to.array(4)
+        .unsigned(tag::STANDING.into())
+        .unsigned(standing.at_us)
+        .unsigned(Channel::SESSION.0.into())
+        .array(standing.programs.len());
+    for program in &standing.programs {
+        to.array(4)
+            .unsigned(program.channel.0.into())
+            .unsigned(program.started_us)
+            .unsigned(program.segment.into());
+        match &program.screen {
+            None => to.null(),
+            Some(screen) => to
+                .array(3)
+                .unsigned(screen.columns.into())
+                .unsigned(screen.rows.into())
+                .bytes(&screen.bytes),
+        };
+    }
 }
 
 /// Appends a segment's header, which has the same length whatever the number is.

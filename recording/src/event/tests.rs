@@ -1,6 +1,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::standing::{Drawing, Running, Standing};
 use super::*;
 use crate::cbor::Reader;
 
@@ -81,9 +82,34 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     })
 }
 
-fn decode_all(bytes: Vec<u8>) -> Result<Vec<Event>, DecodeError> {
+fn standing() -> impl Strategy<Value = Standing> {
+    let screen = (any::<[u32; 2]>(), bytes()).prop_map(|([columns, rows], bytes)| Drawing {
+        columns,
+        rows,
+        bytes,
+    });
+    let program = (any::<(u32, u64, u32)>(), proptest::option::of(screen)).prop_map(
+        |((channel, started_us, segment), screen)| Running {
+            channel: Channel(channel),
+            started_us,
+            segment,
+            screen,
+        },
+    );
+    (any::<u64>(), vec(program, 0..4)).prop_map(|(at_us, programs)| Standing { at_us, programs })
+}
+
+fn items(bytes: Vec<u8>) -> Result<Vec<Item>, DecodeError> {
     let mut reader = Reader::new(bytes.into());
     std::iter::from_fn(|| decode_next(&mut reader).transpose()).collect()
+}
+
+fn decode_all(bytes: Vec<u8>) -> Result<Vec<Event>, DecodeError> {
+    let events = items(bytes)?.into_iter().filter_map(|item| match item {
+        Item::Event(event) => Some(event),
+        Item::Standing(_) => None,
+    });
+    Ok(events.collect())
 }
 
 proptest! {
@@ -96,6 +122,13 @@ proptest! {
             prop_assert!(out.len() - before <= encoded_bound(event));
         }
         prop_assert_eq!(decode_all(out).unwrap(), events);
+    }
+
+    #[test]
+    fn where_programs_stand_reads_back_as_it_was_written(standing in standing()) {
+        let mut out = Vec::new();
+        encode_standing(&standing, &mut out);
+        prop_assert_eq!(items(out).unwrap(), vec![Item::Standing(standing)]);
     }
 
     #[test]
@@ -129,6 +162,15 @@ fn what_the_format_does_not_have_is_refused() {
     for (bytes, expected) in [
         (&[0x83, 14, 0, 0][..], DecodeError::UnknownTag(14)),
         (&[0x83, 0x19, 1, 0, 0, 0], DecodeError::UnknownTag(256)),
+        (&[0x84, 16, 0, 1, 0x80], DecodeError::Field("channel")),
+        (
+            &[0x84, 16, 0, 0, 0x81, 0x80],
+            DecodeError::Field("program that runs"),
+        ),
+        (
+            &[0x84, 16, 0, 0, 0x81, 0x84, 1, 0, 0, 0x80],
+            DecodeError::Field("screen"),
+        ),
         (&[0x84, 10, 0, 0, 0], DecodeError::FieldCount(10)),
         (&[0x83, 2, 0, 0], DecodeError::FieldCount(2)),
         (

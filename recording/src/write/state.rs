@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::PoolOptions;
 use super::gathered::Gathered;
 use super::inbox::Inbox;
+use super::screens::Screens;
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
 use crate::info::SessionInfo;
 use crate::manifest::End;
@@ -37,9 +38,15 @@ pub(super) enum Reel {
         info: Box<SessionInfo>,
     },
     /// Being written.
-    Running(Tape),
+    Running(Box<Running>),
     /// Finished or failed: the file is closed.
     Done,
+}
+
+/// A file that is being written, and what is known of what is in it.
+pub(super) struct Running {
+    pub(super) tape: Tape,
+    pub(super) screens: Screens,
 }
 
 pub(super) struct State {

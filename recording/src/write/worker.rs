@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError};
 use super::Entropy;
 use super::gathered::Spares;
 use super::inbox::{Inbox, Job};
-use super::state::{Ending, Phase, Reel, Session, State, wake};
+use super::screens::Screens;
+use super::state::{Ending, Phase, Reel, Running, Session, State, wake};
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
 use crate::manifest::ManifestSigner;
 use crate::segment::{Pending, Sealer};
@@ -32,6 +33,20 @@ struct Taken {
     /// How many events are recorded with these.
     recorded: u64,
     ending: Option<Ending>,
+}
+
+/// A segment that is on disk.
+struct Written {
+    segment: Pending,
+    number: u32,
+}
+
+impl Written {
+    /// Has `screens` follow what it shows, and gives its buffer back.
+    fn follow(mut self, screens: &mut Screens) -> Vec<u8> {
+        screens.follow(&mut self.segment, self.number);
+        self.segment.into_buffer()
+    }
 }
 
 impl Worker {
@@ -71,15 +86,25 @@ impl Worker {
     fn visit(&mut self, session: &Session, taken: Taken) {
         let recorded = taken.recorded;
         let mut reel = session.reel.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = self.write(session, &mut reel, taken);
+        let mut last = None;
+        let written = self.write(session, &mut reel, taken, &mut last);
         if !matches!(written, Ok(None)) {
             *reel = Reel::Done;
         }
-        drop(reel);
         let finished = match written {
             Ok(finished) => finished,
             Err(why) => return session.fail(RecordingFailed::new(why)),
         };
+        Self::tell(session, recorded, finished);
+        // Only now: nobody waits for what readers will need one day.
+        if let (Some(written), Reel::Running(running)) = (last, &mut *reel) {
+            let buffer = written.follow(&mut running.screens);
+            self.keep(buffer);
+        }
+    }
+
+    /// Tells whoever waits how far the recording is on disk.
+    fn tell(session: &Session, recorded: u64, finished: Option<Finished>) {
         let mut state = session.lock();
         state.in_flight = 0;
         if matches!(state.phase, Phase::Open | Phase::Ending(_)) {
@@ -96,21 +121,29 @@ impl Worker {
         session: &Session,
         reel: &mut Reel,
         taken: Taken,
+        last: &mut Option<Written>,
     ) -> Result<Option<Finished>, WriteError> {
-        let tape = match reel {
-            Reel::Running(tape) => tape,
+        let Running { tape, screens } = match reel {
+            Reel::Running(running) => &mut **running,
             // A visit that was asked for before the recording ended or failed.
             Reel::Done => return Ok(None),
             Reel::Blank { folder, info } => {
                 let tape = Tape::create(folder, info)?;
-                *reel = Reel::Running(tape);
+                let screens = Screens::default();
+                *reel = Reel::Running(Box::new(Running { tape, screens }));
                 match reel {
-                    Reel::Running(tape) => tape,
+                    Reel::Running(running) => &mut **running,
                     Reel::Blank { .. } | Reel::Done => return Ok(None),
                 }
             }
         };
         for mut segment in taken.segments {
+            if let Some(before) = last.take() {
+                let buffer = before.follow(screens);
+                self.keep(buffer);
+            }
+            let (bytes, number) = (segment.len(), tape.next_header().number);
+            screens.begin(&mut segment);
             let entropy = &self.entropy;
             let sealed = self.sealer.seal(
                 &mut segment,
@@ -121,8 +154,8 @@ impl Worker {
                 },
             )?;
             tape.append(sealed)?;
-            session.has_written(segment.len());
-            self.keep(segment.into_buffer());
+            session.has_written(bytes);
+            *last = Some(Written { segment, number });
         }
         match taken.ending {
             None => Ok(None),
