@@ -100,7 +100,9 @@ pub(crate) fn begin<'h>(
         return Err(Refused::failed(error));
     }
     // Before the attestation says so, and so before anybody can log in.
-    let sight = host.watch.follow(&plan.cgroup, clock::now());
+    let sight = host
+        .watch
+        .follow(&plan.cgroup, plan.account.uid, clock::now());
     let watch = sight.as_ref().map_or(HostWatch::NOTHING, Sight::watch);
     let mut begun = attested(host, plan, (look, watch), journal, place, now)?;
     begun.rules = rules_of(host, accepted);

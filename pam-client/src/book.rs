@@ -3,7 +3,7 @@
 //! Nothing is told that is not in the journal. The thread of the control connection sends what
 //! [`Book::unsent`] gives; other threads only append.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use portreeve_protocol::attest::{Attestation, EndCause, HostFact, Receipt};
 use portreeve_protocol::control::HostReport;
@@ -13,7 +13,7 @@ use portreeve_protocol::signed::{SignError, Signed};
 use portreeve_protocol::time::Timestamp;
 
 use crate::chain::{Chain, Tally};
-use crate::journal::{Journal, JournalError, Record};
+use crate::journal::{Journal, JournalError, Record, WORTH_IT};
 use crate::plan::Plan;
 use crate::receipt::Commands;
 use crate::trust::Identity;
@@ -24,7 +24,14 @@ pub(crate) struct Book {
     journal: Journal,
     chain: Chain,
     unsent: Vec<HostReport>,
-    unacknowledged: BTreeSet<Digest>,
+    /// What the bastion has not acknowledged, and how much of the journal each is.
+    unacknowledged: BTreeMap<Digest, u64>,
+    /// How much of the journal all of them are.
+    waiting: u64,
+    /// How much of the journal is needed whatever was acknowledged.
+    needed: u64,
+    /// How much was of no use when it could not be made shorter.
+    tried: u64,
 }
 
 /// Why something is not in the book.
@@ -63,10 +70,13 @@ impl Book {
 
     fn over(journal: Journal, chain: Chain) -> Self {
         Self {
+            needed: journal.length(),
             journal,
             chain,
             unsent: Vec::new(),
-            unacknowledged: BTreeSet::new(),
+            unacknowledged: BTreeMap::new(),
+            waiting: 0,
+            tried: 0,
         }
     }
 
@@ -78,12 +88,15 @@ impl Book {
         identity: &Identity,
     ) -> Result<(), BookError> {
         let event = self.chain.sign(fact.clone(), at, identity)?;
+        let before = self.journal.length();
         self.journal.append(&Record::Event {
             event: event.clone(),
         })?;
         let digest = event.digest();
         self.chain.push(digest, &fact);
-        self.unacknowledged.insert(digest);
+        let size = self.journal.length().saturating_sub(before);
+        self.waiting = self.waiting.saturating_add(size);
+        self.unacknowledged.insert(digest, size);
         self.unsent.push(HostReport::Event(event));
         Ok(())
     }
@@ -95,7 +108,7 @@ impl Book {
 
     /// The end was done; something may be left that is tried `again`.
     pub(crate) fn gone(&mut self, receipt: &Signed<Receipt>, again: bool) -> Result<(), BookError> {
-        self.unacknowledged.insert(receipt.digest());
+        self.unacknowledged.insert(receipt.digest(), 0);
         Ok(self.journal.append(&Record::Gone {
             receipt: receipt.clone(),
             again,
@@ -110,12 +123,43 @@ impl Book {
     /// The bastion has these reports. Those of other sessions are left in the list.
     pub(crate) fn acknowledged(&mut self, reports: &mut Vec<Digest>) -> Result<(), BookError> {
         let ours: Vec<_> = reports
-            .extract_if(.., |report| self.unacknowledged.remove(report))
+            .extract_if(.., |report| match self.unacknowledged.remove(report) {
+                Some(size) => {
+                    self.waiting = self.waiting.saturating_sub(size);
+                    true
+                }
+                None => false,
+            })
             .collect();
         if ours.is_empty() {
             return Ok(());
         }
-        Ok(self.journal.note(&Record::Acknowledged { reports: ours })?)
+        self.journal.note(&Record::Acknowledged { reports: ours })?;
+        Ok(self.shorten()?)
+    }
+
+    /// Gives back the room of what was acknowledged, once that is worth it. It is not while the
+    /// first event of many is not acknowledged, so that is tried again when there is more.
+    fn shorten(&mut self) -> Result<(), JournalError> {
+        let useless = self.useless();
+        let is_worth_it = useless >= self.waiting.max(WORTH_IT);
+        let is_new = self.waiting == 0 || useless >= self.tried.saturating_add(WORTH_IT);
+        if is_worth_it && is_new {
+            self.journal.shorten()?;
+            self.tried = self.useless();
+        }
+        Ok(())
+    }
+
+    /// How much of the journal nobody needs any more.
+    const fn useless(&self) -> u64 {
+        let needed = self.needed.saturating_add(self.waiting);
+        self.journal.length().saturating_sub(needed)
+    }
+
+    /// How long the journal is.
+    pub(crate) const fn length(&self) -> u64 {
+        self.journal.length()
     }
 
     /// Whether the bastion has everything.

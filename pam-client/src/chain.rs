@@ -6,6 +6,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{AccountName, HostName};
 use portreeve_protocol::signed::{SignError, Signed};
 use portreeve_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::receipt::Commands;
 use crate::trust::Identity;
@@ -16,12 +17,20 @@ pub(crate) struct Chain {
     host: HostName,
     session: SessionId,
     account: AccountName,
+    told: Told,
+}
+
+/// What is remembered of the events so far, so that none of them is needed to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Told {
     tally: Tally,
     ran: Commands,
 }
 
 /// What a receipt says about the events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Tally {
     /// How many there were.
     pub(crate) events: u64,
@@ -41,18 +50,21 @@ impl Chain {
         account: AccountName,
         root: Digest,
     ) -> Self {
-        let tally = Tally {
-            events: 0,
-            sudo: 0,
-            sudo_allowed: 0,
-            last: root,
-        };
+        Self::after(Told::nothing(root), host, session, account)
+    }
+
+    /// A chain that goes on from events that were told.
+    pub(crate) const fn after(
+        told: Told,
+        host: HostName,
+        session: SessionId,
+        account: AccountName,
+    ) -> Self {
         Self {
             host,
             session,
             account,
-            tally,
-            ran: Commands::default(),
+            told,
         }
     }
 
@@ -67,8 +79,8 @@ impl Chain {
             host: self.host.clone(),
             session: self.session,
             account: self.account.clone(),
-            seq: self.tally.events,
-            previous: self.tally.last,
+            seq: self.told.tally.events,
+            previous: self.told.tally.last,
             at,
             fact,
         };
@@ -76,6 +88,36 @@ impl Chain {
     }
 
     /// Goes on from an event that is durable now.
+    pub(crate) fn push(&mut self, digest: Digest, fact: &HostFact) {
+        self.told.push(digest, fact);
+    }
+
+    /// What a receipt would say now.
+    pub(crate) const fn tally(&self) -> Tally {
+        self.told.tally
+    }
+
+    /// The sudo commands that ran.
+    pub(crate) const fn ran(&self) -> &Commands {
+        &self.told.ran
+    }
+}
+
+impl Told {
+    /// No event; the first one will name `root`.
+    pub(crate) fn nothing(root: Digest) -> Self {
+        Self {
+            tally: Tally {
+                events: 0,
+                sudo: 0,
+                sudo_allowed: 0,
+                last: root,
+            },
+            ran: Commands::default(),
+        }
+    }
+
+    /// One event more.
     pub(crate) fn push(&mut self, digest: Digest, fact: &HostFact) {
         self.tally.events += 1;
         self.tally.last = digest;
@@ -92,16 +134,6 @@ impl Chain {
                 self.ran.add(run_as, argv);
             }
         }
-    }
-
-    /// What a receipt would say now.
-    pub(crate) fn tally(&self) -> Tally {
-        self.tally
-    }
-
-    /// The sudo commands that ran.
-    pub(crate) fn ran(&self) -> &Commands {
-        &self.ran
     }
 }
 

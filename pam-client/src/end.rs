@@ -77,8 +77,11 @@ pub(crate) fn end(
     });
     // Everything that could have been seen was seen: no process of the session is left.
     let now = clock::now();
-    let seen = sight.map_or_else(Vec::new, |sight| sight.finish(now));
-    let untold = book.with(|book| enter_all(host, seen, now, book)).err();
+    let untold = book.with(|book| {
+        let room = host.share.for_processes(book.length());
+        let seen = sight.map_or_else(Vec::new, |sight| sight.finish(room, now));
+        enter_all(host, seen, now, book).err()
+    });
     removed.left.extend(
         untold.map(|why| Left::stays(format!("what ran was not reported to its end: {why}"))),
     );
@@ -162,21 +165,35 @@ fn verify(host: &Host, plan: &Plan) -> Vec<Left> {
     left
 }
 
-/// Puts the rest of sudo's log into the book.
+/// Puts the rest of sudo's log into the book. What is beyond the session's share is counted.
 fn harvest(host: &Host, mut tail: Tail, book: &mut Book) -> Result<(), String> {
+    let mut left_out = 0_u64;
     let mut enter = |events: Vec<SudoEvent>| {
         events.into_iter().try_for_each(|event| {
+            if host.share.for_sudo_at_the_end(book.length()) == 0 {
+                left_out = left_out.saturating_add(1);
+                return Ok(());
+            }
             let at = event.at.unwrap_or_else(|| clock::now().wall);
             book.enter(event.fact, at, &host.identity)
                 .map_err(|error| error.to_string())
         })
     };
-    loop {
-        enter(tail.read().map_err(|error| error.to_string())?)?;
-        if !tail.is_behind() {
-            return enter(tail.finish());
+    let rest = loop {
+        match tail.read() {
+            Ok(events) => enter(events)?,
+            Err(error) => break Err(error.to_string()),
         }
+        if !tail.is_behind() {
+            break enter(tail.finish());
+        }
+    };
+    if left_out > 0 {
+        let now = clock::now();
+        let lost = vec![diary::left_out_of_sudo(left_out, now.wall)];
+        enter_all(host, lost, now, book)?;
     }
+    rest
 }
 
 /// Puts what was seen into the book.

@@ -45,7 +45,7 @@ pub fn watch_record(bytes: &[u8]) -> Vec<HostFact> {
         boot: Duration::from_secs(1_000_000),
     };
     let seen = record::read(bytes).into_iter().collect();
-    Diary::new(now).close(seen, Lost::default(), now)
+    Diary::new(now).close(seen, Lost::default(), u64::MAX, now)
 }
 
 /// How many messages of the process connector are understood.

@@ -19,7 +19,7 @@ use crate::lease::Verdict;
 use crate::leases::Live;
 use crate::log;
 use crate::spool::Parcel;
-use crate::tail::{Tail, Watch};
+use crate::tail::{Tail, Unread, Watch};
 use crate::talk::{Broken, SILENCE, Talk};
 use crate::watch::Sight;
 
@@ -190,10 +190,8 @@ impl Hold<'_, '_> {
         deliver_earlier(self.host, self.talk, &mut self.parcel)?;
 
         // What is left of the log is not waited for, and is not read before the bastion was heard.
-        let wait = match &tail {
-            Some(tail) if tail.is_behind() => Duration::ZERO,
-            Some(_) | None => wait,
-        };
+        let left = tail.as_ref().and_then(|tail| tail.patience());
+        let wait = left.map_or(wait, |left| left.min(wait));
         let patience = sight
             .as_ref()
             .and_then(|sight| sight.patience(clock::now()));
@@ -210,9 +208,9 @@ impl Hold<'_, '_> {
             watch.clear();
         }
         if let Some(tail) = tail
-            && !self.tell_of_sudo(live, tail)
+            && let Err(cause) = self.tell_of_sudo(live, tail)
         {
-            return Ok(Turn::Over(EndCause::RecordingFailed));
+            return Ok(Turn::Over(cause));
         }
         if let Some(sight) = sight
             && !self.tell_of_processes(live, sight)
@@ -251,30 +249,35 @@ impl Hold<'_, '_> {
         }
     }
 
-    /// Puts what sudo logged into the book; says whether that went well.
-    fn tell_of_sudo(&self, live: &Live, tail: &mut Tail) -> bool {
-        let events = match tail.read() {
-            Ok(events) => events,
-            Err(error) => {
-                self.host
-                    .complain(&format!("cannot read sudo's log: {error}"));
-                return false;
+    /// Puts what sudo logged into the book, as far as there is room for it now; or says why the
+    /// session cannot go on.
+    fn tell_of_sudo(&self, live: &Live, tail: &mut Tail) -> Result<(), EndCause> {
+        let room = self.host.share.for_sudo(live.book().length());
+        let events = tail.follow(room, clock::now()).map_err(|error| {
+            self.host
+                .complain(&format!("cannot go on reading sudo's log: {error}"));
+            match error {
+                // What root does is told, or is not done.
+                Unread::TooLong => EndCause::Flooded,
+                Unread::Io(_) => EndCause::RecordingFailed,
             }
-        };
+        })?;
         for event in events {
             let at = event.at.unwrap_or_else(|| clock::now().wall);
-            if let Err(error) = live.book().enter(event.fact, at, &self.host.identity) {
+            let entered = live.book().enter(event.fact, at, &self.host.identity);
+            entered.map_err(|error| {
                 self.host.complain(&error.to_string());
-                return false;
-            }
+                EndCause::RecordingFailed
+            })?;
         }
-        true
+        Ok(())
     }
 
     /// Puts what its processes did into the book; says whether that went well.
     fn tell_of_processes(&self, live: &Live, sight: &mut Sight) -> bool {
         let now = clock::now();
-        sight.look(now).into_iter().all(|fact| {
+        let room = self.host.share.for_processes(live.book().length());
+        sight.look(room, now).into_iter().all(|fact| {
             let entered = live.book().enter(fact, now.wall, &self.host.identity);
             entered
                 .inspect_err(|error| self.host.complain(&error.to_string()))

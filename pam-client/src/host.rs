@@ -26,6 +26,7 @@ use crate::plan::Place;
 use crate::retire::Retirement;
 use crate::root::{LiveSession, Status, Unfinished};
 use crate::search::SearchRoot;
+use crate::share::Share;
 use crate::spool::{Found, Spool, Unreadable};
 use crate::sudoers::Sudo;
 use crate::trust::{Identity, Trust, TrustError};
@@ -61,6 +62,8 @@ pub(crate) struct Host {
     pub(crate) leases: Leases,
     /// The journals.
     pub(crate) spool: Spool,
+    /// How much of them one session may fill.
+    pub(crate) share: Share,
     /// The unused UIDs.
     counter: Mutex<Counter>,
     /// Sessions of which something is left that is tried again.
@@ -129,7 +132,8 @@ impl Host {
         let sudo = Arc::new(Sudo::default());
         let host = Self {
             checker: Arc::new(Checker::new(paths.clone(), Arc::clone(&sudo))),
-            watch: Source::find(&config),
+            watch: Source::find(&config, &cgroup_root),
+            share: Share::of(limit),
             leases: Leases::new(config.max_sessions),
             paths,
             search,

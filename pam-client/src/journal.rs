@@ -4,6 +4,8 @@
 //! Text and file are apart: [`encode`] and [`decode`] are pure and can stand a cut at any byte;
 //! [`Journal`] appends and syncs. Which journals there are is the business of `spool.rs`.
 
+mod shorter;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,12 +18,16 @@ use portreeve_protocol::signed::Signed;
 use portreeve_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::chain::Told;
 use crate::counter::SessionUid;
 use crate::file;
+use crate::log;
 use crate::plan::Plan;
 
-/// The largest journal. An event has a few kilobytes, so this is tens of thousands of them; a
-/// session that has more to say is ended.
+pub(crate) use self::shorter::{UNFINISHED, WORTH_IT, fact_of};
+
+/// The largest journal. A session's share of the spool is smaller (`share.rs`); this also bounds
+/// what is read of a file.
 pub(crate) const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// How many hexadecimal digits of the digest stand in front of a line.
 const CHECK: usize = 16;
@@ -49,6 +55,11 @@ pub(crate) enum Record {
     Event {
         /// What.
         event: Signed<HostEvent>,
+    },
+    /// What the events before the next ones came to, which a bastion has and which are here no more.
+    Settled {
+        /// What is remembered of them.
+        told: Told,
     },
     /// A bastion has these reports.
     Acknowledged {
@@ -268,6 +279,29 @@ impl Journal {
     /// When it is full or the system refuses.
     pub(crate) fn note(&mut self, record: &Record) -> Result<(), JournalError> {
         self.write(record)
+    }
+
+    /// How large it is.
+    pub(crate) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Gives back the room of events that a bastion has. What cannot be made shorter now stays as
+    /// long as it is.
+    ///
+    /// # Errors
+    /// When it is shorter, and nobody knows whether it will be after a crash.
+    pub(crate) fn shorten(&mut self) -> Result<(), JournalError> {
+        let (file, length) = match shorter::write(&self.path) {
+            Ok(written) => written,
+            Err(error) => {
+                log::warning!("the journal stays as long as it is: {error}");
+                return Ok(());
+            }
+        };
+        shorter::replace(&self.path).map_err(|error| self.io(error))?;
+        (self.file, self.length) = (file, length);
+        Ok(())
     }
 
     fn write(&mut self, record: &Record) -> Result<(), JournalError> {

@@ -38,11 +38,13 @@ mod status;
 // Deciding: pure functions over values and `now`.
 mod accept;
 mod lease;
+mod pace;
 mod plan;
 mod range;
 mod retire;
 mod rule_of;
 mod search;
+mod share;
 mod sudolog;
 
 // Remembering.

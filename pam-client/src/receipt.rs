@@ -9,6 +9,7 @@ use portreeve_protocol::attest::{
 };
 use portreeve_protocol::name::HostName;
 use portreeve_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::apply::Removed;
 use crate::chain::Tally;
@@ -111,7 +112,8 @@ impl Found {
 }
 
 /// The sudo commands that ran: the first ones by their arguments, the rest by number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Commands {
     commands: SudoCommands,
     bytes: usize,

@@ -17,7 +17,7 @@ use portreeve_protocol::time::Timestamp;
 
 use crate::counter::SessionUid;
 use crate::file;
-use crate::journal::{Journal, JournalError, Record};
+use crate::journal::{Journal, JournalError, Record, UNFINISHED, WORTH_IT};
 use crate::log;
 use crate::paths::Paths;
 use crate::plan::Plan;
@@ -103,6 +103,10 @@ impl Spool {
         let mut found = Found::default();
         for entry in fs::read_dir(paths.journals())? {
             let path = entry?.path();
+            if path.extension().is_some_and(|end| end == UNFINISHED) {
+                file::remove_if_there(&path)?;
+                continue;
+            }
             if path
                 .extension()
                 .is_none_or(|extension| extension != "journal")
@@ -387,6 +391,9 @@ impl<'a> Parcel<'a> {
             .collect();
         if !ours.is_empty() {
             self.journal.note(&Record::Acknowledged { reports: ours })?;
+            if self.is_empty() && self.journal.length() > WORTH_IT {
+                self.journal.shorten()?;
+            }
         }
         Ok(self.is_empty())
     }

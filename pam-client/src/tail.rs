@@ -5,10 +5,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::libc;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
+use crate::clock::Moment;
+use crate::pace::{Pace, Rate, cost_of};
 use crate::rule_of::Rules;
 use crate::sudolog::{self, SudoEvent, SudoLog};
 
@@ -17,6 +20,18 @@ use crate::sudolog::{self, SudoEvent, SudoLog};
 const CHUNK: usize = 64 * 1024;
 /// How much of a log is read for one session in all. sudo writes some kilobytes per command.
 const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+/// How much of it may wait to be read.
+const MOST_WAITING: u64 = 64 * 1024 * 1024;
+/// How much is told of it. What processes do is told beside it (`watch::diary`), and both together
+/// are less than a bastion takes of one session.
+const RATE: Rate = Rate {
+    burst: 8 * 1024 * 1024,
+    each_second: 256 * 1024,
+};
+/// What an event costs beside what is in it.
+const EACH_EVENT: u64 = 2 * 1024;
+/// After how long a log is looked at again that was not read for lack of room.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Why a log is not read any further.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +40,7 @@ pub(crate) enum Unread {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// Whoever made it so long has something to hide behind the rest.
-    #[error("it is longer than {MOST_BYTES} bytes")]
+    #[error("it is longer than {MOST_BYTES} bytes, or {MOST_WAITING} of it are not told")]
     TooLong,
 }
 
@@ -35,11 +50,14 @@ pub(crate) struct Tail {
     file: File,
     at: u64,
     is_behind: bool,
+    /// There was no room for what is there.
+    is_held_up: bool,
     log: SudoLog,
     /// Events at the beginning that were reported before a restart.
     skip: u64,
     /// What let commands through, where that is known.
     rules: Option<Rules>,
+    pace: Option<Pace>,
 }
 
 impl Tail {
@@ -54,9 +72,11 @@ impl Tail {
             file,
             at: 0,
             is_behind: false,
+            is_held_up: false,
             log: SudoLog::default(),
             skip,
             rules: None,
+            pace: None,
         })
     }
 
@@ -64,6 +84,42 @@ impl Tail {
     pub(crate) fn with_rules(mut self, rules: Rules) -> Self {
         self.rules = Some(rules);
         self
+    }
+
+    /// The next events of a session that lives, as far as they may be told now; `room` is how much
+    /// of them its journal takes. The rest stays in the log.
+    ///
+    /// # Errors
+    /// When more waits there than may.
+    pub(crate) fn follow(&mut self, room: u64, now: Moment) -> Result<Vec<SudoEvent>, Unread> {
+        let mut pace = self.pace.unwrap_or(Pace::new(RATE, now.boot));
+        pace.pass(now.boot);
+        let waiting = self.file.metadata()?.len().saturating_sub(self.at);
+        if waiting > MOST_WAITING {
+            return Err(Unread::TooLong);
+        }
+        let is_room = room > 0 && pace.allows(1);
+        let events = if is_room {
+            self.read()?
+        } else {
+            self.is_behind = waiting > 0;
+            Vec::new()
+        };
+        for event in &events {
+            pace.charge(cost_of(&event.fact).saturating_add(EACH_EVENT));
+        }
+        self.pace = Some(pace);
+        self.is_held_up = !is_room;
+        Ok(events)
+    }
+
+    /// How long to leave the log alone; nothing when a change is to be waited for.
+    pub(crate) const fn patience(&self) -> Option<Duration> {
+        match (self.is_behind, self.is_held_up) {
+            (false, _) => None,
+            (true, false) => Some(Duration::ZERO),
+            (true, true) => Some(PAUSE),
+        }
     }
 
     /// The next events, as far as they have been read at once.

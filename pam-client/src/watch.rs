@@ -1,5 +1,6 @@
-//! What runs in sessions: every program that begins or ends in a session's control group, and every
-//! connection that is asked for there, however it came about.
+//! What runs in sessions: every program that begins or ends in a session's control group, or
+//! elsewhere with the ids of its account, and every connection that is asked for, however it came
+//! about.
 //!
 //! The daemon finds out at its start by what this kernel can be watched ([`Source`]). A session is
 //! followed from before its account is ready until its last process is dead ([`Sight`]), by the
@@ -17,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_protocol::attest::{HostFact, HostWatch, Watcher};
+use portreeve_protocol::attest::{HostFact, HostWatch, OutsideWatch, Watcher};
 
 use self::bpf::Ebpf;
 use self::connector::Connector;
@@ -25,6 +26,7 @@ use self::diary::{Diary, Lost};
 use self::record::Seen;
 use crate::clock::Moment;
 use crate::config::Config;
+use crate::counter::SessionUid;
 use crate::log;
 
 /// How long what was seen is collected before it is told: an event costs a signature and a write to
@@ -45,11 +47,11 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Finds out.
-    pub(crate) fn find(config: &Config) -> Self {
+    /// Finds out; `groups` is where sessions' control groups are made.
+    pub(crate) fn find(config: &Config, groups: &Path) -> Self {
         let most = u32::try_from(config.max_sessions).unwrap_or(u32::MAX);
         let buffer = config.watch_buffer_kib.saturating_mul(1024);
-        let no_ebpf = match Ebpf::start(most, buffer) {
+        let no_ebpf = match Ebpf::start(most, buffer, groups) {
             Ok(ebpf) => {
                 ebpf.warm();
                 return Self::Ebpf(Arc::new(ebpf));
@@ -73,17 +75,18 @@ impl Source {
     /// What an attestation says.
     pub(crate) fn watch(&self) -> HostWatch {
         match self {
-            Self::Ebpf(ebpf) => by_ebpf(ebpf.sees_connections()),
+            Self::Ebpf(ebpf) => by_ebpf(ebpf.sees_connections(), ebpf.sees_connections_of_strays()),
             Self::Connector(_) => BY_CONNECTOR,
             Self::Nobody => HostWatch::NOTHING,
         }
     }
 
-    /// Follows a session's control group from now on; nothing where that cannot be done.
-    pub(crate) fn follow(&self, group: &Path, now: Moment) -> Option<Sight> {
+    /// Follows a session's control group, and its account elsewhere, from now on; nothing where that
+    /// cannot be done.
+    pub(crate) fn follow(&self, group: &Path, uid: SessionUid, now: Moment) -> Option<Sight> {
         let feed = match self {
-            Self::Ebpf(ebpf) => ebpf.follow(group).map(Feed::Ebpf),
-            Self::Connector(connector) => connector.follow(group).map(Feed::Connector),
+            Self::Ebpf(ebpf) => ebpf.follow(group, uid).map(Feed::Ebpf),
+            Self::Connector(connector) => connector.follow(group, uid).map(Feed::Connector),
             Self::Nobody => return None,
         };
         match feed {
@@ -105,16 +108,23 @@ impl Source {
 const BY_CONNECTOR: HostWatch = HostWatch {
     processes: Watcher::ProcessConnector,
     connections: Watcher::Absent,
+    outside: Some(OutsideWatch {
+        processes: Watcher::ProcessConnector,
+        connections: Watcher::Absent,
+    }),
 };
 
-const fn by_ebpf(sees_connections: bool) -> HostWatch {
+const fn by_ebpf(sees_connections: bool, also_of_strays: bool) -> HostWatch {
+    const fn ebpf_if(sees: bool) -> Watcher {
+        if sees { Watcher::Ebpf } else { Watcher::Absent }
+    }
     HostWatch {
         processes: Watcher::Ebpf,
-        connections: if sees_connections {
-            Watcher::Ebpf
-        } else {
-            Watcher::Absent
-        },
+        connections: ebpf_if(sees_connections),
+        outside: Some(OutsideWatch {
+            processes: Watcher::Ebpf,
+            connections: ebpf_if(also_of_strays),
+        }),
     }
 }
 
@@ -127,9 +137,9 @@ enum Feed {
 
 impl Feed {
     /// What of this session is seen, which can be less than what the host could see at its start.
-    const fn watch(&self) -> HostWatch {
+    fn watch(&self) -> HostWatch {
         match self {
-            Self::Ebpf(feed) => by_ebpf(feed.sees_connections()),
+            Self::Ebpf(feed) => by_ebpf(feed.sees_connections(), feed.sees_connections_of_strays()),
             Self::Connector(_) => BY_CONNECTOR,
         }
     }
@@ -188,20 +198,20 @@ impl Sight {
         self.feed.fds()
     }
 
-    /// What was seen since the last time.
-    pub(crate) fn look(&mut self, now: Moment) -> Vec<HostFact> {
+    /// What was seen since the last time; `room` is how much of it the journal takes.
+    pub(crate) fn look(&mut self, room: u64, now: Moment) -> Vec<HostFact> {
         if self.patience(now).is_some_and(|left| !left.is_zero()) {
             return Vec::new();
         }
         let seen = self.feed.take(MOST_AT_ONCE);
         self.is_behind = seen.len() >= MOST_AT_ONCE;
         self.looked_at = (!seen.is_empty()).then_some(now.boot);
-        self.diary.tell(seen, self.feed.lost(), now)
+        self.diary.tell(seen, self.feed.lost(), room, now)
     }
 
     /// The rest, once every process of the session is dead.
-    pub(crate) fn finish(mut self, now: Moment) -> Vec<HostFact> {
+    pub(crate) fn finish(mut self, room: u64, now: Moment) -> Vec<HostFact> {
         let seen = self.feed.take(usize::MAX);
-        self.diary.close(seen, self.feed.lost(), now)
+        self.diary.close(seen, self.feed.lost(), room, now)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::host_check::{HostCheck, HostFinding, Reach, SudoVulnerability};
-pub use crate::host_watch::{HostWatch, LossCause, Sighting, Watcher};
+pub use crate::host_watch::{HostWatch, LossCause, OutsideWatch, Sighting, Watcher};
 pub use crate::receipt::{
     FoundFile, FoundFiles, KilledProcess, Receipt, SudoCommand, SudoCommands, Took,
 };
@@ -152,6 +152,8 @@ pub enum EndCause {
     FeedStale,
     /// What passed could not be recorded or reported.
     RecordingFailed,
+    /// It asked sudo for more than a host tells of one session.
+    Flooded,
     /// The host did not do, or prove, what was ordered.
     HostFailed,
     /// The host's daemon started and found it.

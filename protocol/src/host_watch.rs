@@ -12,9 +12,33 @@ pub struct HostWatch {
     pub processes: Watcher,
     /// What sees each connection that is asked for.
     pub connections: Watcher,
+    /// What sees the same of processes with the session's ids that are not in its control group;
+    /// none from a host client that does not look for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<OutsideWatch>,
+}
+
+/// By what a host watches those processes of a session that others started for it: schedules,
+/// service managers, or itself before it left its control group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutsideWatch {
+    /// What sees each program that starts and ends.
+    pub processes: Watcher,
+    /// What sees each connection that is asked for.
+    pub connections: Watcher,
 }
 
 impl HostWatch {
+    /// Nothing is watched.
+    pub const NOTHING: Self = Self {
+        processes: Watcher::Absent,
+        connections: Watcher::Absent,
+        outside: Some(OutsideWatch::NOTHING),
+    };
+}
+
+impl OutsideWatch {
     /// Nothing is watched.
     pub const NOTHING: Self = Self {
         processes: Watcher::Absent,
@@ -56,6 +80,13 @@ pub enum Sighting {
         /// Its working directory, as the host sees it; none where that is not known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cwd: Option<String>,
+        /// The file that the kernel runs, as `major:minor:inode`; of a script, what reads it. None
+        /// where that is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        /// Whether it is the session's by its ids only, outside of the control group.
+        #[serde(default, skip_serializing_if = "is_false")]
+        outside: bool,
     },
     /// A process ended in which a program had begun.
     ProcessEnded {
@@ -80,6 +111,9 @@ pub enum Sighting {
         protocol: String,
         /// Address and port.
         remote: String,
+        /// Whether the process is the session's by its ids only, outside of the control group.
+        #[serde(default, skip_serializing_if = "is_false")]
+        outside: bool,
     },
     /// Something of this kind happened and is not told.
     EventsLost {
@@ -91,9 +125,20 @@ pub enum Sighting {
         /// How many connections; none where nobody counted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         connections: Option<u64>,
+        /// How many commands of sudo's; none where none was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sudo: Option<u64>,
         /// Why.
         cause: LossCause,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Sighting {

@@ -25,6 +25,7 @@ impl Notice {
             EndCause::LinkLost => "the connection to the host broke",
             EndCause::FeedStale => "the bastion lost the CA; try again later",
             EndCause::RecordingFailed => "it can no longer be recorded",
+            EndCause::Flooded => "it asked sudo for too much",
             EndCause::HostFailed => {
                 "the host did not open; its administrators find the reason in the trail"
             }

@@ -41,7 +41,9 @@ pub fn sighting(sighting: &Sighting) -> String {
             program,
             argv,
             cwd,
-            ..
+            outside,
+            file: _,
+            at: _,
         } => {
             let line = quote::command_line(argv);
             // A process may call itself what it likes.
@@ -56,7 +58,8 @@ pub fn sighting(sighting: &Sighting) -> String {
             let cwd = cwd
                 .as_ref()
                 .map_or_else(String::new, |cwd| format!(" in {cwd}"));
-            format!("process {pid} of {ppid} ran as uid {uid}: {line}{program}{cwd}")
+            let place = place(*outside);
+            format!("process {pid} of {ppid}{place} ran as uid {uid}: {line}{program}{cwd}")
         }
         Sighting::ProcessEnded {
             pid,
@@ -72,11 +75,16 @@ pub fn sighting(sighting: &Sighting) -> String {
             pid,
             protocol,
             remote,
+            outside,
             ..
-        } => format!("process {pid} asked for {protocol} to {remote}"),
+        } => {
+            let place = place(*outside);
+            format!("process {pid}{place} asked for {protocol} to {remote}")
+        }
         Sighting::EventsLost {
             processes,
             connections,
+            sudo,
             cause,
             ..
         } => {
@@ -88,6 +96,7 @@ pub fn sighting(sighting: &Sighting) -> String {
             let lost: Vec<_> = [
                 count(processes, "starts and ends of processes"),
                 count(connections, "connections"),
+                sudo.and_then(|number| count(&Some(number), "commands asked of sudo")),
             ]
             .into_iter()
             .flatten()
@@ -99,6 +108,15 @@ pub fn sighting(sighting: &Sighting) -> String {
             };
             format!("NOT TOLD: {}: {why}", lost.join(" and "))
         }
+    }
+}
+
+/// Where a process is that is the session's by its ids only.
+const fn place(outside: bool) -> &'static str {
+    if outside {
+        " OUTSIDE the control group"
+    } else {
+        ""
     }
 }
 
@@ -124,6 +142,14 @@ mod tests {
             start("/usr/bin/ss", &["ss", "-t n"]),
             "process 7 of 6 ran as uid 0: ss '-t n' in /tmp"
         );
+        let outside = words(json!({
+            "saw": "process_started", "at": at, "pid": 7, "ppid": 1, "uid": 5, "program": "/bin/x",
+            "argv": ["x"], "file": "8:1:99", "outside": true,
+        }));
+        assert_eq!(
+            outside,
+            "process 7 of 1 OUTSIDE the control group ran as uid 5: x"
+        );
         // What a process calls itself is not what it is.
         assert_eq!(
             start("/tmp/x", &["[kworker/0:1]"]),
@@ -144,6 +170,11 @@ mod tests {
             "NOT TOLD: 3 starts and ends of processes: more happened than there was room for"
         );
         assert!(lost(None, "restart").starts_with("NOT TOLD: an unknown number of starts"));
+        let sudo = words(json!({
+            "saw": "events_lost", "at": "2026-01-01T00:00:00Z", "processes": 0, "connections": 0,
+            "sudo": 9, "cause": "allowance",
+        }));
+        assert!(sudo.starts_with("NOT TOLD: 9 commands asked of sudo: "));
     }
 
     #[test]
@@ -153,6 +184,7 @@ mod tests {
             by(Some(HostWatch {
                 processes,
                 connections,
+                outside: None,
             }))
         };
         assert_eq!(watch(Watcher::Ebpf, Watcher::Ebpf), "");

@@ -327,6 +327,7 @@ pub const fn why(cause: EndCause) -> &'static str {
         EndCause::LinkLost => "the connection to the host broke",
         EndCause::FeedStale => "the bastion lost the CA",
         EndCause::RecordingFailed => "it could not be recorded",
+        EndCause::Flooded => "it asked sudo for more than a host tells of one session",
         EndCause::HostFailed => "the host did not do or prove what was ordered",
         EndCause::Restarted => "the host's daemon started and found it",
         EndCause::Shutdown => "the bastion, or the host's daemon, was stopped",

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, Receipt, Watcher};
+use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, Receipt, Watcher};
 use portreeve_protocol::control::HostReport;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::name::HostName;
 use portreeve_protocol::signed::Signed;
 
-use crate::chain::Chain;
-use crate::journal::Record;
+use crate::chain::{Chain, Told};
+use crate::journal::{Record, fact_of};
 use crate::plan::{Plan, Reached};
 
 /// A session as its journal tells it.
@@ -22,6 +22,8 @@ pub(crate) struct Story {
     /// Why it ended, if its end began.
     pub(crate) cause: Option<EndCause>,
     attestation: Option<Signed<Attestation>>,
+    /// What the events before `events` came to, where those are gone from the journal.
+    settled: Option<Told>,
     events: Vec<Signed<HostEvent>>,
     receipts: Vec<Signed<Receipt>>,
     acknowledged: BTreeSet<Digest>,
@@ -54,6 +56,7 @@ impl Story {
             chapter: Chapter::Interrupted,
             cause: None,
             attestation: None,
+            settled: None,
             events: Vec::new(),
             receipts: Vec::new(),
             acknowledged: BTreeSet::new(),
@@ -74,6 +77,7 @@ impl Story {
                 self.plan.reached = Reached::Ready;
                 self.attestation = Some(attestation);
             }
+            Record::Settled { told } => self.settled = Some(told),
             Record::Event { event } => self.events.push(event),
             Record::Acknowledged { reports } => self.acknowledged.extend(reports),
             Record::Gone { receipt, again } => {
@@ -126,7 +130,9 @@ impl Story {
             .as_ref()
             .map_or(self.plan.order_digest, Signed::digest);
         let (session, account) = (self.plan.session, self.plan.account.name.clone());
-        let mut chain = Chain::new(host.clone(), session, account, root);
+        let settled = self.settled.clone();
+        let told = settled.unwrap_or_else(|| Told::nothing(root));
+        let mut chain = Chain::after(told, host.clone(), session, account);
         for event in &self.events {
             if let Some(fact) = fact_of(event) {
                 chain.push(event.digest(), &fact);
@@ -134,12 +140,4 @@ impl Story {
         }
         chain
     }
-}
-
-/// The text of our own journal is read without checking our own signature again: its line's check
-/// says that it is what we wrote.
-fn fact_of(event: &Signed<HostEvent>) -> Option<HostFact> {
-    serde_json::from_str::<HostEvent>(event.unverified_payload())
-        .ok()
-        .map(|event| event.fact)
 }

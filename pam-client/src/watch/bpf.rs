@@ -1,5 +1,6 @@
-//! Watching by eBPF: programs of our own on three tracepoints and four hooks of each session's
-//! control group, which write into a ring of that session.
+//! Watching by eBPF: programs of our own on two tracepoints and four hooks of each session's control
+//! group, which write into a ring of that session. Four more, on the group above all, see the
+//! connections of processes that have a session's ids and are outside of its group.
 //!
 //! The programs are made here out of instructions (`programs`, by `assembler`) because nothing that
 //! was built elsewhere belongs into this program; where the kernel keeps what they read is looked up
@@ -24,15 +25,19 @@ use nix::errno::Errno;
 
 use self::assembler::BadJump;
 use self::layout::Layout;
-use self::programs::{Family, Kernel, Maps};
+use self::programs::{Family, Kernel, Maps, Whose};
 use super::btf::{Btf, BtfError, MOST_BTF};
 use super::diary::Lost;
 use super::record::{self, Seen};
+use crate::counter::SessionUid;
+use crate::log;
 use crate::sys::bpf::{self, MapKind, MapShape, NotLoaded, ProgramKind};
 use crate::sys::ring::Ring;
 
 /// The kernel's description of its types.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+/// Our namespace of process ids.
+const NAMESPACE: &str = "/proc/self/ns/pid";
 /// Most rings that are kept for sessions to come.
 const MOST_SPARE: usize = 8;
 
@@ -45,6 +50,9 @@ pub(crate) enum NoEbpf {
     /// It does not describe its types.
     #[error("cannot read `{VMLINUX}`: {0}")]
     NoTypes(#[source] io::Error),
+    /// It does not say in which namespace of process ids we are.
+    #[error("cannot read `{NAMESPACE}`: {0}")]
+    NoNamespace(#[source] io::Error),
     /// It has other structures than we know.
     #[error(transparent)]
     Types(#[from] BtfError),
@@ -63,12 +71,15 @@ pub(crate) enum NoEbpf {
 #[derive(Debug)]
 pub(crate) struct Ebpf {
     sessions: OwnedFd,
+    ids: OwnedFd,
     processes: OwnedFd,
     connections: OwnedFd,
     /// What sees connections; empty where the kernel cannot.
     hooks: Vec<(ProgramKind, OwnedFd)>,
     /// While these are open, the programs run.
     _links: Vec<OwnedFd>,
+    /// The same of what sees connections of strays; empty where the kernel cannot.
+    strays: Vec<OwnedFd>,
     /// How large a ring is.
     buffer: u32,
     places: Mutex<Places>,
@@ -104,11 +115,12 @@ struct Rings {
 
 impl Ebpf {
     /// Loads the programs, for this many sessions at a time; `buffer` is how many bytes the kernel
-    /// keeps of what a session's processes do until we look, and as many of its connections.
+    /// keeps of what a session's processes do until we look, and as many of its connections;
+    /// `groups` is where sessions' control groups are made.
     ///
     /// # Errors
     /// When this kernel has not what it takes, or we may not.
-    pub(crate) fn start(most_sessions: u32, buffer: u32) -> Result<Self, NoEbpf> {
+    pub(crate) fn start(most_sessions: u32, buffer: u32, groups: &Path) -> Result<Self, NoEbpf> {
         if cfg!(target_endian = "big") {
             return Err(NoEbpf::Processor);
         }
@@ -116,13 +128,16 @@ impl Ebpf {
         let kernel = Kernel {
             layout,
             pid_level: pid_level(&layout)?,
+            pid_namespace: pid_namespace().map_err(NoEbpf::NoNamespace)?,
         };
         let sessions = map(MapKind::Hash, 8, programs::SESSION_VALUE, most_sessions)?;
+        let ids = map(MapKind::Hash, 4, 8, most_sessions)?;
         let processes = rings(buffer, most_sessions)?;
         let connections = rings(buffer, most_sessions)?;
         let scratch = map(MapKind::PerCpuArray, 4, programs::SCRATCH, 1)?;
         let maps = Maps {
             sessions: sessions.as_raw_fd(),
+            ids: ids.as_raw_fd(),
             processes: processes.as_raw_fd(),
             connections: connections.as_raw_fd(),
             scratch: scratch.as_raw_fd(),
@@ -146,12 +161,25 @@ impl Ebpf {
                 .map_err(|error| NoEbpf::Kernel("attach to a tracepoint", error))?;
             links.push(link);
         }
+        let hooks = hooks(kernel, maps, Whose::Members).unwrap_or_else(|error| {
+            log::warning!("connections of sessions are not watched: {error}");
+            Vec::new()
+        });
+        let strays = if hooks.is_empty() {
+            Ok(Vec::new())
+        } else {
+            above_all(kernel, maps, groups)
+        };
         Ok(Self {
             sessions,
+            ids,
             processes,
             connections,
-            hooks: hooks(kernel, maps).unwrap_or_else(|error| {
-                crate::log::warning!("connections of sessions are not watched: {error}");
+            hooks,
+            strays: strays.unwrap_or_else(|error| {
+                log::warning!(
+                    "connections of sessions outside of their control groups are not watched: {error}"
+                );
                 Vec::new()
             }),
             _links: links,
@@ -165,11 +193,16 @@ impl Ebpf {
         !self.hooks.is_empty()
     }
 
-    /// Follows what happens in a control group, from now on.
+    /// Whether connections of processes are seen that are outside of their session's control group.
+    pub(crate) fn sees_connections_of_strays(&self) -> bool {
+        !self.strays.is_empty()
+    }
+
+    /// Follows what happens in a control group, and what an account does elsewhere, from now on.
     ///
     /// # Errors
     /// When there are too many, or the kernel has no room.
-    pub(crate) fn follow(self: &Arc<Self>, directory: &Path) -> io::Result<Feed> {
+    pub(crate) fn follow(self: &Arc<Self>, directory: &Path, uid: SessionUid) -> io::Result<Feed> {
         if levels(directory)? > programs::LEVELS {
             let why = format!("it is deeper than {} control groups", programs::LEVELS);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -182,10 +215,12 @@ impl Ebpf {
         let mut feed = Feed {
             ebpf: Arc::clone(self),
             group,
+            uid,
             rings: Some(rings),
             links: Vec::new(),
         };
         bpf::update(self.sessions.as_fd(), &group, &value)?;
+        bpf::update(self.ids.as_fd(), &uid.as_raw(), &group)?;
         let links = self
             .hooks
             .iter()
@@ -194,7 +229,7 @@ impl Ebpf {
         match links.collect() {
             Ok(links) => feed.links = links,
             Err(error) => {
-                crate::log::warning!("connections of a session are not watched: {error}");
+                log::warning!("connections of a session are not watched: {error}");
             }
         }
         Ok(feed)
@@ -257,6 +292,7 @@ impl Ebpf {
 pub(crate) struct Feed {
     ebpf: Arc<Ebpf>,
     group: u64,
+    uid: SessionUid,
     /// Always there until this is dropped.
     rings: Option<Rings>,
     /// While these are open, the session's connections are seen.
@@ -267,6 +303,11 @@ impl Feed {
     /// Whether connections are seen.
     pub(crate) const fn sees_connections(&self) -> bool {
         !self.links.is_empty()
+    }
+
+    /// Whether connections are seen of processes outside of the control group.
+    pub(crate) fn sees_connections_of_strays(&self) -> bool {
+        self.ebpf.sees_connections_of_strays()
     }
 
     /// What happened since the last time, as far as it is to be taken at once.
@@ -307,7 +348,8 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.links.clear();
-        // The entry is ours; where it is gone there is nothing to take away.
+        // The entries are ours; where one is gone there is nothing to take away.
+        let _ = bpf::delete(self.ebpf.ids.as_fd(), &self.uid.as_raw());
         let _ = bpf::delete(self.ebpf.sessions.as_fd(), &self.group);
         if let Some(mut rings) = self.rings.take() {
             while rings.processes.next().is_some() {}
@@ -319,11 +361,15 @@ impl Drop for Feed {
 
 /// How deep a control group is, the root of all being 0.
 fn levels(directory: &Path) -> io::Result<i32> {
+    let count = groups_above(directory)?.count();
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// The control groups that a control group is in, up to the root of all as far as we see it.
+fn groups_above(directory: &Path) -> io::Result<impl Iterator<Item = &Path>> {
     let device = directory.metadata()?.dev();
     let above = directory.ancestors().skip(1);
-    let is_group = |above: &&Path| above.metadata().is_ok_and(|facts| facts.dev() == device);
-    let count = above.take_while(is_group).count();
-    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    Ok(above.take_while(move |above| above.metadata().is_ok_and(|facts| facts.dev() == device)))
 }
 
 fn layout() -> Result<Layout, NoEbpf> {
@@ -333,6 +379,11 @@ fn layout() -> Result<Layout, NoEbpf> {
         .and_then(|file| file.take(most).read_to_end(&mut bytes))
         .map_err(NoEbpf::NoTypes)?;
     Ok(Layout::find(&Btf::parse(&bytes)?)?)
+}
+
+fn pid_namespace() -> io::Result<u32> {
+    let number = std::fs::metadata(NAMESPACE)?.ino();
+    u32::try_from(number).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 fn pid_level(layout: &Layout) -> Result<i32, NoEbpf> {
@@ -355,7 +406,23 @@ fn pid_level(layout: &Layout) -> Result<i32, NoEbpf> {
         ))
 }
 
-fn hooks(kernel: Kernel, maps: Maps) -> Result<Vec<(ProgramKind, OwnedFd)>, NoEbpf> {
+/// Attaches what sees connections of strays to the control group above all.
+fn above_all(kernel: Kernel, maps: Maps, groups: &Path) -> Result<Vec<OwnedFd>, NoEbpf> {
+    let attach = "attach to the control group above all";
+    let unseen = |error: io::Error| {
+        let errno = error.raw_os_error().unwrap_or_default();
+        NoEbpf::Kernel(attach, Errno::from_raw(errno))
+    };
+    let top = groups_above(groups).map_err(unseen)?.last();
+    let top = File::open(top.unwrap_or(groups)).map_err(unseen)?;
+    let hooks = hooks(kernel, maps, Whose::Strays)?.into_iter();
+    hooks
+        .map(|(kind, program)| bpf::attach_to_group(program.as_fd(), top.as_fd(), kind))
+        .collect::<Result<_, _>>()
+        .map_err(|error| NoEbpf::Kernel(attach, error))
+}
+
+fn hooks(kernel: Kernel, maps: Maps, whose: Whose) -> Result<Vec<(ProgramKind, OwnedFd)>, NoEbpf> {
     let mut hooks = Vec::new();
     for (kind, name, family) in [
         (ProgramKind::Connect4, "portreeve_conn4", Family::Four),
@@ -363,7 +430,7 @@ fn hooks(kernel: Kernel, maps: Maps) -> Result<Vec<(ProgramKind, OwnedFd)>, NoEb
         (ProgramKind::Send4, "portreeve_send4", Family::Four),
         (ProgramKind::Send6, "portreeve_send6", Family::Six),
     ] {
-        let code = programs::connected(kernel, maps, family)?;
+        let code = programs::connected(kernel, maps, family, whose)?;
         let program = bpf::load(kind, name, &code).map_err(|error| NoEbpf::Program(name, error))?;
         hooks.push((kind, program));
     }

@@ -28,6 +28,7 @@ use self::message::Message;
 use super::diary::Lost;
 use super::record::{Seen, What};
 use crate::clock;
+use crate::counter::SessionUid;
 use crate::leases::Waker;
 use crate::log;
 
@@ -67,14 +68,24 @@ struct Table {
     /// By the name of the group's directory.
     sessions: BTreeMap<Vec<u8>, Arc<Inbox>>,
     /// The processes of sessions, by what the kernel said of their parents.
-    members: HashMap<i32, Arc<Inbox>>,
+    members: HashMap<i32, Member>,
     /// Nobody listens any more.
     is_deaf: bool,
+}
+
+/// Whose a process is.
+#[derive(Debug, Clone)]
+struct Member {
+    inbox: Arc<Inbox>,
+    /// By its ids only: it is not in the control group.
+    is_outside: bool,
 }
 
 /// What waits for a session's thread.
 #[derive(Debug)]
 struct Inbox {
+    /// The session's account.
+    uid: SessionUid,
     waker: Waker,
     waiting: Mutex<(Vec<Seen>, Lost)>,
 }
@@ -97,13 +108,14 @@ impl Connector {
         Ok(Self { table })
     }
 
-    /// Follows what happens in a control group from now on.
+    /// Follows what happens in a control group, and what an account does elsewhere, from now on.
     ///
     /// # Errors
     /// When nobody listens, or there are no descriptors.
-    pub(crate) fn follow(&self, directory: &Path) -> io::Result<Feed> {
+    pub(crate) fn follow(&self, directory: &Path, uid: SessionUid) -> io::Result<Feed> {
         let name = directory.file_name().unwrap_or_default().as_bytes();
         let inbox = Arc::new(Inbox {
+            uid,
             waker: Waker::new()?,
             waiting: Mutex::default(),
         });
@@ -152,24 +164,25 @@ impl Drop for Feed {
         table.sessions.remove(&self.name);
         table
             .members
-            .retain(|_, inbox| !Arc::ptr_eq(inbox, &self.inbox));
+            .retain(|_, member| !Arc::ptr_eq(&member.inbox, &self.inbox));
     }
 }
 
-impl Inbox {
+impl Member {
     fn add(&self, pid: i32, what: Option<What>) {
-        let mut waiting = locked(&self.waiting);
+        let mut waiting = locked(&self.inbox.waiting);
         match what {
             Some(what) if waiting.0.len() < MOST_WAITING => waiting.0.push(Seen {
                 at: clock::now().boot,
                 group: 0,
                 pid,
+                is_outside: self.is_outside,
                 what,
             }),
             Some(_) | None => waiting.1.processes = waiting.1.processes.saturating_add(1),
         }
         drop(waiting);
-        self.waker.wake();
+        self.inbox.waker.wake();
     }
 }
 
@@ -182,31 +195,53 @@ impl Table {
             Message::Answer(_) => {}
             Message::Forked { parent, child } => {
                 // While the parent is there: its child may be gone before it is looked at.
-                if let Some(inbox) = self.session_of(parent) {
-                    self.members.insert(child, inbox);
+                if let Some(member) = self.session_of(parent) {
+                    self.members.insert(child, member);
                 }
             }
             Message::Began(pid) => {
-                if let Some(inbox) = self.session_of(pid) {
-                    inbox.add(pid, look::at(pid).map(What::Started));
-                    self.members.insert(pid, inbox);
+                if let Some(member) = self.session_of(pid) {
+                    member.add(pid, look::at(pid).map(What::Started));
+                    self.members.insert(pid, member);
                 }
             }
             Message::Ended { pid, status } => {
-                if let Some(inbox) = self.members.remove(&pid) {
-                    inbox.add(pid, Some(What::Ended { status }));
+                if let Some(member) = self.members.remove(&pid) {
+                    member.add(pid, Some(What::Ended { status }));
                 }
             }
         }
     }
 
-    /// A process is of its parent's session, unless it was put into a group by root: the first one.
-    fn session_of(&self, pid: i32) -> Option<Arc<Inbox>> {
-        let known = self.members.get(&pid).map(Arc::clone);
-        known.or_else(|| {
-            let mut sessions = self.sessions.iter();
-            let found = sessions.find(|(name, _)| look::is_in(pid, name));
-            found.map(|(_, inbox)| Arc::clone(inbox))
+    /// A process is of its parent's session, unless it was put into a group by root, or was given the
+    /// ids of an account: the first one.
+    fn session_of(&self, pid: i32) -> Option<Member> {
+        let known = self.members.get(&pid);
+        if let Some(member) = known.filter(|member| !member.is_outside) {
+            return Some(member.clone());
+        }
+        // A login has its ids before it is put into the group.
+        self.member_by_group(pid)
+            .or_else(|| known.cloned())
+            .or_else(|| self.member_by_ids(pid))
+    }
+
+    fn member_by_group(&self, pid: i32) -> Option<Member> {
+        let mut sessions = self.sessions.iter();
+        let found = sessions.find(|(name, _)| look::is_in(pid, name));
+        found.map(|(_, inbox)| Member {
+            inbox: Arc::clone(inbox),
+            is_outside: false,
+        })
+    }
+
+    fn member_by_ids(&self, pid: i32) -> Option<Member> {
+        let ids = look::ids_of(pid);
+        let mut inboxes = self.sessions.values();
+        let found = inboxes.find(|inbox| ids.contains(&inbox.uid.as_raw()));
+        found.map(|inbox| Member {
+            inbox: Arc::clone(inbox),
+            is_outside: true,
         })
     }
 

@@ -13,22 +13,25 @@ use portreeve_protocol::time::Timestamp;
 
 use super::record::{Seen, Started, What};
 use crate::clock::Moment;
+use crate::pace::{Pace, Rate, cost_of};
 
 /// How much of a text is told, and how many arguments.
 const MOST_TEXT: usize = 1024;
 const MOST_ARGUMENTS: usize = 64;
 /// How much one event may cost in the trail; the largest sighting costs a little more at the worst.
-const MOST_EVENT: usize = 64 * 1024;
+const MOST_EVENT: u64 = 64 * 1024;
 /// How much is told of every session.
 const ALLOWANCE: Allowance = Allowance {
-    burst: 16 * 1024 * 1024,
-    each_second: 512 * 1024,
+    rate: Rate {
+        burst: 16 * 1024 * 1024,
+        each_second: 512 * 1024,
+    },
     whole: 24 * 1024 * 1024,
     each_event: 2 * 1024,
 };
 /// How often the same loss is told again, at most.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
-/// The same once nothing else is told any more: a loss costs room in the journal too.
+/// The same while nothing else is told: a loss costs room in the journal too.
 const LONG_LOSS_PAUSE: Duration = Duration::from_secs(60);
 /// How many processes are remembered; beyond that every end is told.
 const MOST_RUNNING: usize = 65_536;
@@ -63,11 +66,9 @@ impl Lost {
 /// How much may be told of a session, in bytes.
 #[derive(Debug, Clone, Copy)]
 struct Allowance {
-    /// At once, and each second after that. A bastion ends a session that says twice as much,
-    /// because the trail is everybody's.
-    burst: u64,
-    each_second: u64,
-    /// In all: the journal keeps it, and its other half is for the session's end.
+    /// At once, and each second after that.
+    rate: Rate,
+    /// In all: the trail keeps it for ever.
     whole: u64,
     /// What an event costs beside what is in it: its head, its signature, and the record that a
     /// bastion has it.
@@ -82,10 +83,9 @@ pub(crate) struct Diary {
     /// Where datagrams went, and from which process.
     targets: HashSet<(i32, SocketAddr)>,
     allowance: Allowance,
-    /// What was told and not yet given back, and all that was told.
-    used: u64,
+    pace: Pace,
+    /// All that was told.
     told: u64,
-    looked_at: Duration,
     /// What the kernel had lost when that was told last, and what was left out here since then.
     overrun: Lost,
     left_out: Lost,
@@ -103,23 +103,29 @@ impl Diary {
             allowance,
             running: HashSet::new(),
             targets: HashSet::new(),
-            used: 0,
+            pace: Pace::new(allowance.rate, now.boot),
             told: 0,
-            looked_at: now.boot,
             overrun: Lost::default(),
             left_out: Lost::default(),
             told_loss_at: None,
         }
     }
 
-    /// What is to be told of this, which was seen until now; `lost` is the kernel's count.
-    pub(crate) fn tell(&mut self, seen: Vec<Seen>, lost: Lost, now: Moment) -> Vec<HostFact> {
-        let sightings = self.sightings(seen, now);
+    /// What is to be told of this, which was seen until now; `lost` is the kernel's count, `room`
+    /// how much may be added to the journal.
+    pub(crate) fn tell(
+        &mut self,
+        seen: Vec<Seen>,
+        lost: Lost,
+        room: u64,
+        now: Moment,
+    ) -> Vec<HostFact> {
+        let sightings = self.sightings(seen, room, now);
         let mut pages = Pages::default();
         for sighting in sightings {
             pages.add(sighting);
         }
-        let pause = if self.is_spent() {
+        let pause = if self.is_spent() || room < MOST_EVENT {
             LONG_LOSS_PAUSE
         } else {
             LOSS_PAUSE
@@ -134,8 +140,14 @@ impl Diary {
     }
 
     /// The same at the end of the session: no loss waits to be told with another one.
-    pub(crate) fn close(mut self, seen: Vec<Seen>, lost: Lost, now: Moment) -> Vec<HostFact> {
-        let mut facts = self.tell(seen, lost, now);
+    pub(crate) fn close(
+        mut self,
+        seen: Vec<Seen>,
+        lost: Lost,
+        room: u64,
+        now: Moment,
+    ) -> Vec<HostFact> {
+        let mut facts = self.tell(seen, lost, room, now);
         let mut pages = Pages::default();
         for loss in self.losses(lost, now, Duration::ZERO) {
             pages.add(loss);
@@ -144,17 +156,20 @@ impl Diary {
         facts
     }
 
-    fn sightings(&mut self, seen: Vec<Seen>, now: Moment) -> Vec<Sighting> {
-        self.give_back(now);
+    fn sightings(&mut self, seen: Vec<Seen>, mut room: u64, now: Moment) -> Vec<Sighting> {
+        self.pace.pass(now.boot);
         let mut sightings = Vec::new();
         for seen in seen {
             let is_connection = matches!(seen.what, What::Connected { .. });
             let Some(sighting) = self.sighting(seen, now) else {
                 continue;
             };
-            let cost = u64::try_from(cost(&sighting)).unwrap_or(u64::MAX);
-            if self.may_cost(cost) {
+            let cost = cost_of(&sighting);
+            // Of a page only its sightings are counted here, so that it can be begun there must be
+            // room for all of it.
+            if cost.saturating_add(MOST_EVENT) <= room && self.may_cost(cost) {
                 self.charge(cost);
+                room = room.saturating_sub(cost);
                 sightings.push(sighting);
             } else if is_connection {
                 self.left_out.connections += 1;
@@ -165,41 +180,31 @@ impl Diary {
         sightings
     }
 
-    fn give_back(&mut self, now: Moment) {
-        let passed = now.boot.saturating_sub(self.looked_at).as_millis();
-        let back = u64::try_from(passed).unwrap_or(u64::MAX);
-        self.used = self
-            .used
-            .saturating_sub(back.saturating_mul(self.allowance.each_second) / 1000);
-        self.looked_at = now.boot;
-    }
-
     const fn charge(&mut self, cost: u64) {
-        self.used = self.used.saturating_add(cost);
+        self.pace.charge(cost);
         self.told = self.told.saturating_add(cost);
     }
 
     /// Whether there is no more of the whole than one event may cost.
     const fn is_spent(&self) -> bool {
-        self.told.saturating_add(MOST_EVENT as u64) > self.allowance.whole
+        self.told.saturating_add(MOST_EVENT) > self.allowance.whole
     }
 
     const fn may_cost(&self, cost: u64) -> bool {
-        self.used.saturating_add(cost) <= self.allowance.burst
-            && self.told.saturating_add(cost) <= self.allowance.whole
+        self.pace.allows(cost) && self.told.saturating_add(cost) <= self.allowance.whole
     }
 
     /// A sighting; nothing of what is not told.
     fn sighting(&mut self, seen: Seen, now: Moment) -> Option<Sighting> {
         // By the clock that nobody sets, which is what the kernel's programs read.
         let at = now.wall.minus(now.boot.saturating_sub(seen.at));
-        let pid = seen.pid;
+        let (pid, outside) = (seen.pid, seen.is_outside);
         match seen.what {
             What::Started(started) => {
                 if self.running.len() < MOST_RUNNING {
                     self.running.insert(pid);
                 }
-                Some(told(at, pid, &started))
+                Some(told(at, pid, outside, &started))
             }
             // The process of a login is put into the group after its program began elsewhere.
             What::Ended { status } => {
@@ -213,6 +218,7 @@ impl Diary {
                         pid,
                         protocol: protocol_name(protocol),
                         remote: to.to_string(),
+                        outside,
                     })
             }
         }
@@ -250,6 +256,7 @@ impl Diary {
                 at: now.wall,
                 processes: (lost.uncounted == 0).then_some(lost.processes),
                 connections: Some(lost.connections),
+                sudo: None,
                 cause,
             })
             .collect()
@@ -262,7 +269,20 @@ pub(crate) fn unwatched(at: Timestamp) -> HostFact {
         at,
         processes: None,
         connections: None,
+        sudo: None,
         cause: LossCause::Restart,
+    };
+    HostFact::Watched { seen: vec![lost] }
+}
+
+/// What is told of a session that asked sudo for more than is told of one.
+pub(crate) fn left_out_of_sudo(commands: u64, at: Timestamp) -> HostFact {
+    let lost = Sighting::EventsLost {
+        at,
+        processes: Some(0),
+        connections: Some(0),
+        sudo: Some(commands),
+        cause: LossCause::Allowance,
     };
     HostFact::Watched { seen: vec![lost] }
 }
@@ -272,12 +292,12 @@ pub(crate) fn unwatched(at: Timestamp) -> HostFact {
 struct Pages {
     full: Vec<Vec<Sighting>>,
     page: Vec<Sighting>,
-    cost: usize,
+    cost: u64,
 }
 
 impl Pages {
     fn add(&mut self, sighting: Sighting) {
-        let cost = cost(&sighting);
+        let cost = cost_of(&sighting);
         if self.cost.saturating_add(cost) > MOST_EVENT && !self.page.is_empty() {
             self.full.push(std::mem::take(&mut self.page));
             self.cost = 0;
@@ -297,17 +317,7 @@ impl Pages {
     }
 }
 
-/// What a sighting costs where it stands in a statement, which stands as a text in an event.
-fn cost(sighting: &Sighting) -> usize {
-    let text = serde_json::to_string(sighting).unwrap_or_default();
-    let escaped = text
-        .bytes()
-        .filter(|byte| matches!(byte, b'"' | b'\\'))
-        .count();
-    text.len().saturating_add(escaped)
-}
-
-fn told(at: Timestamp, pid: i32, started: &Started) -> Sighting {
+fn told(at: Timestamp, pid: i32, outside: bool, started: &Started) -> Sighting {
     let mut rest = started.arguments.as_slice();
     rest = rest.strip_suffix(&[0]).unwrap_or(rest);
     let mut argv: Vec<_> = if started.arguments.is_empty() {
@@ -328,6 +338,8 @@ fn told(at: Timestamp, pid: i32, started: &Started) -> Sighting {
         program: text(&started.program),
         argv,
         cwd: started.directory.as_deref().map(text),
+        file: started.file.map(|file| file.to_string()),
+        outside,
     }
 }
 

@@ -3,6 +3,7 @@
 //! The programs are ours, but the session chooses the texts, and nobody but the kernel says that
 //! the bytes are those of our programs: every length is checked.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -23,8 +24,11 @@ pub(crate) mod field {
     pub(crate) const FLAGS: i16 = 44;
     /// Of a start: how long the arguments were.
     pub(crate) const WHOLE: i16 = 48;
+    /// Of a start: the device of the file that runs, and its number there; 0 where that is not known.
+    pub(crate) const DEVICE: i16 = 56;
+    pub(crate) const INODE: i16 = 64;
     /// Here the texts of a start begin, or the address of a connection.
-    pub(crate) const TEXT: i16 = 56;
+    pub(crate) const TEXT: i16 = 72;
 }
 
 /// The kinds of records.
@@ -33,6 +37,8 @@ pub(crate) const ENDED: i32 = 2;
 pub(crate) const CONNECTED: i32 = 3;
 /// A flag: the directory goes up to the root.
 pub(crate) const WHOLE_DIRECTORY: i32 = 1;
+/// A flag: the process is the session's by its ids only, outside of its control group.
+pub(crate) const OUTSIDE: i32 = 2;
 
 /// Something that a session did, as the kernel saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub(crate) struct Seen {
     pub(crate) group: u64,
     /// Which process.
     pub(crate) pid: i32,
+    /// Whether it is outside of that group, and the session's by its ids.
+    pub(crate) is_outside: bool,
     /// What.
     pub(crate) what: What,
 }
@@ -81,11 +89,43 @@ pub(crate) struct Started {
     pub(crate) arguments: Vec<u8>,
     /// Whether there were more, or they could not be read.
     pub(crate) is_cut: bool,
+    /// The file that the kernel runs, where that is known.
+    pub(crate) file: Option<FileId>,
+}
+
+/// A file, by the numbers of its device and of itself there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    /// The kind of device, and which one.
+    pub(crate) device: (u32, u32),
+    /// Which file.
+    pub(crate) inode: u64,
+}
+
+impl FileId {
+    /// From the kernel's own form of a device, which is not that of stat(2).
+    const fn of_kernel(device: u32, inode: u64) -> Option<Self> {
+        if inode == 0 {
+            return None;
+        }
+        Some(Self {
+            device: (device >> 20, device & 0x000f_ffff),
+            inode,
+        })
+    }
+}
+
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (major, minor) = self.device;
+        write!(f, "{major}:{minor}:{}", self.inode)
+    }
 }
 
 /// Reads a record; nothing if it is none of ours.
 pub(crate) fn read(record: &[u8]) -> Option<Seen> {
     let kind = word(record, field::KIND)?;
+    let flags = word(record, field::FLAGS)?.cast_signed();
     let what = match i32::try_from(kind).ok()? {
         STARTED => What::Started(started(record)?),
         ENDED => What::Ended {
@@ -98,6 +138,7 @@ pub(crate) fn read(record: &[u8]) -> Option<Seen> {
         at: Duration::from_nanos(double(record, field::AT)?),
         group: double(record, field::GROUP)?,
         pid: word(record, field::PID)?.cast_signed(),
+        is_outside: flags & OUTSIDE != 0,
         what,
     })
 }
@@ -116,6 +157,7 @@ fn started(record: &[u8]) -> Option<Started> {
         directory: (flags & WHOLE_DIRECTORY != 0).then(|| path_of(names)),
         arguments: arguments.to_vec(),
         is_cut: u64::try_from(arguments.len()).ok()? < whole,
+        file: FileId::of_kernel(word(record, field::DEVICE)?, double(record, field::INODE)?),
     })
 }
 
@@ -188,6 +230,9 @@ mod tests {
             record.extend(word.to_ne_bytes());
         }
         record.extend(whole.to_ne_bytes());
+        for double in [8 << 20 | 17, 4711_u64] {
+            record.extend(double.to_ne_bytes());
+        }
         record
     }
 
@@ -212,15 +257,24 @@ mod tests {
     fn a_start_has_its_program_directory_and_arguments() {
         let record = start(b"b\0a\0", WHOLE_DIRECTORY, b"sh\0-c\0", 6);
         let seen = read(&record).unwrap();
-        assert_eq!((seen.pid, seen.group), (7, 99));
+        assert_eq!((seen.pid, seen.group, seen.is_outside), (7, 99, false));
         assert_eq!(seen.at, Duration::from_secs(5));
         let started = started_of(&record);
         assert_eq!(started.program, b"/a");
         assert_eq!(started.directory.as_deref(), Some(&b"/a/b"[..]));
+        assert_eq!(started.file.unwrap().to_string(), "8:17:4711");
         assert_eq!(
             (started.arguments.as_slice(), started.is_cut),
             (&b"sh\0-c\0"[..], false)
         );
+    }
+
+    #[test]
+    fn who_is_outside_of_the_group_is_said_to_be() {
+        let flags = WHOLE_DIRECTORY | OUTSIDE;
+        let record = start(b"b\0a\0", flags, b"sh\0", 3);
+        assert!(read(&record).unwrap().is_outside);
+        assert!(started_of(&record).directory.is_some());
     }
 
     #[test]

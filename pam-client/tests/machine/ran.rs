@@ -9,13 +9,14 @@ use std::process::Child;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use portreeve_protocol::attest::{
-    Attestation, EndCause, HostEvent, HostFact, HostWatch, LossCause, Sighting, Watcher,
+    Attestation, EndCause, HostEvent, HostFact, HostWatch, LossCause, OutsideWatch, Sighting,
+    Watcher,
 };
 use portreeve_protocol::control::{FromBastion, HostReport};
 use portreeve_protocol::signed::Signed;
 use portreeve_sudo_policy::STARTER_BUNDLE;
 
-use crate::bastion::{Control, chain, run, ssh, text, until};
+use crate::bastion::{Control, chain, run, run_on_terminal, ssh, text, until};
 use crate::ca::{Ca, Pass};
 use crate::host::{Host, sh, status};
 use crate::{clean, open, sandbox};
@@ -92,6 +93,10 @@ fn every_program_of_a_session_is_told_however_it_came_about() {
             let everything = HostWatch {
                 processes: Watcher::Ebpf,
                 connections: Watcher::Ebpf,
+                outside: Some(OutsideWatch {
+                    processes: Watcher::Ebpf,
+                    connections: Watcher::Ebpf,
+                }),
             };
             assert_eq!(watch_of(&attestation, &host), everything);
             let uid = attestation.verify(&host.identity).unwrap().get().uid;
@@ -158,6 +163,74 @@ fn every_program_of_a_session_is_told_however_it_came_about() {
             assert!(connected, "{seen:#?}");
             // What other sessions and the host itself do is none of this session's.
             assert!(!began.iter().any(|(line, ..)| line.contains("userdel")));
+        },
+    );
+}
+
+/// What somebody else starts for an account: here the test itself, as a schedule would.
+#[test]
+fn what_is_started_for_an_account_elsewhere_is_told_once_and_as_such() {
+    sandbox::run(
+        "ran::what_is_started_for_an_account_elsewhere_is_told_once_and_as_such",
+        || {
+            let ca = Ca::new();
+            let host = Host::start(&ca);
+            let pass = ca.pass(STARTER_BUNDLE, 300);
+            let (mut control, attestation) = open(&pass, &host);
+            let other = ca.pass(STARTER_BUNDLE, 300);
+            let (mut second, another) = open(&other, &host);
+            let uid_of =
+                |said: &Signed<Attestation>| said.verify(&host.identity).unwrap().get().uid;
+            let (uid, stranger) = (uid_of(&attestation), uid_of(&another));
+            let as_somebody = |uid: u32, line: &str| {
+                sh(&format!(
+                    "setpriv --reuid {uid} --regid {uid} --clear-groups -- {line}"
+                ));
+            };
+            as_somebody(uid, "/bin/echo elsewhere");
+            as_somebody(stranger, "/bin/echo of another session");
+            as_somebody(65_534, "/bin/echo of nobody");
+            as_somebody(
+                uid,
+                "bash -c 'true 2>/dev/null >/dev/tcp/127.0.0.1/9; true'",
+            );
+            assert!(run(&pass, "/bin/echo inside").status.success());
+            assert!(run_on_terminal(&pass, "true").status.success());
+
+            let seen = ended(&mut control, &attestation, &host);
+            let told = |line: &str| {
+                let told = seen.iter().filter_map(|sighting| match sighting {
+                    Sighting::ProcessStarted {
+                        argv, uid, outside, ..
+                    } if argv.join(" ") == line => Some((*uid, *outside)),
+                    _ => None,
+                });
+                told.collect::<Vec<_>>()
+            };
+            assert_eq!(told("/bin/echo elsewhere"), [(uid, true)], "{seen:#?}");
+            assert_eq!(told("/bin/echo inside"), [(uid, false)], "{seen:#?}");
+            assert_eq!(told("/bin/echo of another session"), []);
+            assert_eq!(told("/bin/echo of nobody"), []);
+            let connected = seen.iter().filter(|sighting| {
+                matches!(sighting, Sighting::ConnectionOpened { remote, outside: true, .. }
+                    if remote == "127.0.0.1:9")
+            });
+            assert_eq!(connected.count(), 1, "{seen:#?}");
+            // What sshd does for a login is the login, and no program of the session's.
+            let strays = seen.iter().filter_map(|sighting| match sighting {
+                Sighting::ProcessStarted {
+                    argv,
+                    outside: true,
+                    ..
+                } => Some(argv.join(" ")),
+                _ => None,
+            });
+            let own = [
+                "/bin/echo elsewhere",
+                "bash -c true 2>/dev/null >/dev/tcp/127.0.0.1/9; true",
+            ];
+            assert_eq!(strays.collect::<Vec<_>>(), own);
+            second.end(EndCause::Asked);
         },
     );
 }

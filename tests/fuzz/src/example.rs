@@ -3,7 +3,8 @@
 use portreeve_protocol::age::{self, Identity};
 use portreeve_protocol::attest::{
     Attestation, EndCause, FoundFile, FoundFiles, HostCheck, HostEvent, HostFact, HostFinding,
-    HostWatch, Reach, Receipt, SudoCommand, SudoCommands, SudoVulnerability, Took, Watcher,
+    HostWatch, OutsideWatch, Reach, Receipt, SudoCommand, SudoCommands, SudoVulnerability, Took,
+    Watcher,
 };
 use portreeve_protocol::canonical;
 use portreeve_protocol::checkpoint::{Checkpoint, LoggedEvent, Trail, VerifierKey, leaf_hash};
@@ -182,6 +183,7 @@ pub(crate) fn attestation() -> Attestation {
         watch: Some(HostWatch {
             processes: Watcher::Ebpf,
             connections: Watcher::Absent,
+            outside: Some(OutsideWatch::NOTHING),
         }),
     }
 }

@@ -150,7 +150,9 @@ fn watch_record_seeds() -> Vec<Vec<u8>> {
         for word in words {
             record.extend(word.to_ne_bytes());
         }
-        record.extend(whole.to_ne_bytes());
+        for double in [whole, 8 << 20 | 1, 4711] {
+            record.extend(double.to_ne_bytes());
+        }
         record
     };
     let start = [head(1, [4, 4, 6, 1], 6), b"/a\0\0b\0a\0sh\0-c\0".to_vec()].concat();

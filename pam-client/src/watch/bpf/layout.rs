@@ -14,6 +14,7 @@ pub(crate) struct Layout {
     pub(crate) task_leader: i32,
     pub(crate) task_parent: i32,
     pub(crate) task_pid: i32,
+    pub(crate) cred_uid: i32,
     pub(crate) cred_euid: i32,
     pub(crate) signal_live: i32,
     pub(crate) mm_arg_start: i32,
@@ -32,6 +33,21 @@ pub(crate) struct Layout {
     pub(crate) pid_numbers: i32,
     pub(crate) number_size: i32,
     pub(crate) number_nr: i32,
+    pub(crate) number_namespace: i32,
+    /// The number of a namespace of process ids.
+    pub(crate) namespace_number: i32,
+    /// Which file is executed; what runs is told without it, too.
+    pub(crate) file: Option<FileLayout>,
+}
+
+/// The way from what a program is made from to its file's number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileLayout {
+    pub(crate) of_binprm: i32,
+    pub(crate) inode: i32,
+    pub(crate) number: i32,
+    pub(crate) superblock: i32,
+    pub(crate) device: i32,
 }
 
 impl Layout {
@@ -54,6 +70,7 @@ impl Layout {
             task_leader: at("task_struct", &["group_leader"])?,
             task_parent: at("task_struct", &["real_parent"])?,
             task_pid: at("task_struct", &["thread_pid"])?,
+            cred_uid: at("cred", &["uid"])?,
             cred_euid: at("cred", &["euid"])?,
             signal_live: at("signal_struct", &["live"])?,
             mm_arg_start: at("mm_struct", &["arg_start"])?,
@@ -71,6 +88,19 @@ impl Layout {
             pid_numbers: at("pid", &["numbers"])?,
             number_size: i32::try_from(btf.size("upid")?).map_err(|_| BtfError::Unreadable)?,
             number_nr: at("upid", &["nr"])?,
+            number_namespace: at("upid", &["ns"])?,
+            namespace_number: at("pid_namespace", &["ns", "inum"])?,
+            file: file(at).ok(),
         })
     }
+}
+
+fn file(at: impl Fn(&str, &[&str]) -> Result<i32, BtfError>) -> Result<FileLayout, BtfError> {
+    Ok(FileLayout {
+        of_binprm: at("linux_binprm", &["file"])?,
+        inode: at("file", &["f_inode"])?,
+        number: at("inode", &["i_ino"])?,
+        superblock: at("inode", &["i_sb"])?,
+        device: at("super_block", &["s_dev"])?,
+    })
 }

@@ -1,12 +1,14 @@
 //! Our programs in the kernel: what they look at and what they write. Pure.
 //!
-//! Each of them first asks whether the process that it runs in belongs to a session: whether one of
-//! the control groups that it is in, from the outermost on, is in the table of sessions. A process
-//! cannot leave its group without root's help. What a program finds goes into the ring of that
-//! session; where the ring is full, the session's count of losses goes up.
+//! Each of them first asks whether the process that it runs in belongs to a session (`whose`). What a
+//! program finds goes into the ring of that session; where the ring is full, the session's count of
+//! losses goes up.
 //!
 //! The texts of a start are put together in a buffer of the processor's, which nobody else uses
 //! meanwhile: programs on tracepoints are not interrupted by each other.
+
+mod texts;
+mod whose;
 
 use super::assembler::{Assembler, BadJump, Helper, Label, Op, Reg, Size, When};
 use super::layout::Layout;
@@ -22,13 +24,6 @@ pub(crate) const SCRATCH: u32 = 14 * 1024;
 
 /// How deep a session's group may be.
 pub(crate) const LEVELS: i32 = 8;
-/// How much of each text of a start is kept. What the verifier knows of a length is one bit less
-/// precise, which is what the buffer is large enough for.
-const MOST_NAME: i32 = 512;
-const MOST_COMPONENT: i32 = 256;
-const MOST_DIRECTORY: i32 = 4096;
-const MOST_COMPONENTS: u32 = 32;
-const MOST_ARGUMENTS: i32 = 8192;
 /// A process that was forked and has not begun a program of its own.
 const FORKED_ONLY: i32 = 0x40;
 
@@ -43,14 +38,19 @@ const SESSION: i16 = -56;
 const RING: i16 = -64;
 const TASK: i16 = -72;
 /// The record of an end or a connection.
-const RECORD: i16 = -152;
-const RECORD_SIZE: i16 = 72;
+const RECORD: i16 = -168;
+const RECORD_SIZE: i16 = field::TEXT + 16;
+/// Whether the process is outside of its session's control group.
+const OUTSIDE: i16 = -176;
+const ID: i16 = -184;
 
 /// The descriptors of the maps that programs use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Maps {
     /// The sessions, by their control group.
     pub(crate) sessions: i32,
+    /// The control groups of sessions, by the UIDs of their accounts.
+    pub(crate) ids: i32,
     /// The rings for processes, by a session's place.
     pub(crate) processes: i32,
     /// The rings for connections.
@@ -66,6 +66,20 @@ pub(crate) struct Kernel {
     pub(crate) layout: Layout,
     /// How deep our namespace of process ids is.
     pub(crate) pid_level: i32,
+    /// Which one it is.
+    pub(crate) pid_namespace: u32,
+}
+
+impl Kernel {
+    /// Where in the kernel's id of a process a field is of the number that it has with us.
+    const fn number_at(self, field: i32) -> i32 {
+        let layout = self.layout;
+        layout
+            .number_size
+            .saturating_mul(self.pid_level)
+            .saturating_add(layout.pid_numbers)
+            .saturating_add(field)
+    }
 }
 
 /// A program that is being written.
@@ -98,6 +112,7 @@ pub(crate) fn started(kernel: Kernel, maps: Maps) -> Result<Vec<u64>, BadJump> {
     writer.find_ring(maps.processes);
     writer.find_scratch();
     writer.head(Reg::R8, 0, record::STARTED);
+    writer.executed_file();
     writer.program_name();
     writer.directory();
     writer.arguments();
@@ -136,11 +151,19 @@ pub(crate) fn ended(kernel: Kernel, maps: Maps) -> Result<Vec<u64>, BadJump> {
     writer.finish(0)
 }
 
-/// Runs where a process of a session's group asks for a connection or sends a datagram; lets it.
-pub(crate) fn connected(kernel: Kernel, maps: Maps, family: Family) -> Result<Vec<u64>, BadJump> {
+/// Runs where a process asks for a connection or sends a datagram; lets it.
+pub(crate) fn connected(
+    kernel: Kernel,
+    maps: Maps,
+    family: Family,
+    whose: Whose,
+) -> Result<Vec<u64>, BadJump> {
     let mut writer = Writer::new(kernel, maps);
     writer.asm.copy(Reg::R6, Reg::R1);
-    writer.find_session();
+    match whose {
+        Whose::Members => writer.find_session_by_group(),
+        Whose::Strays => writer.find_session_of_stray(),
+    }
     writer.find_ring(maps.connections);
     writer.clear_record();
     writer.current_task();
@@ -171,6 +194,15 @@ pub(crate) enum Family {
     Four,
     /// IPv6.
     Six,
+}
+
+/// Whose connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Of processes in a session's control group; attached to that group.
+    Members,
+    /// Of processes with the ids of a session's account, in no session's group; attached above all.
+    Strays,
 }
 
 /// `*(stack + to) = *(*(stack + from) + offset)`, or 0 where the kernel has nothing there.
@@ -214,24 +246,6 @@ impl Writer {
     fn stack_address(&mut self, register: Reg, at: i16) {
         self.asm.copy(register, Reg::R10);
         self.asm.compute(Op::Add, register, i32::from(at));
-    }
-
-    /// The session of the process that this runs in, or the end.
-    fn find_session(&mut self) {
-        let (found, done) = (self.asm.label(), self.done);
-        for level in 1..=LEVELS {
-            self.asm.set(Reg::R1, level);
-            self.asm.call(Helper::AncestorCgroupId);
-            self.asm.jump_if(Reg::R0, When::Equal, 0, done);
-            self.asm.store(Size::Double, Reg::R10, GROUP, Reg::R0);
-            self.asm.map(Reg::R1, self.maps.sessions);
-            self.stack_address(Reg::R2, GROUP);
-            self.asm.call(Helper::MapLookup);
-            self.asm.jump_if(Reg::R0, When::NotEqual, 0, found);
-        }
-        self.asm.jump(done);
-        self.asm.place(found);
-        self.asm.store(Size::Double, Reg::R10, SESSION, Reg::R0);
     }
 
     /// The ring of the session, or the end.
@@ -291,140 +305,18 @@ impl Writer {
         self.asm.load(Size::Double, Reg::R1, Reg::R10, GROUP);
         self.asm
             .store(Size::Double, to, base + field::GROUP, Reg::R1);
+        self.asm.load(Size::Word, Reg::R1, Reg::R10, OUTSIDE);
+        self.asm.store(Size::Word, to, base + field::FLAGS, Reg::R1);
     }
 
     /// The id of the process that a thread belongs to, as we know it, in `R1`.
     fn process_number(&mut self, thread: i16) {
-        let Kernel { layout, pid_level } = self.kernel;
-        let number = layout
-            .number_size
-            .saturating_mul(pid_level)
-            .saturating_add(layout.pid_numbers)
-            .saturating_add(layout.number_nr);
+        let layout = self.kernel.layout;
+        let number = self.kernel.number_at(layout.number_nr);
         self.read(thread, layout.task_leader, NEXT);
         self.read(NEXT, layout.task_pid, NEXT);
         self.read_word(NEXT, number, NEXT);
         self.asm.load(Size::Word, Reg::R1, Reg::R10, NEXT);
-    }
-
-    /// `R1 = the buffer's place for the next text`, whose distance from the first is in `R9`.
-    fn text_address(&mut self) {
-        self.asm.copy(Reg::R1, Reg::R8);
-        self.asm.combine(Op::Add, Reg::R1, Reg::R9);
-        self.asm.compute(Op::Add, Reg::R1, i32::from(field::TEXT));
-    }
-
-    fn program_name(&mut self) {
-        let (none, named) = (self.asm.label(), self.asm.label());
-        self.asm.set(Reg::R9, 0);
-        // The third argument of the tracepoint is what the program was made from.
-        self.asm.load(Size::Double, Reg::R1, Reg::R6, 16);
-        self.asm.store(Size::Double, Reg::R10, VALUE, Reg::R1);
-        self.read(VALUE, self.kernel.layout.binprm_filename, VALUE);
-        self.text_address();
-        self.asm.set(Reg::R2, MOST_NAME);
-        self.asm.load(Size::Double, Reg::R3, Reg::R10, VALUE);
-        self.asm.call(Helper::ReadKernelString);
-        self.asm.jump_if(Reg::R0, When::SignedAtMost, 0, none);
-        self.asm.compute(Op::And, Reg::R0, 2 * MOST_NAME - 1);
-        self.asm.copy(Reg::R9, Reg::R0);
-        self.asm.jump(named);
-        self.asm.place(none);
-        self.asm.set(Reg::R9, 0);
-        self.asm.place(named);
-        self.asm.store(Size::Word, Reg::R8, field::FIRST, Reg::R9);
-    }
-
-    /// The names on the way from the working directory up to the root of all mounts.
-    fn directory(&mut self) {
-        let layout = self.kernel.layout;
-        let (whole, rest) = (self.asm.label(), self.asm.label());
-        self.asm.copy(Reg::R7, Reg::R9);
-        self.asm.store_number(Size::Word, Reg::R8, field::FLAGS, 0);
-        self.read(TASK, layout.task_fs, VALUE);
-        self.read(VALUE, layout.fs_mount, SHOWN);
-        self.read(VALUE, layout.fs_dentry, DENTRY);
-        for _ in 0..MOST_COMPONENTS {
-            self.component(whole, rest);
-        }
-        self.asm.jump(rest);
-        self.asm.place(whole);
-        self.asm
-            .store_number(Size::Word, Reg::R8, field::FLAGS, record::WHOLE_DIRECTORY);
-        self.asm.place(rest);
-        self.asm.copy(Reg::R1, Reg::R9);
-        self.asm.combine(Op::Subtract, Reg::R1, Reg::R7);
-        self.asm.store(Size::Word, Reg::R8, field::SECOND, Reg::R1);
-    }
-
-    /// One name, or the way from the root of a mount to where it is mounted.
-    fn component(&mut self, whole: Label, rest: Label) {
-        let layout = self.kernel.layout;
-        let (crossing, next) = (self.asm.label(), self.asm.label());
-        self.read(SHOWN, layout.shown_root, VALUE);
-        self.asm.load(Size::Double, Reg::R1, Reg::R10, VALUE);
-        self.asm.load(Size::Double, Reg::R2, Reg::R10, DENTRY);
-        self.asm.jump_if_same(Reg::R1, Reg::R2, crossing);
-
-        self.read(DENTRY, layout.dentry_name, VALUE);
-        self.text_address();
-        self.asm.set(Reg::R2, MOST_COMPONENT);
-        self.asm.load(Size::Double, Reg::R3, Reg::R10, VALUE);
-        self.asm.call(Helper::ReadKernelString);
-        self.asm.jump_if(Reg::R0, When::SignedAtMost, 0, rest);
-        self.asm.compute(Op::And, Reg::R0, 2 * MOST_COMPONENT - 1);
-        self.asm.combine(Op::Add, Reg::R9, Reg::R0);
-        self.asm
-            .jump_if(Reg::R9, When::Greater, MOST_DIRECTORY, rest);
-        self.read(DENTRY, layout.dentry_parent, DENTRY);
-        self.asm.jump(next);
-
-        self.asm.place(crossing);
-        self.asm.load(Size::Double, Reg::R1, Reg::R10, SHOWN);
-        self.asm.compute(Op::Subtract, Reg::R1, layout.mount_shown);
-        self.asm.store(Size::Double, Reg::R10, VALUE, Reg::R1);
-        self.read(VALUE, layout.mount_parent, NEXT);
-        self.asm.load(Size::Double, Reg::R1, Reg::R10, VALUE);
-        self.asm.load(Size::Double, Reg::R2, Reg::R10, NEXT);
-        self.asm.jump_if_same(Reg::R1, Reg::R2, whole);
-        self.read(VALUE, layout.mount_point, DENTRY);
-        self.asm.load(Size::Double, Reg::R1, Reg::R10, NEXT);
-        self.asm.compute(Op::Add, Reg::R1, layout.mount_shown);
-        self.asm.store(Size::Double, Reg::R10, SHOWN, Reg::R1);
-        self.asm.place(next);
-    }
-
-    /// The arguments, whose length is then in `R7`.
-    fn arguments(&mut self) {
-        let layout = self.kernel.layout;
-        let (long, fits, unread, end) = (
-            self.asm.label(),
-            self.asm.label(),
-            self.asm.label(),
-            self.asm.label(),
-        );
-        self.read(TASK, layout.task_mm, VALUE);
-        self.read(VALUE, layout.mm_arg_start, NEXT);
-        self.read(VALUE, layout.mm_arg_end, VALUE);
-        self.asm.load(Size::Double, Reg::R7, Reg::R10, VALUE);
-        self.asm.load(Size::Double, Reg::R3, Reg::R10, NEXT);
-        self.asm.combine(Op::Subtract, Reg::R7, Reg::R3);
-        self.asm.store(Size::Double, Reg::R8, field::WHOLE, Reg::R7);
-        self.asm
-            .jump_if(Reg::R7, When::Greater, MOST_ARGUMENTS, long);
-        self.asm.jump(fits);
-        self.asm.place(long);
-        self.asm.set(Reg::R7, MOST_ARGUMENTS);
-        self.asm.place(fits);
-        self.text_address();
-        self.asm.copy(Reg::R2, Reg::R7);
-        self.asm.call(Helper::ReadUser);
-        self.asm.jump_if(Reg::R0, When::NotEqual, 0, unread);
-        self.asm.jump(end);
-        self.asm.place(unread);
-        self.asm.set(Reg::R7, 0);
-        self.asm.place(end);
-        self.asm.store(Size::Word, Reg::R8, field::THIRD, Reg::R7);
     }
 
     fn emit_record(&mut self, length: i16, lost: i16) {

@@ -6,7 +6,10 @@ use portreeve_protocol::event::MAX_EVENT;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::signed::Signed;
 
-use crate::journal::{self, Record, encode};
+use crate::journal::{Record, encode};
+
+/// The journal takes everything.
+const ROOM: u64 = u64::MAX;
 
 fn now(seconds: u64) -> Moment {
     Moment {
@@ -20,6 +23,7 @@ fn seen(pid: i32, what: What) -> Seen {
         at: Duration::from_secs(99),
         group: 1,
         pid,
+        is_outside: false,
         what,
     }
 }
@@ -32,6 +36,7 @@ fn start(pid: i32, arguments: &[u8]) -> Seen {
         directory: Some(b"/tmp".to_vec()),
         arguments: arguments.to_vec(),
         is_cut: false,
+        file: None,
     };
     seen(pid, What::Started(started))
 }
@@ -53,7 +58,7 @@ fn sightings(facts: Vec<HostFact>) -> Vec<Sighting> {
 
 fn argv(bytes: &[u8]) -> Vec<String> {
     let mut diary = Diary::new(now(0));
-    let told = sightings(diary.tell(vec![start(2, bytes)], Lost::default(), now(0)));
+    let told = sightings(diary.tell(vec![start(2, bytes)], Lost::default(), ROOM, now(0)));
     match told.as_slice() {
         [Sighting::ProcessStarted { argv, .. }] => argv.clone(),
         other => panic!("{other:?}"),
@@ -71,6 +76,7 @@ fn a_process_is_told_from_its_start_to_its_end() {
             seen(3, What::Ended { status: 9 }),
         ],
         Lost::default(),
+        ROOM,
         now(0),
     );
     assert_eq!(told.len(), 1, "one event tells of all of it");
@@ -92,6 +98,8 @@ fn a_process_is_told_from_its_start_to_its_end() {
             program: "/bin/sh".into(),
             argv: vec!["sh".into(), "-c".into(), "ls".into()],
             cwd: Some("/tmp".into()),
+            file: None,
+            outside: false,
         }
     );
     assert_eq!(told[1], ended(2, Some(3), None));
@@ -102,11 +110,12 @@ fn a_process_is_told_from_its_start_to_its_end() {
 fn the_end_of_what_never_began_is_not_told() {
     let mut diary = Diary::new(now(0));
     let end = || seen(5, What::Ended { status: 0 });
-    assert_eq!(diary.tell(vec![end()], Lost::default(), now(0)), []);
+    assert_eq!(diary.tell(vec![end()], Lost::default(), ROOM, now(0)), []);
     // Two threads that end at once may both take themselves for the last one.
     let told = diary.tell(
         vec![start(5, b"x\0"), end(), end()],
         Lost::default(),
+        ROOM,
         now(0),
     );
     assert_eq!(sightings(told).len(), 2);
@@ -141,6 +150,7 @@ fn a_datagram_is_told_once_for_each_target_and_a_connection_always() {
             tcp(),
         ],
         Lost::default(),
+        ROOM,
         now(0),
     );
     assert_eq!(sightings(told).len(), 5);
@@ -154,7 +164,7 @@ fn what_the_kernel_lost_is_told_and_soon_again_only_when_there_is_more() {
         ..Lost::default()
     };
     let mut counts = |count, at| {
-        let told = sightings(diary.tell(Vec::new(), lost(count), now(at)));
+        let told = sightings(diary.tell(Vec::new(), lost(count), ROOM, now(at)));
         let counts = told.into_iter().map(|told| {
             let Sighting::EventsLost {
                 processes,
@@ -183,7 +193,7 @@ fn a_loss_that_nobody_counted_has_no_number() {
         uncounted: 1,
         ..Lost::default()
     };
-    let told = sightings(Diary::new(now(0)).tell(Vec::new(), lost, now(1)));
+    let told = sightings(Diary::new(now(0)).tell(Vec::new(), lost, ROOM, now(1)));
     assert!(matches!(
         told.as_slice(),
         [Sighting::EventsLost {
@@ -201,8 +211,8 @@ fn a_loss_is_told_at_the_end_at_the_latest() {
         connections: 1,
         uncounted: 0,
     };
-    let first = diary.tell(Vec::new(), lost(1), now(1));
-    let last = diary.close(Vec::new(), lost(3), now(2));
+    let first = diary.tell(Vec::new(), lost(1), ROOM, now(1));
+    let last = diary.close(Vec::new(), lost(3), ROOM, now(2));
     assert_eq!((sightings(first).len(), sightings(last).len()), (1, 1));
 }
 
@@ -211,8 +221,10 @@ fn a_loss_is_told_at_the_end_at_the_latest() {
 #[test]
 fn more_than_one_session_may_tell_is_counted() {
     let allowance = Allowance {
-        burst: 100_000,
-        each_second: 10_000,
+        rate: Rate {
+            burst: 100_000,
+            each_second: 10_000,
+        },
         whole: 200_000,
         each_event: 0,
     };
@@ -240,6 +252,7 @@ fn more_than_one_session_may_tell_is_counted() {
         each_second.push(count(sightings(diary.tell(
             seen,
             Lost::default(),
+            ROOM,
             now(second),
         ))));
     }
@@ -252,17 +265,39 @@ fn more_than_one_session_may_tell_is_counted() {
     );
     assert!((180..=200).contains(&told_by(19)), "{each_second:?}");
     assert_eq!(told_by(19), told_by(18));
-    let rest = sightings(diary.close(Vec::new(), Lost::default(), now(20)));
+    let rest = sightings(diary.close(Vec::new(), Lost::default(), ROOM, now(20)));
     let (told, left_out) = count(rest);
     assert_eq!(told + left_out, 20 * 150);
 }
 
-/// The journal takes nothing but the end beyond its half, and what comes beside the sightings
-/// (the plan, sudo's events, losses) needs room too.
+/// What no bastion has taken fills the session's share and nothing more; what has room again is told.
 #[test]
-fn what_is_told_of_a_session_never_fills_its_journal() {
-    let left = journal::MAX_BYTES / 2 - ALLOWANCE.whole;
-    assert!(left >= 8 * 1024 * 1024, "{left}");
+fn what_the_journal_has_no_room_for_is_counted() {
+    let mut diary = Diary::new(now(0));
+    let line = [b"z".repeat(850), vec![0]].concat();
+    let mut tell = |room, at| {
+        let seen = (0..100).map(|pid| start(pid, &line)).collect();
+        let told = sightings(diary.tell(seen, Lost::default(), room, now(at)));
+        let lost = told.iter().filter_map(|told| {
+            if let Sighting::EventsLost {
+                processes,
+                cause: LossCause::Allowance,
+                ..
+            } = told
+            {
+                *processes
+            } else {
+                None
+            }
+        });
+        let lost: u64 = lost.sum();
+        (told.len() - usize::from(lost > 0), lost)
+    };
+    let (told, lost) = tell(MOST_EVENT + 50_000, 0);
+    assert!((40..=50).contains(&told), "{told}");
+    assert_eq!(told + usize::try_from(lost).unwrap(), 100);
+    assert_eq!(tell(0, 1), (0, 0), "the loss is told later");
+    assert_eq!(tell(ROOM, 10), (100, 100));
 }
 
 /// What the journal keeps of an event is not more than what the allowance counts.
@@ -272,7 +307,7 @@ fn no_event_costs_more_room_than_is_counted() {
     for (count, arguments) in [(1, b"true\0".as_slice()), (2000, b"true\0"), (40, &large)] {
         let mut diary = Diary::new(now(0));
         let seen = (0..count).map(|pid| start(pid, arguments)).collect();
-        let facts = diary.tell(seen, Lost::default(), now(0));
+        let facts = diary.tell(seen, Lost::default(), ROOM, now(0));
         assert!(!facts.is_empty());
         let kept = facts.into_iter().map(journal_of).sum::<usize>();
         let counted = usize::try_from(diary.told).unwrap();
@@ -314,7 +349,7 @@ fn a_loss_is_told_less_often_once_nothing_else_is_told() {
     let mut diary = Diary::within(allowance, now(0));
     let events = (0..600).map(|second| {
         let seen = vec![start(1, b"true\0"); 10];
-        diary.tell(seen, Lost::default(), now(second)).len()
+        diary.tell(seen, Lost::default(), ROOM, now(second)).len()
     });
     assert_eq!(events.sum::<usize>(), 10);
 }
@@ -334,6 +369,7 @@ fn no_process_makes_an_event_too_large() {
         let facts = diary.tell(
             vec![start.clone(), start.clone(), start],
             Lost::default(),
+            ROOM,
             now(0),
         );
         assert!(!facts.is_empty());
@@ -375,7 +411,7 @@ fn what_is_told_keeps_the_order_and_no_process_ends_more_often_than_it_starts() 
         for (place, record) in records.iter_mut().enumerate() {
             record.at = Duration::from_micros(u64::try_from(round * 50 + place).unwrap());
         }
-        let told = sightings(diary.tell(records, Lost::default(), now(1)));
+        let told = sightings(diary.tell(records, Lost::default(), ROOM, now(1)));
         let mut last = None;
         for sighting in told {
             let at = match sighting {
