@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod file;
 pub mod standing;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ pub use crate::cbor::CborError;
 pub use decode::DecodeError;
 pub(crate) use decode::{Item, decode_next, read_header};
 pub(crate) use encode::{encode, encode_standing, encoded_bound, write_header};
+pub use file::{FileAct, FileOperation, Moved, Omitted, meaning};
 
 /// The most content that one event may carry, in bytes. SSH packets stay far below.
 pub const MAX_CONTENT: usize = 1024 * 1024;
@@ -71,6 +73,10 @@ pub enum Kind {
     Note(String),
     /// An event that the host reported, in JSON.
     HostEvent(String),
+    /// An operation on a file is finished.
+    File(FileOperation),
+    /// Content of a file passed here that policy does not have recorded.
+    Omitted(Omitted),
 }
 
 /// A program at its start.
@@ -181,7 +187,10 @@ mod tag {
     pub(super) const REFUSED: u8 = 11;
     pub(super) const NOTE: u8 = 12;
     pub(super) const HOST_EVENT: u8 = 13;
+    pub(super) const FILE: u8 = 14;
+    pub(super) const OMITTED: u8 = 15;
     pub(super) const STANDING: u8 = 16;
+    pub(super) const LAST: u8 = STANDING;
 
     pub(super) const SHELL: u8 = 0;
     pub(super) const EXEC: u8 = 1;

@@ -1,13 +1,15 @@
-//! The list of what was done in a session: every program, every refusal, and what the bastion and
-//! the host remarked.
+//! The list of what was done in a session: every program, every file, every refusal, and what the
+//! bastion and the host remarked.
 //!
-//! Made from events one by one; holds no content but command lines.
+//! Made from events one by one; holds no content but command lines and paths.
+
+mod words;
 
 use std::collections::BTreeMap;
 
 use portreeve_protocol::id::DecisionId;
 
-use crate::event::{Channel, Event, Kind, Program, Started};
+use crate::event::{Channel, Event, FileOperation, Kind, Program, Started};
 use crate::printable::one_line;
 
 /// Everything that happened, in the order in which it began.
@@ -42,6 +44,15 @@ pub enum Entry {
         channel: Channel,
         /// The remark, printable.
         text: String,
+    },
+    /// An operation on a file.
+    File {
+        /// Microseconds since the session started.
+        at_us: u64,
+        /// On which channel.
+        channel: Channel,
+        /// What was done.
+        operation: FileOperation,
     },
     /// An event of the host.
     Host {
@@ -110,7 +121,10 @@ impl Transcript {
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Command(command) => Some(command),
-            Entry::Refused { .. } | Entry::Note { .. } | Entry::Host { .. } => None,
+            Entry::Refused { .. }
+            | Entry::Note { .. }
+            | Entry::File { .. }
+            | Entry::Host { .. } => None,
         })
     }
 
@@ -167,6 +181,18 @@ impl Transcript {
                 at_us,
                 json: json.clone(),
             }),
+            Kind::File(operation) => self.entries.push(Entry::File {
+                at_us,
+                channel,
+                operation: operation.clone(),
+            }),
+            Kind::Omitted(omitted) => self.update(channel, |command| {
+                if omitted.is_output {
+                    command.output_bytes += omitted.bytes;
+                } else {
+                    command.input_bytes += omitted.bytes;
+                }
+            }),
             Kind::Window(_) | Kind::Signal(_) | Kind::EndOfInput | Kind::EndOfOutput => {}
         }
     }
@@ -208,18 +234,6 @@ impl Command {
     #[must_use]
     pub fn duration_us(&self) -> Option<u64> {
         self.ended_us.map(|ended| ended.saturating_sub(self.at_us))
-    }
-}
-
-impl Program {
-    /// The program on one line and safe for any terminal.
-    #[must_use]
-    pub fn line(&self) -> String {
-        match self {
-            Self::Shell => "(login shell)".into(),
-            Self::Exec(command) => one_line(command),
-            Self::Sftp => "(sftp)".into(),
-        }
     }
 }
 

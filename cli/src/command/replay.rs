@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use portreeve_protocol::digest::Digest;
+use portreeve_recording::event::{Channel, FileOperation};
+use portreeve_recording::printable::one_line;
 use portreeve_recording::transcript::{Command, Entry, Outcome, Transcript};
 use serde::Serialize;
 
@@ -62,7 +65,7 @@ pub fn run(args: &Replay, printer: &mut Printer) -> Result<Exit, Failure> {
 struct Row {
     at: portreeve_protocol::time::Timestamp,
     channel: u32,
-    /// `command`, `refused`, `note` or `host`.
+    /// `command`, `file`, `refused`, `note` or `host`.
     kind: &'static str,
     text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +82,30 @@ struct Row {
     output_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<FileRow>,
+}
+
+/// A file operation, for programs.
+#[derive(Serialize)]
+struct FileRow {
+    operation: &'static str,
+    /// Printable; `export` has the bytes.
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remark: Option<String>,
 }
 
 fn list(args: &Replay, opened: &mut Opened, printer: &mut Printer) -> Result<Exit, Failure> {
@@ -110,6 +137,13 @@ fn list(args: &Replay, opened: &mut Opened, printer: &mut Printer) -> Result<Exi
                 channel,
                 text,
             } => vec![Row::plain("note", at(*at_us), channel.0, text.clone())],
+            // What a client asks by itself is in the export; here it would hide what was done.
+            Entry::File { operation, .. } if operation.act.is_question() => vec![],
+            Entry::File {
+                at_us,
+                channel,
+                operation,
+            } => vec![of_file(operation, at(*at_us), *channel)],
             Entry::Host { at_us, json } => {
                 let told = words::reported(json).into_iter();
                 told.map(|text| Row::plain("host", at(*at_us), 0, text))
@@ -138,6 +172,29 @@ fn of_command(command: &Command, at: portreeve_protocol::time::Timestamp) -> Row
     }
 }
 
+fn of_file(
+    operation: &FileOperation,
+    at: portreeve_protocol::time::Timestamp,
+    channel: Channel,
+) -> Row {
+    let moved = operation.content.as_ref();
+    let safe = |text: &String| one_line(text.as_bytes());
+    Row {
+        file: Some(FileRow {
+            operation: operation.act.word(),
+            path: one_line(&operation.path),
+            other: operation.other.as_ref().map(|other| one_line(other)),
+            detail: operation.detail.as_ref().map(safe),
+            result: operation.result,
+            read: moved.map(|moved| moved.read),
+            written: moved.map(|moved| moved.written),
+            digest: moved.and_then(|moved| moved.digest),
+            remark: moved.and_then(|moved| moved.remark.as_ref()).map(safe),
+        }),
+        ..Row::plain("file", at, channel.0, operation.line())
+    }
+}
+
 impl Row {
     fn plain(
         kind: &'static str,
@@ -157,6 +214,7 @@ impl Row {
             input_bytes: None,
             output_bytes: None,
             error_bytes: None,
+            file: None,
         }
     }
 

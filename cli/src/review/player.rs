@@ -117,8 +117,13 @@ impl Player {
                     self.line(event, &format!("host: {text}"), &mut out);
                 }
             }
+            Kind::File(operation) if !operation.act.is_question() => {
+                self.line(event, &operation.line(), &mut out)
+            }
             // Input is not played: with a terminal its echo is in the output, and it may hold secrets.
             Kind::Input(_)
+            | Kind::File(_)
+            | Kind::Omitted(_)
             | Kind::Window(_)
             | Kind::EndOfInput
             | Kind::EndOfOutput

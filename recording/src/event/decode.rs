@@ -6,7 +6,10 @@ use portreeve_protocol::id::SessionId;
 use thiserror::Error;
 
 use super::standing::{Drawing, MAX_PROGRAMS, Running, Standing};
-use super::{Channel, Event, ExitSignal, Kind, Program, Started, Terminal, WindowSize, tag};
+use super::{
+    Channel, Event, ExitSignal, FileAct, FileOperation, Kind, Moved, Omitted, Program, Started,
+    Terminal, WindowSize, tag,
+};
 use crate::cbor::{CborError, Reader};
 
 /// Why bytes are not an event of this format.
@@ -44,16 +47,12 @@ pub(crate) fn read_header(from: &mut Reader) -> Result<RawHeader, DecodeError> {
         .parse()
         .map_err(|_| DecodeError::Field("session id"))?;
     let number = from.unsigned_32()?;
-    let previous: [u8; 32] = from
-        .bytes()?
-        .as_ref()
-        .try_into()
-        .map_err(|_| DecodeError::Field("digest"))?;
+    let previous = read_digest(from)?;
     Ok(RawHeader {
         version,
         session,
         number,
-        previous: Digest::from_bytes(previous),
+        previous,
     })
 }
 
@@ -75,7 +74,7 @@ pub(crate) fn decode_next(from: &mut Reader) -> Result<Option<Item>, DecodeError
     let tag = from.unsigned()?;
     let tag = u8::try_from(tag)
         .ok()
-        .filter(|tag| *tag <= tag::HOST_EVENT || *tag == tag::STANDING)
+        .filter(|tag| *tag <= tag::LAST)
         .ok_or(DecodeError::UnknownTag(tag))?;
     if len != 3 + field_count(tag) {
         return Err(DecodeError::FieldCount(tag));
@@ -133,7 +132,8 @@ fn field_count(tag: u8) -> usize {
     match tag {
         tag::STARTED => 5,
         tag::WINDOW => 4,
-        tag::EXIT_SIGNAL => 3,
+        tag::FILE => 6,
+        tag::EXIT_SIGNAL | tag::OMITTED => 3,
         tag::REFUSED => 2,
         tag::END_OF_INPUT | tag::END_OF_OUTPUT | tag::CLOSED => 0,
         _ => 1,
@@ -163,6 +163,12 @@ fn read_kind(from: &mut Reader, tag: u8) -> Result<Kind, DecodeError> {
         },
         tag::NOTE => Kind::Note(from.text()?),
         tag::HOST_EVENT => Kind::HostEvent(from.text()?),
+        tag::FILE => Kind::File(read_operation(from)?),
+        tag::OMITTED => Kind::Omitted(Omitted {
+            is_output: from.boolean()?,
+            bytes: from.unsigned()?,
+            digest: read_digest(from)?,
+        }),
         other => return Err(DecodeError::UnknownTag(other.into())),
     })
 }
@@ -204,6 +210,38 @@ fn read_terminal(from: &mut Reader) -> Result<Terminal, DecodeError> {
             Ok((from.unsigned_8()?, from.unsigned_32()?))
         })?,
     })
+}
+
+fn read_operation(from: &mut Reader) -> Result<FileOperation, DecodeError> {
+    Ok(FileOperation {
+        act: FileAct::of_word(&from.text()?).ok_or(DecodeError::Field("file operation"))?,
+        path: from.bytes()?,
+        other: read_optional(from, |from| Ok(from.bytes()?))?,
+        detail: read_optional(from, |from| Ok(from.text()?))?,
+        result: read_optional(from, |from| Ok(from.unsigned_32()?))?,
+        content: read_optional(from, read_moved)?,
+    })
+}
+
+fn read_moved(from: &mut Reader) -> Result<Moved, DecodeError> {
+    if from.array()? != 4 {
+        return Err(DecodeError::Field("file content"));
+    }
+    Ok(Moved {
+        read: from.unsigned()?,
+        written: from.unsigned()?,
+        digest: read_optional(from, read_digest)?,
+        remark: read_optional(from, |from| Ok(from.text()?))?,
+    })
+}
+
+fn read_digest(from: &mut Reader) -> Result<Digest, DecodeError> {
+    let bytes: [u8; 32] = from
+        .bytes()?
+        .as_ref()
+        .try_into()
+        .map_err(|_| DecodeError::Field("digest"))?;
+    Ok(Digest::from_bytes(bytes))
 }
 
 fn read_size(from: &mut Reader) -> Result<WindowSize, DecodeError> {

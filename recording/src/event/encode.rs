@@ -1,10 +1,14 @@
 //! Events to CBOR.
 
+use bytes::Bytes;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 
 use super::standing::Standing;
-use super::{Channel, Event, ExitSignal, Kind, Program, Started, Terminal, WindowSize, tag};
+use super::{
+    Channel, Event, ExitSignal, FileOperation, Kind, Moved, Omitted, Program, Started, Terminal,
+    WindowSize, tag,
+};
 use crate::cbor::{MAX_HEAD, Writer};
 
 /// Appends one event. The content is copied once, into `out`.
@@ -69,13 +73,28 @@ pub(crate) fn encode(event: &Event, out: &mut Vec<u8>) {
             item(tag::HOST_EVENT, 1);
             to.text(json);
         }
+        Kind::File(operation) => {
+            item(tag::FILE, 6);
+            write_operation(&mut to, operation);
+        }
+        Kind::Omitted(Omitted {
+            is_output,
+            bytes,
+            digest,
+        }) => {
+            item(tag::OMITTED, 3);
+            to.boolean(*is_output)
+                .unsigned(*bytes)
+                .bytes(digest.as_bytes());
+        }
     }
 }
 
 /// At least as many bytes as [`encode`] appends.
 pub(crate) fn encoded_bound(event: &Event) -> usize {
-    /// Array, tag, time and channel of every event, and the heads of up to eight fields.
-    const FIXED: usize = 12 * MAX_HEAD;
+    /// Array, tag, time and channel of every event, and the heads of up to twelve fields.
+    const FIXED: usize = 16 * MAX_HEAD;
+    const DIGEST: usize = 32;
     let content = match &event.kind {
         Kind::Started(Started {
             program,
@@ -101,6 +120,20 @@ pub(crate) fn encoded_bound(event: &Event) -> usize {
         Kind::Signal(text) | Kind::Note(text) | Kind::HostEvent(text) => text.len(),
         Kind::ExitSignal(ExitSignal { name, message, .. }) => name.len() + message.len(),
         Kind::Refused { what, reason } => what.len() + reason.len(),
+        Kind::File(operation) => {
+            let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+            let remark = operation
+                .content
+                .as_ref()
+                .map_or(0, |moved| text(&moved.remark));
+            operation.act.word().len()
+                + operation.path.len()
+                + operation.other.as_ref().map_or(0, Bytes::len)
+                + text(&operation.detail)
+                + remark
+                + DIGEST
+        }
+        Kind::Omitted(_) => DIGEST,
         Kind::Window(_)
         | Kind::EndOfInput
         | Kind::EndOfOutput
@@ -176,6 +209,44 @@ fn write_started(to: &mut Writer<'_>, started: &Started) {
     match &started.decision {
         None => to.null(),
         Some(decision) => to.text(&decision.to_string()),
+    };
+}
+
+fn write_operation(to: &mut Writer<'_>, operation: &FileOperation) {
+    to.text(operation.act.word()).bytes(&operation.path);
+    match &operation.other {
+        None => to.null(),
+        Some(other) => to.bytes(other),
+    };
+    write_text(to, operation.detail.as_deref());
+    match operation.result {
+        None => to.null(),
+        Some(code) => to.unsigned(code.into()),
+    };
+    match &operation.content {
+        None => {
+            to.null();
+        }
+        Some(Moved {
+            read,
+            written,
+            digest,
+            remark,
+        }) => {
+            to.array(4).unsigned(*read).unsigned(*written);
+            match digest {
+                None => to.null(),
+                Some(digest) => to.bytes(digest.as_bytes()),
+            };
+            write_text(to, remark.as_deref());
+        }
+    }
+}
+
+fn write_text(to: &mut Writer<'_>, text: Option<&str>) {
+    match text {
+        None => to.null(),
+        Some(text) => to.text(text),
     };
 }
 

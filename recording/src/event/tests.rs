@@ -1,6 +1,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use portreeve_protocol::digest::Digest;
+
 use super::standing::{Drawing, Running, Standing};
 use super::*;
 use crate::cbor::Reader;
@@ -48,6 +50,40 @@ fn started() -> impl Strategy<Value = Started> {
         })
 }
 
+fn digest() -> impl Strategy<Value = Digest> {
+    any::<[u8; 32]>().prop_map(Digest::from_bytes)
+}
+
+fn operation() -> impl Strategy<Value = FileOperation> {
+    use proptest::option::of;
+    let moved = (any::<u64>(), any::<u64>(), of(digest()), of(".{0,20}")).prop_map(
+        |(read, written, digest, remark)| Moved {
+            read,
+            written,
+            digest,
+            remark,
+        },
+    );
+    (
+        prop::sample::select(FileAct::ALL.to_vec()),
+        bytes(),
+        of(bytes()),
+        of(".{0,20}"),
+        of(any::<u32>()),
+        of(moved),
+    )
+        .prop_map(
+            |(act, path, other, detail, result, content)| FileOperation {
+                act,
+                path,
+                other,
+                detail,
+                result,
+                content,
+            },
+        )
+}
+
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
         started().prop_map(Kind::Started),
@@ -70,6 +106,14 @@ fn kind() -> impl Strategy<Value = Kind> {
         (".{0,20}", ".{0,20}").prop_map(|(what, reason)| Kind::Refused { what, reason }),
         ".{0,20}".prop_map(Kind::Note),
         ".{0,20}".prop_map(Kind::HostEvent),
+        operation().prop_map(Kind::File),
+        (any::<bool>(), any::<u64>(), digest()).prop_map(|(is_output, bytes, digest)| {
+            Kind::Omitted(Omitted {
+                is_output,
+                bytes,
+                digest,
+            })
+        }),
     ]
 }
 
@@ -160,7 +204,7 @@ proptest! {
 #[test]
 fn what_the_format_does_not_have_is_refused() {
     for (bytes, expected) in [
-        (&[0x83, 14, 0, 0][..], DecodeError::UnknownTag(14)),
+        (&[0x83, 17, 0, 0][..], DecodeError::UnknownTag(17)),
         (&[0x83, 0x19, 1, 0, 0, 0], DecodeError::UnknownTag(256)),
         (&[0x84, 16, 0, 1, 0x80], DecodeError::Field("channel")),
         (
@@ -188,6 +232,14 @@ fn what_the_format_does_not_have_is_refused() {
         (
             &[0x88, 0, 0, 0, 0, 0xf6, 0x80, 0xf6, 0x61, b'x'],
             DecodeError::Field("decision id"),
+        ),
+        (
+            &[0x89, 14, 0, 0, 0x61, b'x', 0x40, 0xf6, 0xf6, 0xf6, 0xf6],
+            DecodeError::Field("file operation"),
+        ),
+        (
+            &[0x86, 15, 0, 0, 0xf4, 0, 0x41, 0],
+            DecodeError::Field("digest"),
         ),
     ] {
         assert_eq!(

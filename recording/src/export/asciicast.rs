@@ -101,6 +101,9 @@ impl<W: Write> Cast<'_, W> {
                 );
                 self.line(event.at_us, "m", &text)
             }
+            Kind::File(operation) if !operation.act.is_question() => {
+                self.line(event.at_us, "m", &operation.line())
+            }
             Kind::Closed => {
                 self.streams
                     .retain(|(channel, _), _| *channel != event.channel);
@@ -114,7 +117,9 @@ impl<W: Write> Cast<'_, W> {
             | Kind::ExitStatus(_)
             | Kind::ExitSignal(_)
             | Kind::Note(_)
-            | Kind::HostEvent(_) => Ok(()),
+            | Kind::HostEvent(_)
+            | Kind::File(_)
+            | Kind::Omitted(_) => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@ use base64ct::{Base64, Encoding};
 use serde_json::{Map, Value, json};
 
 use super::{ExportError, json_line};
-use crate::event::{Event, Kind, Program, Started, Terminal, WindowSize};
+use crate::event::{Event, FileOperation, Kind, Program, Started, Terminal, WindowSize};
 
 /// Writes all `events`.
 ///
@@ -42,6 +42,15 @@ fn object(event: &Event) -> Map<String, Value> {
         Kind::Refused { what, reason } => ("refused", json!({ "what": what, "reason": reason })),
         Kind::Note(text) => ("note", json!({ "text": text })),
         Kind::HostEvent(json) => ("host_event", json!({ "event": json_or_text(json) })),
+        Kind::File(operation) => ("file", file(operation)),
+        Kind::Omitted(omitted) => (
+            "omitted",
+            json!({
+                "direction": if omitted.is_output { "output" } else { "input" },
+                "bytes": omitted.bytes,
+                "digest": omitted.digest,
+            }),
+        ),
     };
     let mut object = Map::new();
     object.insert("at_us".into(), event.at_us.into());
@@ -58,6 +67,22 @@ fn data(bytes: &[u8]) -> Value {
         Ok(text) => json!({ "text": text }),
         Err(_) => json!({ "base64": Base64::encode_string(bytes) }),
     }
+}
+
+fn file(operation: &FileOperation) -> Value {
+    json!({
+        "operation": operation.act.word(),
+        "path": data(&operation.path),
+        "other": operation.other.as_ref().map(|other| data(other)),
+        "detail": operation.detail,
+        "result": operation.result,
+        "content": operation.content.as_ref().map(|moved| json!({
+            "read": moved.read,
+            "written": moved.written,
+            "digest": moved.digest,
+            "remark": moved.remark,
+        })),
+    })
 }
 
 fn program(started: &Started) -> Value {

@@ -87,6 +87,8 @@ impl<W: Write> Plain<'_, W> {
             }
             Kind::Note(text) => format!("note: {}", one_line(text.as_bytes())),
             Kind::HostEvent(json) => format!("host: {}", one_line(json.as_bytes())),
+            Kind::File(operation) => format!("file: {}", operation.line()),
+            Kind::Omitted(omitted) => omitted.line(),
         };
         self.silence()?;
         self.heading(event, &heading)

@@ -42,7 +42,7 @@ fn what_is_recorded_reads_back_and_is_proved() {
             Proved::SessionFile,
             Proved::Segments(3),
             Proved::NothingMissing,
-            Proved::Content(20),
+            Proved::Content(22),
         ]
     );
     assert!(verdict.is_signed_and_whole());
@@ -54,7 +54,7 @@ fn without_any_key_the_metadata_is_readable_and_nothing_is_claimed() {
     let finished = write(folder.path(), &example_batches());
     let mut recording = open(&finished.path);
     let manifest = recording.unverified_manifest().unwrap().unwrap();
-    assert_eq!((manifest.cut, manifest.totals.events), (false, Some(20)));
+    assert_eq!((manifest.cut, manifest.totals.events), (false, Some(22)));
     assert_eq!(manifest.segments[1].first_us, Some(1_500_000));
     assert_eq!(
         manifest.session_file,

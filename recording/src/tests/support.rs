@@ -14,12 +14,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::attest::EndCause;
+use portreeve_protocol::digest::Digest;
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::time::Timestamp;
 use ssh_key::PrivateKey;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 
-use crate::event::{Channel, Event, ExitSignal, Kind, Program, Started, Terminal, WindowSize};
+use crate::event::{
+    Channel, Event, ExitSignal, FileAct, FileOperation, Kind, Moved, Omitted, Program, Started,
+    Terminal, WindowSize,
+};
 use crate::info::SessionInfo;
 use crate::info::tests::example;
 use crate::manifest::End;
@@ -200,6 +204,32 @@ pub(crate) fn example_batches() -> Vec<Vec<Event>> {
                 2_700_000,
                 4,
                 Kind::Input(Bytes::from_static(b"\x00\x00\x00\x05\x01\x00\x00\x00\x03")),
+            ),
+            event(
+                2_750_000,
+                4,
+                Kind::File(FileOperation {
+                    act: FileAct::Put,
+                    path: Bytes::from_static(b"/tmp/gr\xc3\xbc\xc3\x9fe"),
+                    other: None,
+                    detail: Some("for writing".into()),
+                    result: Some(0),
+                    content: Some(Moved {
+                        read: 0,
+                        written: 3_000_000,
+                        digest: Some(Digest::of(b"whole")),
+                        remark: None,
+                    }),
+                }),
+            ),
+            event(
+                2_760_000,
+                4,
+                Kind::Omitted(Omitted {
+                    is_output: false,
+                    bytes: 2_000_000,
+                    digest: Digest::of(b"left out"),
+                }),
             ),
             event(2_800_000, 2, Kind::Signal("INT".into())),
             event(

@@ -121,7 +121,9 @@ impl Screens {
             | Kind::ExitSignal(_)
             | Kind::Refused { .. }
             | Kind::Note(_)
-            | Kind::HostEvent(_) => {}
+            | Kind::HostEvent(_)
+            | Kind::File(_)
+            | Kind::Omitted(_) => {}
         }
     }
 
