@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod segment;
 
 // Making one.
+pub mod files;
 pub mod recover;
 pub mod write;
 

@@ -12,6 +12,7 @@ mod ca;
 mod cli;
 mod discover;
 mod example;
+mod files;
 mod host;
 #[path = "../../../bastion/tests/common/mint.rs"]
 mod mint;
@@ -36,11 +37,12 @@ const NAMES: &str = "PORTREEVE_FUZZ_NAMES";
 /// Names a folder that is to get the target's seeds instead.
 const SEEDS: &str = "PORTREEVE_FUZZ_SEEDS";
 
-const TABLES: [&[Target]; 9] = [
+const TABLES: [&[Target]; 10] = [
     protocol::TARGETS,
     access_policy::TARGETS,
     sudo_policy::TARGETS,
     recording::TARGETS,
+    files::TARGETS,
     ca::TARGETS,
     bastion::TARGETS,
     host::TARGETS,
