@@ -6,6 +6,7 @@
 
 mod agent;
 mod environment;
+mod files;
 mod input;
 mod output;
 pub mod queue;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use portreeve_recording::event::{Kind, WindowSize};
+use portreeve_recording::files::Tracker;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::drive::Message;
@@ -27,9 +29,10 @@ use crate::tap::Tap;
 
 pub use agent::AgentSide;
 pub use environment::is_passed_on;
+use files::Files;
 pub use output::Over;
 pub use queue::{Gauge, Gone};
-pub use setup::Setup;
+pub use setup::{LeftOut, Setup};
 
 /// How long a channel takes to be asked something once it is open. Longer than any client needs, shorter than a leak.
 const SETUP_TIME: Duration = Duration::from_secs(60);
@@ -64,6 +67,8 @@ pub enum Answer {
         host: HostChannel,
         /// Where everything is recorded.
         tap: Tap,
+        /// What follows the files that pass, where some do.
+        files: Option<Tracker>,
         /// Whether nothing may reach the agent that is not yet durable.
         is_strict: bool,
     },
@@ -131,8 +136,18 @@ pub async fn run(agent: AgentSide, mut queue: queue::Receiver, mut link: Session
         Some(Answer::Open {
             host,
             tap,
+            files,
             is_strict,
-        }) => carry(agent, queue, host, tap, is_strict, has_pty, &mut link).await,
+        }) => {
+            let files = files.map(|files| Files::new(files, number, link.inbox.clone()));
+            let opened = Opened {
+                host,
+                tap,
+                files,
+                is_strict,
+            };
+            carry(agent, queue, opened, has_pty, &mut link).await
+        }
         Some(Answer::Refused { text }) => {
             agent
                 .finish(Some(REFUSED_STATUS), Some(&text), has_pty)
@@ -153,16 +168,28 @@ pub async fn run(agent: AgentSide, mut queue: queue::Receiver, mut link: Session
     .await;
 }
 
+/// What was opened on the host, and what everything that passes goes through.
+struct Opened {
+    host: HostChannel,
+    tap: Tap,
+    files: Option<Files>,
+    is_strict: bool,
+}
+
 /// Carries both directions until one side closes or the session ends.
 async fn carry(
     agent: AgentSide,
     queue: queue::Receiver,
-    host: HostChannel,
-    tap: Tap,
-    is_strict: bool,
+    opened: Opened,
     has_pty: bool,
     link: &mut SessionLink,
 ) -> ChannelEnd {
+    let Opened {
+        host,
+        tap,
+        files,
+        is_strict,
+    } = opened;
     let counts = Arc::new(Counts::default());
     let gone = queue.gone();
     let (from_host, to_host, connection) = host.into_parts();
@@ -171,13 +198,16 @@ async fn carry(
         queue,
         Arc::clone(&to_host),
         tap.clone(),
+        files.clone(),
         Arc::clone(&counts),
     );
     let mut input = tokio::spawn(carrying);
-    let mut output = output::Carrier::new(from_host, &agent, &tap, is_strict, &counts);
+    let mut output =
+        output::Carrier::new(from_host, &agent, &tap, files.as_ref(), is_strict, &counts);
     let over = tokio::select! {
         over = output.carry() => over,
         gone = gone.wait() => Over::Agent(gone),
+        () = broken(files.as_ref()) => Over::Broken,
         () = ended(&mut link.ending) => Over::Session,
     };
     if over == Over::Agent(Gone::Closed) {
@@ -202,12 +232,16 @@ async fn carry(
         Over::Host => None,
         Over::Lost => Some("portreeve: the connection to the host broke".to_owned()),
         Over::Unrecorded | Over::Session => ending_text(link),
+        Over::Broken => files.as_ref().and_then(Files::breach_text),
         Over::Agent(Gone::Closed | Gone::Disconnected) => None,
         Over::Agent(Gone::TooMuch) => Some(
             "portreeve: the program on the host does not read its input; the channel is closed"
                 .to_owned(),
         ),
     };
+    if let Some(files) = &files {
+        files.finish(&tap).await;
+    }
     if let Some(text) = &text {
         // The recording may be what failed.
         let _ = tap.record(Kind::Note(text.clone())).await;
@@ -224,6 +258,14 @@ async fn carry(
         exit_signal,
         bytes_in: counts.from_agent.load(Ordering::Relaxed),
         bytes_out: counts.to_agent.load(Ordering::Relaxed),
+    }
+}
+
+/// Resolves when what passes cannot be read; never where no files pass.
+async fn broken(files: Option<&Files>) {
+    match files {
+        Some(files) => files.broken().await,
+        None => std::future::pending().await,
     }
 }
 

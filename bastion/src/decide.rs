@@ -16,6 +16,7 @@ use portreeve_protocol::grant::{Grant, RecordingMode};
 use portreeve_protocol::id::DecisionId;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::event::Program;
+use portreeve_recording::files::Rights;
 
 use crate::request::{Asked, MAX_COMMAND, Wanted, is_too_long};
 
@@ -59,6 +60,7 @@ pub struct ChannelPermit {
     program: Program,
     id: DecisionId,
     is_strict: bool,
+    rights: Rights,
 }
 
 impl ChannelPermit {
@@ -78,6 +80,12 @@ impl ChannelPermit {
     #[must_use]
     pub const fn is_strict(&self) -> bool {
         self.is_strict
+    }
+
+    /// What may be done with files, where the program is file transfer.
+    #[must_use]
+    pub const fn rights(&self) -> Rights {
+        self.rights
     }
 }
 
@@ -144,6 +152,7 @@ pub fn decide(
         outcome: Outcome::Refused(Refused::Policy),
     };
     let mut permits = Vec::new();
+    let mut denial = None;
     let program = offered(&asked.program);
     for act in acts(&asked.program) {
         let id = new_id();
@@ -155,8 +164,13 @@ pub fn decide(
         verdict.notes.push(note);
         match decision {
             Decision::Permit(permit) => permits.push((id, permit)),
-            Decision::Denial(_) => return verdict.refused(facts.why(policies, act_asked, now)),
+            Decision::Denial(_) => {
+                denial.get_or_insert_with(|| facts.why(policies, act_asked, now));
+            }
         }
+    }
+    if let (Some(refused), true) = (denial, permits.is_empty()) {
+        return verdict.refused(refused);
     }
     match program {
         Ok(program) => verdict.permitted(program, &permits),
@@ -210,19 +224,25 @@ impl Verdict {
         let is_strict = |(_, permit): &(DecisionId, SessionPermit)| {
             permit.recording() == Some(RecordingMode::Strict)
         };
+        let may = |act: &SessionAct| permits.iter().any(|(_, permit)| permit.act() == act);
         if let Some((id, _)) = permits.first() {
             self.outcome = Outcome::Permitted(ChannelPermit {
                 program,
                 id: *id,
                 is_strict: permits.iter().any(is_strict),
+                rights: Rights {
+                    read: may(&SessionAct::SftpRead),
+                    write: may(&SessionAct::SftpWrite),
+                },
             });
         }
         self
     }
 }
 
-/// What policy is asked. The sftp subsystem reads and writes, so both must be permitted. A forwarding is asked about
-/// although it is never offered: what somebody tried belongs to the decisions of the session.
+/// What policy is asked. The sftp subsystem reads and writes: either is enough to start it, and what follows its files
+/// keeps to what was permitted. A forwarding is asked about although it is never offered: what somebody tried belongs to
+/// the decisions of the session.
 fn acts(wanted: &Wanted) -> Vec<SessionAct> {
     match wanted {
         Wanted::Shell => vec![SessionAct::Shell],

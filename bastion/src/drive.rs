@@ -5,6 +5,7 @@
 mod agents;
 mod allowance;
 mod hearing;
+mod notes;
 mod perform;
 mod world;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use portreeve_protocol::problem::Code;
+use portreeve_recording::event::Kind;
 use portreeve_recording::write::Failed;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -32,6 +34,7 @@ use crate::tap::{Activity, Tap};
 pub use agents::AgentConnection;
 use agents::Agents;
 use allowance::Allowance;
+use notes::Notes;
 pub use world::World;
 
 /// How many messages wait for a session.
@@ -57,6 +60,15 @@ pub enum Message {
         setup: Box<Setup>,
         /// Where the answer goes.
         answer: oneshot::Sender<Answer>,
+    },
+    /// Something was refused before anybody was asked.
+    TurnedDown {
+        /// A number for it.
+        channel: ChannelNumber,
+        /// What was asked for.
+        what: &'static str,
+        /// What the agent read.
+        reason: String,
     },
     /// Something that is never offered was asked for; nobody waits for the answer.
     Forwarding {
@@ -92,6 +104,7 @@ struct Driver {
     control: Option<Control>,
     activity: Arc<Activity>,
     tap: Option<Tap>,
+    notes: Option<Notes>,
     recorder_failed: Option<Failed>,
     /// The last event; an effect towards the host waits until it is on disk.
     last_event: Option<Ticket>,
@@ -147,6 +160,7 @@ pub fn start(
         control: None,
         activity: Arc::new(Activity::since(now.steady)),
         tap: None,
+        notes: None,
         recorder_failed: None,
         last_event: None,
         allowance: Allowance::since(now.steady),
@@ -233,6 +247,14 @@ impl Driver {
                 self.refuse_forwardings(&setup);
                 self.waiting.insert(channel, Waiting { setup, answer });
                 self.ask(channel, asked);
+            }
+            Message::TurnedDown {
+                channel,
+                what,
+                reason,
+            } => {
+                let what = what.into();
+                self.note(channel, Kind::Refused { what, reason });
             }
             Message::Forwarding { channel, asked } => self.ask(channel, asked),
         }

@@ -80,26 +80,50 @@ impl Forwarding {
 }
 
 impl Asked {
+    /// The request in words, for the recording.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match &self.program {
+            Wanted::Forward(Forwarding {
+                kind,
+                to: Some((address, port)),
+            }) => format!("forwarding {kind} to {address}:{port}"),
+            Wanted::Shell
+            | Wanted::Exec(_)
+            | Wanted::Sftp
+            | Wanted::Subsystem(_)
+            | Wanted::Forward(_) => self.in_trail().to_string(),
+        }
+    }
+
     /// The request as it stands in the trail.
     #[must_use]
     pub fn in_trail(&self) -> ChannelRequest {
-        match &self.program {
-            Wanted::Shell => ChannelRequest::Shell { pty: self.pty },
-            Wanted::Exec(command) if is_too_long(command) => {
+        self.program.in_trail(self.pty)
+    }
+}
+
+impl Wanted {
+    /// The request as it stands in the trail.
+    #[must_use]
+    pub fn in_trail(&self, pty: bool) -> ChannelRequest {
+        match self {
+            Self::Shell => ChannelRequest::Shell { pty },
+            Self::Exec(command) if is_too_long(command) => {
                 let beginning = command.get(..SHOWN).unwrap_or(command);
                 let beginning = String::from_utf8_lossy(beginning);
                 ChannelRequest::Exec {
                     command: format!("{beginning}… ({} bytes)", command.len()),
-                    pty: self.pty,
+                    pty,
                 }
             }
-            Wanted::Exec(command) => ChannelRequest::Exec {
+            Self::Exec(command) => ChannelRequest::Exec {
                 command: String::from_utf8_lossy(command).into_owned(),
-                pty: self.pty,
+                pty,
             },
-            Wanted::Sftp => ChannelRequest::Sftp,
-            Wanted::Subsystem(name) => ChannelRequest::Subsystem { name: name.clone() },
-            Wanted::Forward(forwarding) => ChannelRequest::Forward {
+            Self::Sftp => ChannelRequest::Sftp,
+            Self::Subsystem(name) => ChannelRequest::Subsystem { name: name.clone() },
+            Self::Forward(forwarding) => ChannelRequest::Forward {
                 what: forwarding.kind.into(),
             },
         }

@@ -156,6 +156,9 @@ impl Session {
                 self.channels
                     .decided(channel, verdict, self.is_ending(), effects);
             }
+            Input::FileRefused { channel, detail } => {
+                self.channels.file_refused(channel, &detail, effects);
+            }
             Input::ChannelEnded { channel, end } => self.channels.ended(channel, end, effects),
             Input::Tick => {}
             Input::Killed { reason } => {
@@ -288,20 +291,29 @@ impl Session {
                 let detail = format!("channel {}: {}: too many", channel.0, asked.in_trail());
                 let code = Code::Busy;
                 effects.push(emit(AccessFact::ConnectionRefused { code, detail }));
-                let text = Channels::TOO_MANY.to_owned();
-                effects.push(Effect::Refuse { channel, text });
+                effects.push(Effect::Refuse {
+                    channel,
+                    what: asked.words(),
+                    text: Channels::TOO_MANY.to_owned(),
+                });
             }
             Phase::Ready => self.channels.decide(channel, asked, effects),
             Phase::Claiming | Phase::Connecting { .. } | Phase::Ordered { .. } => {
                 self.channels.wait(channel, asked);
             }
             Phase::Closing(closing) => {
-                let text = Notice::ended(closing.cause(), None).to_string();
-                effects.push(Effect::Refuse { channel, text });
+                effects.push(Effect::Refuse {
+                    channel,
+                    what: asked.words(),
+                    text: Notice::ended(closing.cause(), None).to_string(),
+                });
             }
             Phase::Closed => {
-                let text = Notice::refused(Code::SessionUnavailable, None).to_string();
-                effects.push(Effect::Refuse { channel, text });
+                effects.push(Effect::Refuse {
+                    channel,
+                    what: asked.words(),
+                    text: Notice::refused(Code::SessionUnavailable, None).to_string(),
+                });
             }
         }
     }

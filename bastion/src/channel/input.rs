@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use portreeve_recording::event::Kind;
 use russh::{ChannelWriteHalf, Sig, client};
 
 use super::Counts;
+use super::files::Files;
 use super::queue::{FromAgent, Receiver};
+use super::setup::variable;
 use crate::tap::Tap;
 
 /// The longest name of a signal that is passed on.
@@ -18,9 +21,22 @@ pub(super) async fn carry(
     mut queue: Receiver,
     host: Arc<ChannelWriteHalf<client::Msg>>,
     tap: Tap,
+    files: Option<Files>,
     counts: Arc<Counts>,
 ) {
     while let Some(item) = queue.pop().await {
+        let item = match (item, &files) {
+            (FromAgent::Data(bytes), Some(files)) => {
+                counts
+                    .from_agent
+                    .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                match carry_files(bytes, &host, &tap, files).await {
+                    Some(()) => continue,
+                    None => return,
+                }
+            }
+            (item, _) => item,
+        };
         let Some(kind) = record_of(&item) else {
             continue;
         };
@@ -52,7 +68,27 @@ pub(super) async fn carry(
     }
 }
 
-/// What the recording gets; nothing for what has no meaning once a program runs.
+/// Carries what is part of a file transfer; nothing when it cannot go on.
+async fn carry_files(
+    mut bytes: Bytes,
+    host: &ChannelWriteHalf<client::Msg>,
+    tap: &Tap,
+    files: &Files,
+) -> Option<()> {
+    loop {
+        // Not recorded or not understood, not passed on. Whoever must know learns it from there.
+        let passes = files.agent_sent(&mut bytes, tap).await.ok()?;
+        if !passes.is_empty() {
+            host.data_bytes(passes).await.ok()?;
+        }
+        if bytes.is_empty() {
+            return Some(());
+        }
+        files.turned().await;
+    }
+}
+
+/// What the recording gets; nothing for a signal that is none.
 fn record_of(item: &FromAgent) -> Option<Kind> {
     match item {
         FromAgent::Data(bytes) => Some(Kind::Input(bytes.clone())),
@@ -60,10 +96,20 @@ fn record_of(item: &FromAgent) -> Option<Kind> {
         FromAgent::Signal(signal) => Some(Kind::Signal(signal_name(signal)?)),
         FromAgent::EndOfInput => Some(Kind::EndOfInput),
         FromAgent::Forward(kind) => Some(Kind::Refused {
-            what: (*kind).to_owned(),
+            what: format!("forwarding {kind}"),
             reason: "forwarding is not offered".into(),
         }),
-        FromAgent::Terminal(_) | FromAgent::Variable(..) | FromAgent::Start(_) => None,
+        FromAgent::Terminal(_) => Some(too_late("a terminal".into())),
+        FromAgent::Variable(name, _) => Some(too_late(variable(name))),
+        FromAgent::Start(program) => Some(too_late(program.in_trail(false).to_string())),
+    }
+}
+
+/// A request that has no meaning once a program runs.
+fn too_late(what: String) -> Kind {
+    Kind::Refused {
+        what,
+        reason: "a program runs on this channel already".into(),
     }
 }
 
@@ -82,6 +128,36 @@ pub(super) fn signal_name(signal: &Sig) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_that_comes_too_late_is_recorded_as_refused() {
+        use crate::channel::window;
+        use crate::request::Wanted;
+        use portreeve_recording::event::Terminal;
+
+        let terminal = Terminal {
+            term: Bytes::from_static(b"xterm"),
+            size: window(80, 24, 0, 0),
+            modes: Vec::new(),
+        };
+        for (item, expected) in [
+            (FromAgent::Terminal(terminal), "a terminal"),
+            (
+                FromAgent::Variable("LANG".into(), "C".into()),
+                "variable LANG",
+            ),
+            (
+                FromAgent::Start(Wanted::Exec(Bytes::from_static(b"id"))),
+                "`id`",
+            ),
+            (FromAgent::Forward("agent"), "forwarding agent"),
+        ] {
+            match record_of(&item) {
+                Some(Kind::Refused { what, .. }) => assert_eq!(what, expected),
+                other => panic!("{expected}: {other:?}"),
+            }
+        }
+    }
 
     #[test]
     fn signals_have_their_names() {

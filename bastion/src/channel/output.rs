@@ -8,6 +8,7 @@ use portreeve_recording::event::{ExitSignal, Kind};
 use russh::{ChannelMsg, ChannelReadHalf};
 
 use super::agent::{AgentGone, AgentSide};
+use super::files::{Files, Recorded, Stopped};
 use super::input::signal_name;
 use super::{Counts, Gone};
 use crate::tap::{Tap, Unrecorded};
@@ -27,6 +28,8 @@ pub enum Over {
     Lost,
     /// It can no longer be recorded.
     Unrecorded,
+    /// It is a file transfer that cannot be read.
+    Broken,
     /// The agent is gone.
     Agent(Gone),
     /// The session ends.
@@ -38,6 +41,7 @@ pub(super) struct Carrier<'a> {
     host: ChannelReadHalf,
     agent: &'a AgentSide,
     tap: &'a Tap,
+    files: Option<&'a Files>,
     is_strict: bool,
     counts: &'a Counts,
     exit_status: Option<u32>,
@@ -64,11 +68,30 @@ impl From<Unrecorded> for Over {
     }
 }
 
+impl From<Stopped> for Over {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Unrecorded => Self::Unrecorded,
+            Stopped::Broken => Self::Broken,
+        }
+    }
+}
+
+/// What comes next.
+enum Next {
+    Message(Option<ChannelMsg>),
+    /// No exit status came in time.
+    NoStatus,
+    /// There may be answers for the agent that are not the host's.
+    Answers,
+}
+
 impl<'a> Carrier<'a> {
     pub(super) const fn new(
         host: ChannelReadHalf,
         agent: &'a AgentSide,
         tap: &'a Tap,
+        files: Option<&'a Files>,
         is_strict: bool,
         counts: &'a Counts,
     ) -> Self {
@@ -76,6 +99,7 @@ impl<'a> Carrier<'a> {
             host,
             agent,
             tap,
+            files,
             is_strict,
             counts,
             exit_status: None,
@@ -96,7 +120,13 @@ impl<'a> Carrier<'a> {
 
     /// Waits until the host closes, without passing anything on.
     pub(super) async fn drain(&mut self) {
-        while !matches!(self.host.wait().await, None | Some(ChannelMsg::Close)) {}
+        loop {
+            match (self.host.wait().await, self.files) {
+                (None | Some(ChannelMsg::Close), _) => return,
+                (Some(ChannelMsg::Data { data }), Some(files)) => files.drain(data, self.tap).await,
+                (Some(_), _) => {}
+            }
+        }
     }
 
     pub(super) fn exit(&self) -> (Option<u32>, Option<String>) {
@@ -112,22 +142,25 @@ impl<'a> Carrier<'a> {
         reason = "most messages are for servers, and russh may add more"
     )]
     async fn step(&mut self) -> Result<Option<Over>, Over> {
-        let message = match self.eof {
-            Eof::Pending => match tokio::time::timeout(STATUS_TIME, self.host.wait()).await {
-                Ok(message) => message,
-                Err(_) => return self.send_eof().await.map(|()| None),
-            },
-            Eof::NotYet | Eof::Sent => self.host.wait().await,
-        };
-        let Some(message) = message else {
-            return Ok(Some(Over::Lost));
+        let message = match self.next().await {
+            Next::Message(Some(message)) => message,
+            Next::Message(None) => return Ok(Some(Over::Lost)),
+            Next::NoStatus => return self.send_eof().await.map(|()| None),
+            Next::Answers => return self.send_answers().await.map(|()| None),
         };
         match message {
-            ChannelMsg::Data { data } => {
-                self.record(Kind::Output(data.clone())).await?;
-                self.count(&data);
-                self.agent.output(data).await?;
-            }
+            ChannelMsg::Data { data } => match self.files {
+                None => {
+                    self.record(Kind::Output(data.clone())).await?;
+                    self.count(&data);
+                    self.agent.output(data).await?;
+                }
+                Some(files) => {
+                    let recorded = files.host_sent(data, self.tap).await?;
+                    self.send(recorded).await?;
+                    files.host_was_heard();
+                }
+            },
             ChannelMsg::ExtendedData { data, ext: 1 } => {
                 self.record(Kind::ErrorOutput(data.clone())).await?;
                 self.count(&data);
@@ -169,6 +202,38 @@ impl<'a> Carrier<'a> {
             _ => {}
         }
         Ok(None)
+    }
+
+    /// Waits for the host, or for what the agent is to be answered without it.
+    async fn next(&mut self) -> Next {
+        match (self.eof, self.files) {
+            (Eof::Pending, _) => tokio::time::timeout(STATUS_TIME, self.host.wait())
+                .await
+                .map_or(Next::NoStatus, Next::Message),
+            (Eof::NotYet | Eof::Sent, None) => Next::Message(self.host.wait().await),
+            (Eof::NotYet | Eof::Sent, Some(files)) => tokio::select! {
+                message = self.host.wait() => Next::Message(message),
+                () = files.answered() => Next::Answers,
+            },
+        }
+    }
+
+    async fn send_answers(&self) -> Result<(), Over> {
+        if let Some(files) = self.files
+            && let Some(answers) = files.answers(self.tap).await?
+        {
+            self.send(answers).await?;
+        }
+        Ok(())
+    }
+
+    /// Passes on what was recorded.
+    async fn send(&self, recorded: Recorded) -> Result<(), Over> {
+        if let (true, Some(position)) = (self.is_strict, recorded.position) {
+            self.tap.durable(position).await?;
+        }
+        self.count(&recorded.bytes);
+        Ok(self.agent.output(recorded.bytes).await?)
     }
 
     async fn send_eof(&mut self) -> Result<(), Over> {

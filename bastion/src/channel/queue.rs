@@ -167,7 +167,7 @@ impl Sender {
         self.gone.send_replace(Some(gone));
     }
 
-    fn push(&self, item: FromAgent) -> Result<(), Gone> {
+    pub(super) fn push(&self, item: FromAgent) -> Result<(), Gone> {
         if !self.gauge.add(size(&item)) {
             return Err(Gone::TooMuch);
         }

@@ -36,6 +36,12 @@ pub(crate) fn answer(policy: &str, program: Wanted) -> Verdict {
 const NO_WRITING: &str = r#"
 @id("reads") permit (principal, action in [Portreeve::Action::"sftpRead", Portreeve::Action::"exec"], resource);
 "#;
+const NO_FILES: &str = r#"
+@id("runs") permit (principal, action == Portreeve::Action::"exec", resource);
+"#;
+const NO_READING: &str = r#"
+@id("writes") permit (principal, action == Portreeve::Action::"sftpWrite", resource);
+"#;
 const FORWARDS: &str = r#"
 @id("forwards") permit (principal, action == Portreeve::Action::"forward", resource);
 "#;
@@ -54,6 +60,23 @@ fn what_policy_permits_and_the_bastion_offers_is_permitted() {
         assert!(verdict.notes.iter().all(|note| note.permitted));
         match verdict.outcome {
             Outcome::Permitted(permit) => assert_eq!(*permit.program(), program),
+            Outcome::Refused(refused) => panic!("{refused}"),
+        }
+    }
+}
+
+#[test]
+fn file_transfer_may_do_what_policy_permits_of_reading_and_writing() {
+    for (policy, read, write) in [
+        (STARTER_POLICY, true, true),
+        (NO_WRITING, true, false),
+        (NO_READING, false, true),
+    ] {
+        let verdict = answer(policy, Wanted::Sftp);
+        let permitted: Vec<bool> = verdict.notes.iter().map(|note| note.permitted).collect();
+        assert_eq!(permitted, [read, write]);
+        match verdict.outcome {
+            Outcome::Permitted(permit) => assert_eq!(permit.rights(), Rights { read, write }),
             Outcome::Refused(refused) => panic!("{refused}"),
         }
     }
@@ -129,7 +152,7 @@ fn everything_else_is_refused() {
             Refused::Policy,
             1,
         ),
-        (NO_WRITING, Wanted::Sftp, Refused::Policy, 2),
+        (NO_FILES, Wanted::Sftp, Refused::Policy, 2),
         (NO_WRITING, Wanted::Exec(long), Refused::TooLong, 0),
         (
             STARTER_POLICY,

@@ -121,14 +121,11 @@ impl Driver {
     }
 
     fn note_in_recording(&self, session: SessionId, fact: &AccessFact) {
-        if let (Some(tap), AccessFact::Host { event }) = (&self.tap, fact)
+        if let (Some(notes), Some(tap), AccessFact::Host { event }) = (&self.notes, &self.tap, fact)
             && session == self.about.session
         {
-            let (tap, json) = (tap.clone(), event.unverified_payload().to_owned());
-            tokio::spawn(async move {
-                // The trail has it; a recording that cannot be written ends the session by itself.
-                let _ = tap.record(Kind::HostEvent(json)).await;
-            });
+            let json = event.unverified_payload().to_owned();
+            notes.say(tap.clone(), Kind::HostEvent(json));
         }
     }
 

@@ -8,10 +8,12 @@ use portreeve_protocol::event::AccessFact;
 use portreeve_protocol::grant::RecordingMode;
 use portreeve_protocol::problem::Code;
 use portreeve_recording::event::{Kind, Started};
+use portreeve_recording::files::Tracker;
 use portreeve_recording::info::{Format, SessionInfo};
 use portreeve_recording::manifest::End;
 use portreeve_recording::write::Position;
 
+use super::notes::Notes;
 use super::{Driver, Message};
 use crate::ca::CaError;
 use crate::channel::{Answer, Setup};
@@ -54,7 +56,11 @@ impl Driver {
                 self.inputs.push_back(Input::Decided { channel, verdict });
             }
             Effect::Open { channel, permit } => self.open(channel, permit),
-            Effect::Refuse { channel, text } => self.refuse(channel, text),
+            Effect::Refuse {
+                channel,
+                what,
+                text,
+            } => self.refuse(channel, what, text),
             Effect::TurnAway { connection, notice } => self.agents.turn_away(connection, notice),
             Effect::CloseAgents { notice } => {
                 tracing::info!(%notice, "the session ends");
@@ -124,6 +130,7 @@ impl Driver {
         );
         self.recorder_failed = Some(recorder.failed());
         let activity = Arc::clone(&self.activity);
+        self.notes = Some(Notes::start());
         self.tap = Some(Tap::new(recorder, self.world.clock, now.steady, activity));
     }
 
@@ -164,6 +171,7 @@ impl Driver {
         let tap = tap.on(channel);
         let is_strict =
             permit.is_strict() || self.access.grant().recording == RecordingMode::Strict;
+        let files = Tracker::of(permit.program(), permit.rights(), None);
         let (spool, ticket) = (self.world.reporter.spool.clone(), self.last_event);
         let mut ending = self.agents.ending();
         tokio::spawn(async move {
@@ -182,6 +190,15 @@ impl Driver {
                     .record(started)
                     .await
                     .map_err(|error| error.to_string())?;
+                for left_out in &waiting.setup.left_out {
+                    let refused = Kind::Refused {
+                        what: left_out.what.clone(),
+                        reason: left_out.reason.into(),
+                    };
+                    tap.record(refused)
+                        .await
+                        .map_err(|error| error.to_string())?;
+                }
                 if is_strict {
                     tap.durable(position)
                         .await
@@ -200,6 +217,7 @@ impl Driver {
                 Ok(host) => Answer::Open {
                     host,
                     tap,
+                    files,
                     is_strict,
                 },
                 Err(detail) => {
@@ -218,20 +236,21 @@ impl Driver {
         });
     }
 
-    fn refuse(&mut self, channel: ChannelNumber, text: String) {
-        if let Some(tap) = self.tap.clone() {
-            let (tap, reason) = (tap.on(channel), text.clone());
-            tokio::spawn(async move {
-                let what = format!("channel {}", channel.0);
-                // The trail has it; a recording that cannot be written ends the session by itself.
-                let _ = tap.record(Kind::Refused { what, reason }).await;
-            });
-        }
+    fn refuse(&mut self, channel: ChannelNumber, what: String, text: String) {
+        let reason = text.clone();
+        self.note(channel, Kind::Refused { what, reason });
         match self.waiting.remove(&channel) {
             Some(waiting) => {
                 let _ = waiting.answer.send(Answer::Refused { text });
             }
             None => self.ended_unopened(channel),
+        }
+    }
+
+    /// Records something about a channel that no channel records by itself.
+    pub(super) fn note(&self, channel: ChannelNumber, kind: Kind) {
+        if let (Some(notes), Some(tap)) = (&self.notes, &self.tap) {
+            notes.say(tap.on(channel), kind);
         }
     }
 
@@ -260,10 +279,12 @@ impl Driver {
             return;
         };
         let at = self.world.clock.now().wall;
-        let finishing = tap.recorder().finish(End { cause, at });
-        let back = self.back.clone();
+        let (notes, back) = (self.notes.take(), self.back.clone());
         tokio::spawn(async move {
-            let sealed = match finishing.await {
+            if let Some(notes) = notes {
+                notes.finish().await;
+            }
+            let sealed = match tap.recorder().finish(End { cause, at }).await {
                 Ok(finished) => Some(Sealed {
                     manifest: finished.manifest,
                     file: finished

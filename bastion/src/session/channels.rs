@@ -95,7 +95,7 @@ impl Channels {
             self.0.insert(channel, Stage::Refused);
             return;
         }
-        let request = asked.in_trail();
+        let (request, what) = (asked.in_trail(), asked.words());
         for decision in verdict.notes {
             effects.push(emit(AccessFact::ChannelDecided {
                 channel: channel.0,
@@ -118,12 +118,28 @@ impl Channels {
                 }
                 effects.push(Effect::Refuse {
                     channel,
+                    what,
                     text: format!("portreeve: refused: {refused}"),
                 });
                 Stage::Refused
             }
         };
         self.0.insert(channel, stage);
+    }
+
+    /// Something in a file transfer was refused, which the trail has beside the decisions.
+    pub(super) fn file_refused(
+        &self,
+        channel: ChannelNumber,
+        detail: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(Stage::Open) = self.0.get(&channel) {
+            effects.push(emit(AccessFact::ConnectionRefused {
+                code: Code::NotPermitted,
+                detail: format!("channel {}: {detail}", channel.0),
+            }));
+        }
     }
 
     pub(super) fn ended(

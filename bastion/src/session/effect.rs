@@ -43,6 +43,8 @@ pub enum Effect {
     Refuse {
         /// Which.
         channel: ChannelNumber,
+        /// What was asked for.
+        what: String,
         /// What the agent reads.
         text: String,
     },

@@ -63,6 +63,13 @@ pub enum Input {
         /// The answer.
         verdict: Verdict,
     },
+    /// Something in a file transfer was refused.
+    FileRefused {
+        /// On which channel.
+        channel: ChannelNumber,
+        /// What, and why.
+        detail: String,
+    },
     /// A channel is over, however it ended.
     ChannelEnded {
         /// Which.

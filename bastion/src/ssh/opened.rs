@@ -16,6 +16,7 @@ pub(super) struct Opened(Vec<OpenChannel>);
 struct OpenChannel {
     id: ChannelId,
     gauge: Weak<Gauge>,
+    has_terminal: bool,
     is_started: bool,
 }
 
@@ -30,12 +31,26 @@ impl Opened {
         self.0.push(OpenChannel {
             id,
             gauge: Arc::downgrade(gauge),
+            has_terminal: false,
             is_started: false,
         });
     }
 
     pub(super) fn remove(&mut self, id: ChannelId) {
         self.0.retain(|open| open.id != id);
+    }
+
+    /// Whether a terminal may be had in this channel: once, and before the program.
+    pub(super) fn may_have_terminal(&mut self, id: ChannelId) -> bool {
+        self.0
+            .iter_mut()
+            .find(|open| open.id == id && !open.is_started)
+            .is_some_and(|open| !std::mem::replace(&mut open.has_terminal, true))
+    }
+
+    /// Whether the program of this channel is still to come.
+    pub(super) fn is_open_to_requests(&self, id: ChannelId) -> bool {
+        self.0.iter().any(|open| open.id == id && !open.is_started)
     }
 
     /// Whether a program may start in this channel: once, and only where there is one.

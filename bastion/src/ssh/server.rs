@@ -230,6 +230,11 @@ impl server::Handler for AgentAdapter {
         if self.channels.is_full() {
             let reason = format!("portreeve: a connection has {MAX_CHANNELS} channels at most");
             let code = ChannelOpenFailure::ResourceShortage.code();
+            let _ = link.inbox.try_send(Message::TurnedDown {
+                channel: link.next_number(),
+                what: "a channel",
+                reason: reason.clone(),
+            });
             reply
                 .reject(ChannelOpenFailure::Other { code, reason })
                 .await;
@@ -363,7 +368,11 @@ impl server::Handler for AgentAdapter {
         _: &[(Pty, u32)],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        session.channel_success(channel)
+        if self.channels.may_have_terminal(channel) {
+            session.channel_success(channel)
+        } else {
+            session.channel_failure(channel)
+        }
     }
 
     async fn x11_request(
@@ -385,7 +394,7 @@ impl server::Handler for AgentAdapter {
         value: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        if is_passed_on(name, value) {
+        if is_passed_on(name, value) && self.channels.is_open_to_requests(channel) {
             session.channel_success(channel)
         } else {
             session.channel_failure(channel)

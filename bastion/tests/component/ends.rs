@@ -12,7 +12,7 @@ use crate::client::{assert_status, finish, output, text};
 use crate::daemon::Mood;
 use crate::world::World;
 
-fn closed(fact: &AccessFact) -> bool {
+pub(crate) fn closed(fact: &AccessFact) -> bool {
     matches!(fact, AccessFact::SessionClosed { .. })
 }
 
@@ -338,7 +338,7 @@ async fn the_lease_is_renewed() {
     assert!(world.daemon.renewals() >= 2);
 }
 
-fn events(
+pub(crate) fn events(
     recording: &mut Recording<&std::fs::File>,
     review: &portreeve_protocol::age::Identity,
 ) -> Vec<Kind> {

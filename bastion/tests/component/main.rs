@@ -19,6 +19,7 @@ mod channels;
 mod client;
 mod daemon;
 mod ends;
+mod files;
 mod flow;
 #[path = "../common/mint.rs"]
 mod mint;
