@@ -87,10 +87,10 @@ impl Tracker {
     ///
     /// # Errors
     /// [`Breach`]: nothing may pass any more.
-    pub fn from_agent(&mut self, sent: &mut Bytes) -> Result<Passed, Breach> {
+    pub fn agent_sent(&mut self, sent: &mut Bytes) -> Result<Passed, Breach> {
         match self {
-            Self::Sftp(sftp) => sftp.from_agent(std::mem::take(sent)),
-            Self::Scp(scp) => scp.from_agent(sent),
+            Self::Sftp(sftp) => sftp.agent_sent(std::mem::take(sent)),
+            Self::Scp(scp) => scp.agent_sent(sent),
         }
     }
 
@@ -98,10 +98,10 @@ impl Tracker {
     ///
     /// # Errors
     /// [`Breach`]: nothing may pass any more.
-    pub fn from_host(&mut self, sent: Bytes) -> Result<Passed, Breach> {
+    pub fn host_sent(&mut self, sent: Bytes) -> Result<Passed, Breach> {
         match self {
-            Self::Sftp(sftp) => sftp.from_host(sent),
-            Self::Scp(scp) => scp.from_host(sent),
+            Self::Sftp(sftp) => sftp.host_sent(sent),
+            Self::Scp(scp) => scp.host_sent(sent),
         }
     }
 

@@ -82,7 +82,7 @@ impl Scp {
     ///
     /// # Errors
     /// [`Breach`]: nothing may pass any more.
-    pub fn from_agent(&mut self, sent: &mut Bytes) -> Result<Passed, Breach> {
+    pub fn agent_sent(&mut self, sent: &mut Bytes) -> Result<Passed, Breach> {
         let mut recording = Recording::of(sent.clone());
         let mut passed = Passed::default();
         let taken = if self.command.host_sends {
@@ -99,7 +99,7 @@ impl Scp {
     ///
     /// # Errors
     /// [`Breach`]: nothing may pass any more.
-    pub fn from_host(&mut self, sent: Bytes) -> Result<Passed, Breach> {
+    pub fn host_sent(&mut self, sent: Bytes) -> Result<Passed, Breach> {
         let mut recording = Recording::of(sent.clone());
         let mut passed = Passed::default();
         let taken = if self.command.host_sends {

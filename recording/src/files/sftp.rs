@@ -92,7 +92,7 @@ impl Sftp {
     ///
     /// # Errors
     /// [`Breach`]: nothing may pass any more.
-    pub fn from_agent(&mut self, chunk: Bytes) -> Result<Passed, Breach> {
+    pub fn agent_sent(&mut self, chunk: Bytes) -> Result<Passed, Breach> {
         let mut out = Outgoing::of(chunk.clone());
         let mut recording = Recording::of(chunk.clone());
         let mut passed = Passed::default();
@@ -147,7 +147,7 @@ impl Sftp {
     ///
     /// # Errors
     /// [`Breach`]: nothing may pass any more.
-    pub fn from_host(&mut self, chunk: Bytes) -> Result<Passed, Breach> {
+    pub fn host_sent(&mut self, chunk: Bytes) -> Result<Passed, Breach> {
         let mut recording = Recording::of(chunk.clone());
         let mut passed = Passed::default();
         let mut between = self.is_between_answers().then_some(0);

@@ -73,13 +73,13 @@ fn listen(tracker: &mut Tracker, said: &[u8], piece: usize) -> Result<Heard, Bre
             if who & 1 == 0 {
                 held = [&held, part].concat().into();
             } else {
-                let passed = tracker.from_host(Bytes::copy_from_slice(part))?;
+                let passed = tracker.host_sent(Bytes::copy_from_slice(part))?;
                 check(&passed, passed.bytes.len());
                 heard.operations.extend(passed.operations);
             }
             // What is held may pass now, whoever spoke.
             let before = held.len();
-            let passed = tracker.from_agent(&mut held)?;
+            let passed = tracker.agent_sent(&mut held)?;
             check(&passed, before - held.len());
             heard.to_host.extend_from_slice(&passed.bytes);
             heard.operations.extend(passed.operations);

@@ -24,7 +24,7 @@ fn speak(scp: &mut Scp, said: &[Said], piece: usize) -> Result<(Vec<String>, Vec
                 let mut sent = Bytes::from([&held, text.as_bytes()].concat());
                 while !sent.is_empty() {
                     let mut part = sent.split_to(piece.min(sent.len()));
-                    let passed = scp.from_agent(&mut part)?;
+                    let passed = scp.agent_sent(&mut part)?;
                     operations.extend(passed.operations);
                     to_host.extend_from_slice(&passed.bytes);
                     if !part.is_empty() {
@@ -36,10 +36,10 @@ fn speak(scp: &mut Scp, said: &[Said], piece: usize) -> Result<(Vec<String>, Vec
             }
             Host(text) => {
                 for part in text.as_bytes().chunks(piece) {
-                    let passed = scp.from_host(Bytes::copy_from_slice(part))?;
+                    let passed = scp.host_sent(Bytes::copy_from_slice(part))?;
                     operations.extend(passed.operations);
                 }
-                let passed = scp.from_agent(&mut held)?;
+                let passed = scp.agent_sent(&mut held)?;
                 operations.extend(passed.operations);
                 to_host.extend_from_slice(&passed.bytes);
             }
@@ -240,10 +240,10 @@ fn what_is_not_the_protocol_is_refused() {
 fn content_beyond_the_limit_is_left_out_of_the_recording() {
     let command = ScpCommand::of(&"scp -t /t".into()).unwrap();
     let mut scp = Scp::new(command, Some(2));
-    let _ = scp.from_host(Bytes::from_static(b"\0")).unwrap();
-    let _ = scp.from_agent(&mut "C0644 5 x\n".into()).unwrap();
-    let _ = scp.from_host(Bytes::from_static(b"\0")).unwrap();
-    let passed = scp.from_agent(&mut "hello\0".into()).unwrap();
+    let _ = scp.host_sent(Bytes::from_static(b"\0")).unwrap();
+    let _ = scp.agent_sent(&mut "C0644 5 x\n".into()).unwrap();
+    let _ = scp.host_sent(Bytes::from_static(b"\0")).unwrap();
+    let passed = scp.agent_sent(&mut "hello\0".into()).unwrap();
     assert_eq!(passed.bytes, "hello\0");
     assert_eq!(
         passed.recorded,

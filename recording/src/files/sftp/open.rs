@@ -42,6 +42,8 @@ struct OpenFile {
     end: Option<u64>,
     /// Requests to write without an answer.
     unanswered: u32,
+    /// Whether nothing is left of what it may have held before.
+    is_emptied: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,7 @@ impl OpenFiles {
             written: 0,
             end: None,
             unanswered: 0,
+            is_emptied: matches!(what, What::File(how) if how.writes() && !how.keeps_content()),
         };
         if matches!(what, What::File(how) if how.appends()) {
             file.content.lose(Lost::Appended, &mut self.room);
@@ -171,12 +174,14 @@ impl OpenFiles {
         }
     }
 
-    /// The size is set. Emptying a file of which nothing passed changes nothing.
+    /// The size is set: to that of what passed, so that nothing else is left, or to another.
     pub(super) fn resize(&mut self, id: FileId, size: u64) {
-        if let Some(file) = self.open.get_mut(&id)
-            && size != file.content.in_order()
-        {
-            file.content.lose(Lost::Resized, &mut self.room);
+        if let Some(file) = self.open.get_mut(&id) {
+            if size == file.content.in_order() {
+                file.is_emptied = true;
+            } else {
+                file.content.lose(Lost::Resized, &mut self.room);
+            }
         }
     }
 
@@ -202,9 +207,7 @@ impl OpenFile {
         let (act, moved) = match (self.what, self.read, self.written, self.unanswered) {
             (What::Directory, ..) => (FileAct::List, false),
             // A file that was made or emptied, and then left so.
-            (What::File(how), 0, 0, 0) if how.writes() && !how.keeps_content() => {
-                (FileAct::Put, true)
-            }
+            (What::File(_), 0, 0, 0) if self.is_emptied => (FileAct::Put, true),
             (What::File(_), 0, 0, 0) if self.end.is_none() => (FileAct::Open, false),
             (What::File(_), _, 0, 0) => (FileAct::Get, true),
             (What::File(_), 0, ..) => (FileAct::Put, true),
@@ -234,14 +237,13 @@ impl OpenFile {
 
     /// What a digest does not say.
     fn unknown(&self, result: Option<u32>) -> Option<&'static str> {
-        let What::File(how) = self.what else {
-            return None;
-        };
-        if result.is_none() {
+        if self.what == What::Directory {
+            None
+        } else if result.is_none() {
             Some("the channel ended before it was closed")
         } else if self.unanswered > 0 {
             Some("the host did not confirm all of it")
-        } else if self.written > 0 && how.keeps_content() {
+        } else if self.written > 0 && !self.is_emptied {
             Some("what the file may have held before was not removed")
         } else if self.read > 0 && self.end.is_none_or(|end| end > self.content.in_order()) {
             Some("its end was not read")

@@ -101,9 +101,9 @@ use Said::{Agent, Host};
 /// A channel on which both sides agreed on the version.
 fn agreed(rights: Rights, limit: Option<u64>) -> Sftp {
     let mut sftp = Sftp::new(rights, limit);
-    let passed = sftp.from_agent(packet(1, &[&number(3)]).into()).unwrap();
+    let passed = sftp.agent_sent(packet(1, &[&number(3)]).into()).unwrap();
     assert_eq!(passed.bytes.len(), 9);
-    let _ = sftp.from_host(packet(2, &[&number(3)]).into()).unwrap();
+    let _ = sftp.host_sent(packet(2, &[&number(3)]).into()).unwrap();
     sftp
 }
 
@@ -114,7 +114,7 @@ fn speak(sftp: &mut Sftp, said: &[Said], piece: usize) -> Result<Seen, Breach> {
         match said {
             Agent(bytes) => {
                 for piece in bytes.chunks(piece) {
-                    let passed = sftp.from_agent(Bytes::copy_from_slice(piece))?;
+                    let passed = sftp.agent_sent(Bytes::copy_from_slice(piece))?;
                     seen.add(passed, false);
                 }
                 if let Some(answers) = sftp.answers() {
@@ -123,7 +123,7 @@ fn speak(sftp: &mut Sftp, said: &[Said], piece: usize) -> Result<Seen, Breach> {
             }
             Host(bytes) => {
                 for piece in bytes.chunks(piece) {
-                    let passed = sftp.from_host(Bytes::copy_from_slice(piece))?;
+                    let passed = sftp.host_sent(Bytes::copy_from_slice(piece))?;
                     seen.add(passed, true);
                 }
             }
@@ -477,18 +477,18 @@ fn what_names_no_open_file_is_answered_here_and_its_content_does_not_pass() {
 fn an_answer_from_here_never_splits_one_of_the_host() {
     for split in 0..40 {
         let mut sftp = agreed(READ_ONLY, None);
-        let _ = sftp.from_agent(open(1, "f", READ).into()).unwrap();
-        let _ = sftp.from_host(handle(1, "h").into()).unwrap();
-        let _ = sftp.from_agent(read(2, "h", 0).into()).unwrap();
+        let _ = sftp.agent_sent(open(1, "f", READ).into()).unwrap();
+        let _ = sftp.host_sent(handle(1, "h").into()).unwrap();
+        let _ = sftp.agent_sent(read(2, "h", 0).into()).unwrap();
         let content = data(2, b"0123456789");
         let split = split.min(content.len());
         let (before, after) = content.split_at(split);
-        let first = sftp.from_host(Bytes::copy_from_slice(before)).unwrap();
+        let first = sftp.host_sent(Bytes::copy_from_slice(before)).unwrap();
         assert_eq!(first.bytes, before);
-        let _ = sftp.from_agent(open(3, "f", WRITE).into()).unwrap();
+        let _ = sftp.agent_sent(open(3, "f", WRITE).into()).unwrap();
         let mut agent = first.bytes.to_vec();
         agent.extend(sftp.answers().unwrap_or_default());
-        let second = sftp.from_host(Bytes::copy_from_slice(after)).unwrap();
+        let second = sftp.host_sent(Bytes::copy_from_slice(after)).unwrap();
         agent.extend_from_slice(&second.bytes);
         let recorded: Vec<u8> = second.recorded.iter().flat_map(kept).copied().collect();
         assert_eq!(recorded, second.bytes);
@@ -516,10 +516,10 @@ fn kept(piece: &Piece) -> &[u8] {
 #[test]
 fn content_beyond_the_limit_is_left_out_of_the_recording_and_still_passes() {
     let mut sftp = agreed(Rights::ALL, Some(4));
-    let _ = sftp.from_agent(open(1, "f", WRITE).into()).unwrap();
-    let _ = sftp.from_host(handle(1, "h").into()).unwrap();
+    let _ = sftp.agent_sent(open(1, "f", WRITE).into()).unwrap();
+    let _ = sftp.host_sent(handle(1, "h").into()).unwrap();
     let sent = [write(2, "h", 0, b"abcdef"), write(3, "h", 6, b"gh")].concat();
-    let passed = sftp.from_agent(sent.clone().into()).unwrap();
+    let passed = sftp.agent_sent(sent.clone().into()).unwrap();
     assert_eq!(passed.bytes, sent);
     let omitted: Vec<_> = passed
         .recorded
@@ -615,11 +615,11 @@ fn what_is_not_the_protocol_is_refused() {
         assert_eq!(breach(&said), expected);
     }
     let mut sftp = Sftp::new(Rights::ALL, None);
-    let early = sftp.from_agent(open(1, "a", READ).into());
+    let early = sftp.agent_sent(open(1, "a", READ).into());
     assert_eq!(early.unwrap_err(), Breach::NotFirst);
     let mut sftp = Sftp::new(Rights::ALL, None);
-    let _ = sftp.from_agent(packet(1, &[&number(6)]).into()).unwrap();
-    let other = sftp.from_host(packet(2, &[&number(6)]).into());
+    let _ = sftp.agent_sent(packet(1, &[&number(6)]).into()).unwrap();
+    let other = sftp.host_sent(packet(2, &[&number(6)]).into());
     assert_eq!(other.unwrap_err(), Breach::Version(6));
 }
 
@@ -644,12 +644,12 @@ proptest! {
             while !rest.is_empty() {
                 let length = cut.next().unwrap().min(&rest.len()).to_owned();
                 let (piece, after) = rest.split_at(length);
-                seen.add(sftp.from_agent(Bytes::copy_from_slice(piece)).unwrap(), false);
+                seen.add(sftp.agent_sent(Bytes::copy_from_slice(piece)).unwrap(), false);
                 rest = after;
             }
         };
         speak(&mut sftp, &requests);
-        let _ = sftp.from_host([handle(1, "h"), handle(2, "i")].concat().into()).unwrap();
+        let _ = sftp.host_sent([handle(1, "h"), handle(2, "i")].concat().into()).unwrap();
         speak(&mut sftp, &writes);
         prop_assert_eq!(seen.to_host, [requests, writes].concat());
         let finished = sftp.finish();
@@ -660,8 +660,8 @@ proptest! {
     #[test]
     fn no_bytes_bring_it_down(agent in proptest::collection::vec(any::<u8>(), 0..100), host in proptest::collection::vec(any::<u8>(), 0..100)) {
         let mut sftp = agreed(Rights::ALL, Some(3));
-        let _ = sftp.from_agent(agent.into());
-        let _ = sftp.from_host(host.into());
+        let _ = sftp.agent_sent(agent.into());
+        let _ = sftp.host_sent(host.into());
         let _ = sftp.finish();
     }
 }
