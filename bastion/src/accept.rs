@@ -27,6 +27,7 @@ use portreeve_protocol::time::Timestamp;
 use ssh_encoding::Encode as _;
 use ssh_key::{Certificate, PrivateKey};
 
+pub(crate) use grant::{certificate_for, private_key};
 pub use refusal::{Reason, Refusal};
 
 /// What a bastion knows that lets it judge certificates.

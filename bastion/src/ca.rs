@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use portreeve_protocol::enrol::{BastionEnrolled, BastionEnrolment};
 use portreeve_protocol::event::EventsStored;
-use portreeve_protocol::id::SessionId;
+use portreeve_protocol::id::{OrderId, SessionId};
+use portreeve_protocol::look::{LookAnswer, LookClaimed, LookStatus};
 use portreeve_protocol::problem::{Code, Problem};
 use portreeve_protocol::session::{ClaimRequest, Claimed};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
@@ -111,6 +112,29 @@ impl Ca {
         };
         self.post(&format!("v1/sessions/{session}/claim"), &body)
             .await
+    }
+
+    /// Takes a look for this bastion.
+    ///
+    /// # Errors
+    /// When the CA does not give it, as when another bastion was faster.
+    pub async fn claim_look(&self, look: OrderId) -> Result<LookClaimed, CaError> {
+        let request = self
+            .request(Method::POST, &format!("v1/looks/{look}/claim"))?
+            .timeout(REQUEST_TIME);
+        read(send(request).await?).await
+    }
+
+    /// Says what came of a look.
+    ///
+    /// # Errors
+    /// When the CA does not take it.
+    pub async fn answer_look(
+        &self,
+        look: OrderId,
+        answer: &LookAnswer,
+    ) -> Result<LookStatus, CaError> {
+        self.post(&format!("v1/looks/{look}/answer"), answer).await
     }
 
     /// Delivers events, each as JSON.

@@ -1,4 +1,4 @@
-//! What the CA tells its bastions: the policy in force, kills, and that it is alive.
+//! What the CA tells its bastions: the policy in force, kills, looks, and that it is alive.
 //!
 //! [`follow`] keeps the stream open for the life of the program and comes back where it was. The rest of the program asks
 //! [`Feed`] which policy decides and when the CA was last heard; it is the session's deadlines that make silence an end.
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::ca::{Ca, CaError};
 use crate::clock::{Clock, Steady};
+use crate::look::LookAsked;
 use crate::trouble::Trouble;
 
 /// The first pause before the stream is opened again; it doubles up to the last.
@@ -108,14 +109,23 @@ impl Feed {
     }
 }
 
+/// Who is told what the CA wants done.
+#[derive(Debug)]
+pub struct Hands {
+    /// Sessions to end.
+    pub kills: mpsc::Sender<Kill>,
+    /// Hosts to look at. What finds no room is left to other bastions.
+    pub looks: mpsc::Sender<LookAsked>,
+}
+
 /// Follows the feed for ever.
-pub async fn follow(feed: Arc<Feed>, ca: Arc<Ca>, kills: mpsc::Sender<Kill>) {
+pub async fn follow(feed: Arc<Feed>, ca: Arc<Ca>, hands: Hands) {
     let mut last = None;
     let mut pause = FIRST_PAUSE;
     let mut trouble = Trouble::default();
     loop {
         let heard_before = feed.heard();
-        let broken = follow_once(&feed, &ca, &kills, &mut last).await;
+        let broken = follow_once(&feed, &ca, &hands, &mut last).await;
         pause = if feed.heard() == heard_before {
             (pause * 2).min(LAST_PAUSE)
         } else {
@@ -137,7 +147,7 @@ pub async fn follow(feed: Arc<Feed>, ca: Arc<Ca>, kills: mpsc::Sender<Kill>) {
 async fn follow_once(
     feed: &Feed,
     ca: &Ca,
-    kills: &mpsc::Sender<Kill>,
+    hands: &Hands,
     last: &mut Option<String>,
 ) -> Result<(), CaError> {
     let silence = Duration::from_secs(portreeve_protocol::feed::STALE_AFTER);
@@ -172,7 +182,20 @@ async fn follow_once(
                         by_pair,
                     };
                     // The program ends when nobody takes kills any more.
-                    let _ = kills.send(kill).await;
+                    let _ = hands.kills.send(kill).await;
+                }
+                FeedItem::Look {
+                    look,
+                    host,
+                    claim_by,
+                } => {
+                    let asked = LookAsked {
+                        look,
+                        host,
+                        claim_by,
+                    };
+                    // Nothing of a session may wait for a look.
+                    let _ = hands.looks.try_send(asked);
                 }
             }
             feed.hear();

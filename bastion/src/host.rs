@@ -5,5 +5,6 @@ mod lines;
 mod link;
 pub(crate) mod proof;
 
+pub(crate) use link::open_control;
 pub use link::{HostChannel, HostLink};
 pub use proof::{GoneProven, HostProven, NotProven};

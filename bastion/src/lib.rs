@@ -22,6 +22,7 @@ pub mod session;
 pub mod channel;
 pub mod drive;
 pub mod host;
+pub mod look;
 pub mod sessions;
 pub mod ssh;
 pub mod tap;

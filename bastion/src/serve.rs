@@ -17,7 +17,8 @@ use crate::ca::{Assertions, Ca};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drive::World;
-use crate::feed::{self, Feed, Kill};
+use crate::feed::{self, Feed, Hands, Kill};
+use crate::look::Looks;
 use crate::report::Reporter;
 use crate::session::ConnectionId;
 use crate::sessions::Sessions;
@@ -68,13 +69,16 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
         clock,
     ));
     let (kills, mut killed) = mpsc::channel::<Kill>(256);
-    tokio::spawn(feed::follow(Arc::clone(&world.feed), ca, kills));
+    let (looks, mut asked) = mpsc::channel(64);
+    let hands = Hands { kills, looks };
+    tokio::spawn(feed::follow(Arc::clone(&world.feed), ca, hands));
 
-    let acceptor = Acceptor {
+    let acceptor = Arc::new(Acceptor {
         name: config.file.name.clone(),
         access_ca: config.file.access_ca.clone(),
         unsealing: config.unsealing,
-    };
+    });
+    let looks = Arc::new(Looks::new(Arc::clone(&acceptor), Arc::clone(&world)));
     let sessions = Arc::new(Sessions::new(
         acceptor,
         Arc::clone(&world),
@@ -101,6 +105,10 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
                 // In a task of its own: a session whose inbox its agent keeps full must not hold up the end of another.
                 let sessions = Arc::clone(&sessions);
                 tokio::spawn(async move { sessions.kill(kill).await });
+            }
+            Some(asked) = asked.recv() => {
+                let looks = Arc::clone(&looks);
+                tokio::spawn(async move { looks.take_up(asked).await });
             }
             () = &mut stop => break None,
             delivered = &mut delivery => break Some(Broken::Delivery(delivered)),

@@ -27,7 +27,7 @@ const MAX_CLAIM: usize = 200;
 /// The door, and what is behind it.
 #[derive(Debug)]
 pub struct Sessions {
-    acceptor: Acceptor,
+    acceptor: Arc<Acceptor>,
     world: Arc<World>,
     most: usize,
     known: Mutex<Known>,
@@ -58,7 +58,7 @@ pub struct NotEntered {
 impl Sessions {
     /// A door that lets in at most `most` sessions at a time.
     #[must_use]
-    pub fn new(acceptor: Acceptor, world: Arc<World>, most: usize) -> Self {
+    pub fn new(acceptor: Arc<Acceptor>, world: Arc<World>, most: usize) -> Self {
         Self {
             acceptor,
             world,

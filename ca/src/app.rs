@@ -34,6 +34,8 @@ mod bundles;
 mod enrol;
 mod hosts;
 mod inventories;
+mod look_plan;
+mod looks;
 mod policy;
 
 use std::net::IpAddr;

@@ -141,6 +141,6 @@ impl Reader {
 fn is_news(entry: &FeedEntry, settled: u64) -> bool {
     match entry.item {
         FeedItem::Policy { .. } => entry.seq > settled,
-        FeedItem::Kill { .. } | FeedItem::Heartbeat { .. } => true,
+        FeedItem::Kill { .. } | FeedItem::Look { .. } | FeedItem::Heartbeat { .. } => true,
     }
 }

@@ -10,6 +10,7 @@ mod bundles;
 mod connection;
 mod feed;
 mod layer;
+mod looks;
 mod oauth;
 mod places;
 mod proof;

@@ -18,6 +18,7 @@ pub(crate) mod signatory;
 mod spec;
 
 use portreeve_protocol::key::PublicKey;
+use portreeve_protocol::look::LookOrder;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::secret::SecretText;
 use portreeve_protocol::signed::Signed;
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{SignerClient, SignerError};
 pub use limits::Limits;
-pub use spec::{AccessSpec, BastionHostSpec, ControlSpec, SessionSpec, Validity};
+pub use spec::{AccessSpec, BastionHostSpec, ControlSpec, LookSpec, SessionSpec, Validity};
 
 /// Everything that can be asked of the signer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +47,13 @@ pub enum Request {
     Order {
         /// The order.
         order: Box<Order>,
+    },
+    /// What a bastion shows a host to deliver one look order.
+    LookCertificate(LookSpec),
+    /// What a host is told when it is to look at itself.
+    Look {
+        /// The order.
+        order: Box<LookOrder>,
     },
     /// What an agent shows the CA: both identities.
     Token {
@@ -71,6 +79,11 @@ pub enum Response {
     Order {
         /// The order.
         order: Signed<Order>,
+    },
+    /// A signed look order.
+    Look {
+        /// The order.
+        order: Signed<LookOrder>,
     },
     /// A signed token.
     Token {
@@ -170,6 +183,10 @@ pub enum Kind {
     BastionHost,
     /// An order.
     Order,
+    /// A control certificate for a look.
+    LookCertificate,
+    /// A look order.
+    Look,
     /// A delegated token.
     Token,
     /// A checkpoint.
@@ -184,6 +201,8 @@ impl std::fmt::Display for Kind {
             Self::Control => "control certificate",
             Self::BastionHost => "bastion host certificate",
             Self::Order => "order",
+            Self::LookCertificate => "look certificate",
+            Self::Look => "look order",
             Self::Token => "token",
             Self::Checkpoint => "checkpoint",
         })

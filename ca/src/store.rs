@@ -17,6 +17,7 @@ mod host;
 mod human;
 mod inventory;
 mod log;
+mod look;
 mod open;
 mod published;
 mod row;
@@ -55,6 +56,7 @@ pub use feed::FeedEntry;
 pub use host::{Host, HostEnrolled};
 pub use human::KnownHuman;
 pub use inventory::NewInventory;
+pub use look::{Look, LookOutcome, LookState, NewLook};
 pub use session::{NewSession, Session, SessionFilter};
 
 /// How many commits may wait for the writer.

@@ -133,7 +133,7 @@ pub enum Command {
         #[command(subcommand)]
         act: admin::Agents,
     },
-    /// Hosts: add, list, confirm, inventory
+    /// Hosts: add, list, confirm, discover, inventory
     Host {
         /// Which act.
         #[command(subcommand)]

@@ -4,6 +4,7 @@
 //! without one. The checks stand in the order of `docs/spec/host.md`: the signature before
 //! anything is believed, what costs nothing before what costs something.
 
+mod look;
 mod verdicts;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ use portreeve_sudo_policy::render::{
 use crate::paths::{self, Paths};
 use crate::trust::Trust;
 
+pub(crate) use self::look::{AcceptedLook, LookCircumstances, NoLook, accept_look};
 pub(crate) use self::verdicts::verdicts;
 
 /// What a host knows when an order arrives.

@@ -102,6 +102,9 @@ pub enum Command {
         /// Signed by this host, for `portreeve host inventory`.
         #[arg(long, conflicts_with = "json")]
         signed: bool,
+        /// As the answer to this look order (started by the daemon).
+        #[arg(long, value_name = "ORDER", requires = "signed", hide = true)]
+        look: Option<portreeve_protocol::id::OrderId>,
     },
     /// Print a completion script for a shell.
     Completions {

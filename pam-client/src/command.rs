@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::Path;
 
 use clap::CommandFactory as _;
+use portreeve_protocol::id::OrderId;
 
 use crate::args::{Args, BundleAct, Command};
 use crate::as_uid;
@@ -57,7 +58,10 @@ pub fn run(args: Args) -> Exit {
         Command::Bundle {
             act: BundleAct::Check { file, json },
         } => check_bundle(&paths, &file, json),
-        Command::Discover { json, signed } => find_access(&paths, json, signed),
+        Command::Discover {
+            signed: true, look, ..
+        } => sign_access(&paths, look),
+        Command::Discover { json, .. } => find_access(&paths, json),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let name = "portreeve-host";
@@ -139,22 +143,8 @@ fn not_a_bundle(text: &str) -> Exit {
     Exit::Failed
 }
 
-fn find_access(paths: &Paths, json: bool, signed: bool) -> Exit {
-    let mut progress = Progress::default();
-    let report = discover::look(paths, clock::now().wall, &mut |step| progress.show(step));
-    progress.clear();
-    if signed {
-        return match discover::sign(&report, paths)
-            .map(|statement| serde_json::to_string(&statement))
-        {
-            Ok(Ok(text)) => {
-                print(&format!("{text}\n"));
-                Exit::Well
-            }
-            Ok(Err(error)) => fail(&error, Exit::Failed),
-            Err(error) => fail(&error, Exit::Failed),
-        };
-    }
+fn find_access(paths: &Paths, json: bool) -> Exit {
+    let report = look(paths);
     if json {
         match serde_json::to_string_pretty(&report) {
             Ok(text) => print(&format!("{text}\n")),
@@ -164,6 +154,25 @@ fn find_access(paths: &Paths, json: bool, signed: bool) -> Exit {
         print(&discover::text(&report));
     }
     report.exit()
+}
+
+fn sign_access(paths: &Paths, order: Option<OrderId>) -> Exit {
+    let report = look(paths);
+    match discover::sign(&report, order, paths).map(|said| serde_json::to_string(&said)) {
+        Ok(Ok(text)) => {
+            print(&format!("{text}\n"));
+            Exit::Well
+        }
+        Ok(Err(error)) => fail(&error, Exit::Failed),
+        Err(error) => fail(&error, Exit::Failed),
+    }
+}
+
+fn look(paths: &Paths) -> discover::Report {
+    let mut progress = Progress::default();
+    let report = discover::look(paths, clock::now().wall, &mut |step| progress.show(step));
+    progress.clear();
+    report
 }
 
 /// One line on a terminal that is written over; nothing where there is no terminal.

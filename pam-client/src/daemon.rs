@@ -335,7 +335,7 @@ impl Drop for Ticket {
 
 fn wait_for_the_last(host: &Host, manager: &mut ServiceManager) {
     let deadline = Instant::now() + SHUTDOWN;
-    while !host.leases.is_empty() {
+    while !host.leases.is_empty() || host.looks.is_busy() {
         if Instant::now() >= deadline {
             return log::error!("some sessions did not end in time; the next start removes them");
         }

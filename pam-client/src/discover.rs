@@ -31,7 +31,7 @@ mod view;
 mod within;
 
 pub(crate) use mounts::Mounts;
-pub(crate) use report::look;
+pub(crate) use report::{Report, look};
 pub(crate) use show::text;
 pub(crate) use signed::sign;
 

@@ -18,9 +18,10 @@ use crate::host::Host;
 use crate::lease::Verdict;
 use crate::leases::Live;
 use crate::log;
+use crate::look;
 use crate::spool::Parcel;
 use crate::tail::{Tail, Unread, Watch};
-use crate::talk::{Broken, SILENCE, Talk};
+use crate::talk::{Broken, First, SILENCE, Talk};
 use crate::watch::Sight;
 
 /// How many reports of an earlier session are on their way at a time.
@@ -46,7 +47,8 @@ fn greet_and_serve(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
         version: env!("CARGO_PKG_VERSION").into(),
     })?;
     let begun = match talk.order()? {
-        Some((order, bundle)) => begin::begin(host, &order, &bundle),
+        Some(First::Session { order, bundle }) => begin::begin(host, &order, &bundle),
+        Some(First::Look { order }) => return look::serve(host, talk, &order),
         None => Err(Refused {
             refusal: OrderRefusal::Malformed,
             detail: "an order comes first".into(),
@@ -239,7 +241,7 @@ impl Hold<'_, '_> {
                 acknowledge_earlier(self.host, &mut self.parcel, reports);
                 Ok(Turn::Heard)
             }
-            FromBastion::Order { .. } => {
+            FromBastion::Order { .. } | FromBastion::Look { .. } => {
                 log::warning!(
                     "session {}: the bastion sent a second order",
                     live.plan.session
@@ -318,7 +320,9 @@ fn deliver_only(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
                     acknowledge_earlier(host, &mut parcel, reports)
                 }
                 FromBastion::Renew => {}
-                FromBastion::End { .. } | FromBastion::Order { .. } => return Ok(()),
+                FromBastion::End { .. } | FromBastion::Order { .. } | FromBastion::Look { .. } => {
+                    return Ok(());
+                }
             }
         }
     }
@@ -357,12 +361,14 @@ const fn is_about_this_host(refusal: OrderRefusal) -> bool {
         | OrderRefusal::BundleUnusable
         | OrderRefusal::AccountExists
         | OrderRefusal::Full
-        | OrderRefusal::Failed => true,
+        | OrderRefusal::Failed
+        | OrderRefusal::NotLooked => true,
         OrderRefusal::Signature
         | OrderRefusal::OtherHost
         | OrderRefusal::Replayed
         | OrderRefusal::TooLong
         | OrderRefusal::Bundle
+        | OrderRefusal::Looking
         | OrderRefusal::Malformed => false,
     }
 }

@@ -18,6 +18,7 @@ use crate::file;
 use crate::journal::JournalError;
 use crate::leases::Leases;
 use crate::log;
+use crate::look::Looks;
 use crate::mounts;
 use crate::nss;
 use crate::observe;
@@ -64,6 +65,8 @@ pub(crate) struct Host {
     pub(crate) spool: Spool,
     /// How much of them one session may fill.
     pub(crate) share: Share,
+    /// What was looked at for the CA, and when.
+    pub(crate) looks: Looks,
     /// The unused UIDs.
     counter: Mutex<Counter>,
     /// Sessions of which something is left that is tried again.
@@ -135,6 +138,7 @@ impl Host {
             watch: Source::find(&config, &cgroup_root),
             share: Share::of(limit),
             leases: Leases::new(config.max_sessions),
+            looks: Looks::load(paths.look(), clock::now().wall, config.clock_skew),
             paths,
             search,
             config,

@@ -92,6 +92,7 @@ mod talk;
 mod begin;
 mod end;
 mod hold;
+mod look;
 mod uid;
 
 // Making this host known, and forgetting it.

@@ -155,6 +155,11 @@ impl Paths {
         self.at("var/lib/portreeve/inventory.json")
     }
 
+    /// When the last look order was given that was obeyed.
+    pub(crate) fn look(&self) -> PathBuf {
+        self.at("var/lib/portreeve/look.json")
+    }
+
     /// Where the system looks for what.
     pub(crate) fn name_services(&self) -> PathBuf {
         self.at("etc/nsswitch.conf")

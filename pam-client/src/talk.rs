@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::control::{FromBastion, FromHost, HostReport, LEASE_SILENCE, MAX_LINE};
+use portreeve_protocol::look::LookOrder;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::signed::Signed;
 
@@ -51,6 +52,23 @@ impl Broken {
     }
 }
 
+/// What a bastion may order, once in a connection.
+#[derive(Debug)]
+pub(crate) enum First {
+    /// A session.
+    Session {
+        /// The order.
+        order: Signed<Order>,
+        /// The bundle beside it.
+        bundle: String,
+    },
+    /// A look at this host.
+    Look {
+        /// The order.
+        order: Signed<LookOrder>,
+    },
+}
+
 /// The two directions of a control connection.
 #[derive(Debug)]
 pub(crate) struct Talk {
@@ -82,12 +100,15 @@ impl Talk {
         Ok(())
     }
 
-    /// The order, with its bundle; nothing when something else comes instead.
-    pub(crate) fn order(&mut self) -> Result<Option<(Signed<Order>, String)>, Broken> {
+    /// The order that comes first; nothing when something else comes instead.
+    pub(crate) fn order(&mut self) -> Result<Option<First>, Broken> {
         let deadline = clock::now().boot + SILENCE;
         loop {
             match self.message() {
-                Ok(Some(FromBastion::Order { order, bundle })) => return Ok(Some((order, bundle))),
+                Ok(Some(FromBastion::Order { order, bundle })) => {
+                    return Ok(Some(First::Session { order, bundle }));
+                }
+                Ok(Some(FromBastion::Look { order })) => return Ok(Some(First::Look { order })),
                 // A bastion that is eager to renew does no harm.
                 Ok(Some(FromBastion::Renew)) => {}
                 Ok(Some(FromBastion::End { .. })) => return Err(Broken::Ended),

@@ -84,11 +84,18 @@ pub(crate) fn say_what_is_wrong(host: &Host) {
              range of which it hands out nothing"
         ));
     }
-    let installation = installation(host);
-    let bound = host.counter().bind(&installation);
-    if let Err(error) = bound {
+    if let Err(error) = on_this_machine(host) {
         host.complain(&error.to_string());
     }
+}
+
+/// Says whether this is the machine that counted: a copy of its disk speaks for nobody.
+///
+/// # Errors
+/// When it is another machine, or that cannot be written down.
+pub(crate) fn on_this_machine(host: &Host) -> Result<(), CounterError> {
+    let installation = installation(host);
+    host.counter().bind(&installation)
 }
 
 fn installation(host: &Host) -> Installation {

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use crate::id::SessionId;
-use crate::name::{AccountName, BastionName, HostName};
+use crate::id::{OrderId, SessionId};
+use crate::name::{AccountName, BastionName, HostName, HumanName};
 use crate::pair::Pair;
 use crate::task::Ticket;
 
@@ -45,6 +45,12 @@ pub fn control_principal(host: &HostName) -> String {
 #[must_use]
 pub fn bastion_principal(bastion: &BastionName) -> String {
     format!("{bastion}.bastion.portreeve")
+}
+
+/// The key id of a control certificate for a look: which order it delivers, and who asked.
+#[must_use]
+pub fn look_key_id(look: OrderId, human: &HumanName) -> String {
+    format!("portreeve look order={look} human={human}")
 }
 
 /// A certificate's key id: one readable line that sshd logs at every login.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::attest::{Attestation, EndCause, HostEvent, Receipt};
 use crate::digest::Digest;
+use crate::inventory::Inventory;
+use crate::look::LookOrder;
 use crate::name::HostName;
 use crate::order::Order;
 use crate::signed::Signed;
@@ -30,6 +32,11 @@ pub enum FromBastion {
         order: Signed<Order>,
         /// The bundle's file, whose digest stands in the order.
         bundle: String,
+    },
+    /// Look at yourself. Instead of an order, once in a connection.
+    Look {
+        /// The order to look.
+        order: Signed<LookOrder>,
     },
     /// The session goes on.
     Renew,
@@ -67,6 +74,11 @@ pub enum FromHost {
         refusal: OrderRefusal,
         /// The same in words, for the trail.
         detail: String,
+    },
+    /// What was found, after a look order. The connection ends.
+    Inventory {
+        /// The proof.
+        statement: Signed<Inventory>,
     },
     /// Something happened in this or, delivered late, in an earlier session. Sent again at the
     /// next contact unless acknowledged.
@@ -125,6 +137,12 @@ pub enum OrderRefusal {
     /// A step failed and everything was undone.
     #[error("the host could not make the account; everything was undone")]
     Failed,
+    /// The host looks at itself already.
+    #[error("the host looks at itself already")]
+    Looking,
+    /// The host could not look at itself.
+    #[error("the host could not look at itself")]
+    NotLooked,
     /// The line is no message that belongs here.
     #[error("the message is not understood")]
     Malformed,

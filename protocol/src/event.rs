@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::attest::{Attestation, EndCause, HostEvent, Receipt};
 use crate::digest::Digest;
-use crate::id::{DecisionId, EventId, SessionId};
+use crate::id::{DecisionId, EventId, OrderId, SessionId};
 use crate::name::{AccountName, BastionName, HostName};
 use crate::pair::{Human, Pair};
 use crate::problem::Code;
@@ -321,6 +321,45 @@ pub enum AdminFact {
         decision: DecisionNote,
         /// What came of it, in words.
         outcome: String,
+    },
+    /// A step of a look that was permitted to them, for which the act stands before.
+    Look {
+        /// Which look.
+        look: OrderId,
+        /// At which host.
+        host: HostName,
+        /// What happened.
+        step: LookStep,
+    },
+}
+
+/// What happens to a look, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LookStep {
+    /// A bastion took it up; certificate and order are about to be signed.
+    Claimed {
+        /// Which.
+        bastion: BastionName,
+    },
+    /// They were signed.
+    Issued {
+        /// The control certificate's serial number.
+        control_serial: u64,
+        /// The digest of the order's text.
+        order: Digest,
+    },
+    /// The host's answer is kept.
+    Kept {
+        /// The inventory's number.
+        number: u64,
+        /// How many findings it has, in words.
+        counts: String,
+    },
+    /// Nothing came of it.
+    Failed {
+        /// Why.
+        detail: String,
     },
 }
 

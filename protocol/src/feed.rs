@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::id::SessionId;
+use crate::id::{OrderId, SessionId};
+use crate::name::HostName;
 use crate::time::Timestamp;
 
 /// How often the CA sends a heartbeat, in seconds.
@@ -39,5 +40,14 @@ pub enum FeedItem {
         /// Whether its own pair asked for it, which makes it an end in order.
         #[serde(default)]
         by_pair: bool,
+    },
+    /// A host is to look at itself. The first bastion that claims it goes there.
+    Look {
+        /// Which look.
+        look: OrderId,
+        /// At which host.
+        host: HostName,
+        /// Until when it can be claimed.
+        claim_by: Timestamp,
     },
 }

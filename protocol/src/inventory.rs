@@ -1,10 +1,11 @@
 //! What a host found when it looked for standing access on itself: who gets in without a session.
 //!
-//! Signed by the host's identity, carried by an administrator or reported by the daemon, kept by the
+//! Signed by the host's identity, carried by an administrator or fetched by a bastion, kept by the
 //! CA. It says what is; whether it should be is for people to say.
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::OrderId;
 use crate::key::PublicKey;
 use crate::name::HostName;
 use crate::signed::{Signed, Statement};
@@ -38,6 +39,9 @@ pub struct Inventory {
     /// How many more findings there are than are listed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: u32,
+    /// The look order that this answers; none where somebody at the host asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<OrderId>,
 }
 
 impl Statement for Inventory {
@@ -160,6 +164,13 @@ pub struct Counts {
     pub low: u32,
 }
 
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { high, medium, low } = self;
+        write!(f, "{high} high, {medium} medium, {low} low")
+    }
+}
+
 /// `GET`, `PUT /v1/hosts/{name}/inventory`: what the CA keeps of a host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HostInventory {
@@ -248,6 +259,7 @@ mod tests {
             accounts: 27,
             findings,
             more: 0,
+            look: None,
         }
     }
 

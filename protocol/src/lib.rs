@@ -37,6 +37,7 @@ pub mod grant;
 pub mod host_check;
 pub mod host_watch;
 pub mod inventory;
+pub mod look;
 pub mod order;
 pub mod problem;
 pub mod receipt;

@@ -1,4 +1,5 @@
-//! What a host finds of standing access on itself, from the host over an administrator to the CA.
+//! What a host finds of standing access on itself, from the host to the CA: carried by an
+//! administrator, or asked for by the CA.
 
 use portreeve_protocol::admin::Listing;
 use portreeve_protocol::inventory::InventoryRow;
@@ -130,5 +131,66 @@ fn what_a_host_finds_on_itself_reaches_the_ca_by_an_administrator() {
         let now = of_accounts(&found(prod));
         let is_ada = |(code, account): &&(String, String)| code == "SA130" && account == "ada";
         assert_eq!(now.iter().filter(is_ada).count(), 1, "{version}: {now:?}");
+    }
+}
+
+/// Events of looks in the log: what happened, and who asked.
+fn looks(site: &Installation) -> Vec<(String, String)> {
+    let carol = &site.person("carol").unwrap().account;
+    let log = carol.portreeve(["--json", "log"]).run().unwrap();
+    let events = log.ok().unwrap().text();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let looks = events.filter(|event| event["body"]["fact"]["fact"] == "look");
+    looks
+        .map(|event| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let step = text(&event["body"]["fact"]["step"]["step"]);
+            (step, text(&event["body"]["by"]["name"]))
+        })
+        .collect()
+}
+
+#[test]
+fn the_ca_asks_a_host_through_a_bastion_and_nobody_logs_in() {
+    let site = Installation::new().unwrap();
+    let prod = site.lab().host(HOST);
+    let carol = &site.person("carol").unwrap().account;
+    prod.add_user("ada").unwrap();
+    let rule = "ada ALL=(ALL) NOPASSWD: ALL\n";
+    prod.write("/etc/sudoers.d/ada", rule, 0o440).unwrap();
+
+    let asked = carol.portreeve(["host", "discover", HOST]).run().unwrap();
+    assert!(asked.success(), "{asked:?}");
+    assert!(asked.text().contains("/etc/sudoers.d/ada:1"), "{asked:?}");
+    assert!(asked.complaint().contains("looks at itself"), "{asked:?}");
+    // What is shown is what is kept.
+    let first: Value = carol.ask(&["host", "inventory", HOST]).unwrap();
+    let asked: Value = carol.ask(&["host", "discover", HOST]).unwrap();
+    let second: Value = carol.ask(&["host", "inventory", HOST]).unwrap();
+    assert_eq!(asked, second);
+    let number = |shown: &Value| shown["inventory"]["number"].as_u64().unwrap();
+    assert!(number(&second) > number(&first));
+    assert!(second["inventory"]["look"].is_string(), "{second}");
+    let by_carol = |step: &str| (step.to_owned(), "carol@example.com".to_owned());
+    let steps = ["claimed", "issued", "kept", "claimed", "issued", "kept"];
+    assert_eq!(looks(&site), steps.map(by_carol));
+
+    // The host keeps nothing of it but two numbers, and a session goes on beside.
+    let agent = site.agent();
+    site.sign_in("alice").unwrap();
+    let granted = agent.start_session(&Wish::default()).unwrap();
+    let again = carol.portreeve(["host", "discover", HOST]).run().unwrap();
+    assert!(again.success(), "{again:?}");
+    let worked = agent.exec(granted.session, &["true"]).run();
+    assert!(worked.unwrap().success());
+    agent.end(granted.session).unwrap();
+
+    // Who may not manage the host learns nothing, and not that it is there.
+    let alice = &site.person("alice").unwrap().account;
+    for (who, name) in [(alice, HOST), (carol, "nowhere")] {
+        let refused = who.portreeve(["host", "discover", name]).run().unwrap();
+        assert_eq!(refused.code(), Some(3), "{refused:?}");
     }
 }

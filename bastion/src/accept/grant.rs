@@ -1,7 +1,7 @@
 //! What must hold inside a grant that was opened.
 
 use portreeve_protocol::certificate::{EXTENSION_BUNDLE, control_principal, session_principal};
-use portreeve_protocol::grant::Grant;
+use portreeve_protocol::grant::{Grant, SessionKey};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::{MAX_BLOB, PublicKey};
 use portreeve_protocol::order::Order;
@@ -59,22 +59,9 @@ pub(super) fn same_bundle(opened: &Opened, certificate: &Certificate) -> Result<
 
 /// The certificates for the host certify the grant's own key, for its account and its host.
 pub(super) fn inner(Opened { grant, order }: &Opened) -> Result<Inner, Reason> {
-    let pair = Ed25519Keypair::from_seed(grant.session_key.expose_seed());
-    let key =
-        PrivateKey::new(KeypairData::Ed25519(pair), "").map_err(|_| Reason::InnerCertificate)?;
+    let key = private_key(&grant.session_key).ok_or(Reason::InnerCertificate)?;
     let read = |line: &str, principal: String| {
-        let certificate = (line.len() <= 2 * MAX_BLOB)
-            .then(|| Certificate::from_openssh(line).ok())
-            .flatten()
-            .ok_or(Reason::InnerCertificate)?;
-        let belongs = certificate.cert_type().is_user()
-            && certificate.public_key() == key.public_key().key_data()
-            && certificate.valid_principals() == [principal];
-        if belongs {
-            Ok(certificate)
-        } else {
-            Err(Reason::InnerCertificate)
-        }
+        certificate_for(line, &key, principal).ok_or(Reason::InnerCertificate)
     };
     let session = read(
         &grant.session_certificate,
@@ -97,4 +84,25 @@ pub(super) fn inner(Opened { grant, order }: &Opened) -> Result<Inner, Reason> {
     } else {
         Err(Reason::InnerCertificate)
     }
+}
+
+/// The key of a seed that a grant holds.
+pub(crate) fn private_key(seed: &SessionKey) -> Option<PrivateKey> {
+    let pair = Ed25519Keypair::from_seed(seed.expose_seed());
+    PrivateKey::new(KeypairData::Ed25519(pair), "").ok()
+}
+
+/// The user certificate in a line, if it certifies this key for this one principal.
+pub(crate) fn certificate_for(
+    line: &str,
+    key: &PrivateKey,
+    principal: String,
+) -> Option<Certificate> {
+    let certificate = (line.len() <= 2 * MAX_BLOB)
+        .then(|| Certificate::from_openssh(line).ok())
+        .flatten()?;
+    let belongs = certificate.cert_type().is_user()
+        && certificate.public_key() == key.public_key().key_data()
+        && certificate.valid_principals() == [principal];
+    belongs.then_some(certificate)
 }

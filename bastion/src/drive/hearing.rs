@@ -65,6 +65,9 @@ impl Driver {
                 self.acknowledge(control, digest);
                 None
             }
+            FromHost::Inventory { .. } => Some(Input::HostFailed {
+                detail: "the host answered what nobody asked".into(),
+            }),
             FromHost::Report { report } => {
                 self.hear_report(report);
                 None

@@ -73,12 +73,7 @@ async fn converse(
     news: &mpsc::Sender<ControlNews>,
 ) {
     let (read, write, connection) = host.into_parts();
-    let mut hearing = Hearing {
-        read,
-        lines: Lines::default(),
-        whole: Vec::new().into_iter(),
-        diagnostics: 0,
-    };
+    let mut hearing = Hearing::new(read);
     let end = match tokio::time::timeout(PATIENCE, hearing.next()).await {
         Ok(Ok(FromHost::Hello { host, .. })) if host == *name => {
             let _ = news.send(ControlNews::Up).await;
@@ -140,13 +135,13 @@ async fn talk(
 }
 
 /// Closes the channel and waits until the host has closed it too.
-async fn part(hearing: &mut Hearing, write: &ChannelWriteHalf<client::Msg>) {
+pub(crate) async fn part(hearing: &mut Hearing, write: &ChannelWriteHalf<client::Msg>) {
     let _ = write.eof().await;
     while hearing.next().await.is_ok() {}
 }
 
 /// What the host says, message by message.
-struct Hearing {
+pub(crate) struct Hearing {
     read: ChannelReadHalf,
     lines: Lines,
     whole: std::vec::IntoIter<Vec<u8>>,
@@ -154,8 +149,18 @@ struct Hearing {
 }
 
 impl Hearing {
+    /// Of a channel of which nothing was read.
+    pub(crate) fn new(read: ChannelReadHalf) -> Self {
+        Self {
+            read,
+            lines: Lines::default(),
+            whole: Vec::new().into_iter(),
+            diagnostics: 0,
+        }
+    }
+
     /// The next message. Cancelling it loses nothing.
-    async fn next(&mut self) -> Result<FromHost, String> {
+    pub(crate) async fn next(&mut self) -> Result<FromHost, String> {
         loop {
             if let Some(line) = self.whole.next() {
                 return serde_json::from_slice(&line).map_err(|error| {

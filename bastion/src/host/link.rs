@@ -12,7 +12,7 @@ use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::name::HostName;
 use portreeve_recording::event::Program;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, client};
-use ssh_key::PrivateKey;
+use ssh_key::{Certificate, PrivateKey};
 use tokio::task::JoinHandle;
 
 use crate::accept::AccessProven;
@@ -113,16 +113,7 @@ impl HostLink {
     pub async fn control(&self) -> Result<HostChannel, HostError> {
         let transport = self.transport().await?;
         let certificate = self.access.control_certificate().clone();
-        let connection = transport
-            .log_in(CONTROL_USER, Arc::clone(&self.key), certificate)
-            .await?;
-        let mut channel = connection.open().await?;
-        channel.exec(true, "control").await?;
-        started(&mut channel, "the control program").await?;
-        Ok(HostChannel {
-            channel,
-            connection,
-        })
+        open_control(transport, Arc::clone(&self.key), certificate).await
     }
 
     /// Opens a channel and starts what is permitted on it.
@@ -202,6 +193,25 @@ impl Drop for HostLink {
     fn drop(&mut self) {
         self.set_warm(Warm::None);
     }
+}
+
+/// Opens a control connection up to its channel.
+///
+/// # Errors
+/// When the host does not accept the certificate, or does not start the control program.
+pub(crate) async fn open_control(
+    transport: Transport,
+    key: Arc<PrivateKey>,
+    certificate: Certificate,
+) -> Result<HostChannel, HostError> {
+    let connection = transport.log_in(CONTROL_USER, key, certificate).await?;
+    let mut channel = connection.open().await?;
+    channel.exec(true, "control").await?;
+    started(&mut channel, "the control program").await?;
+    Ok(HostChannel {
+        channel,
+        connection,
+    })
 }
 
 /// Asks for terminal, variables and program in one go; only the last is waited for.

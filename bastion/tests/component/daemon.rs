@@ -95,6 +95,7 @@ impl Daemon {
                     self.obey(&ordered, signed.digest(), &mut write).await;
                     order = Some(ordered);
                 }
+                FromBastion::Look { .. } => panic!("a session is no look"),
                 FromBastion::Renew => *self.0.renewals.lock().unwrap() += 1,
                 FromBastion::End { cause } => {
                     self.0.ended.lock().unwrap().push(cause);

@@ -1,7 +1,7 @@
 //! What hosts found of standing access on themselves.
 //!
-//! A host has no way out, so somebody carries what it signed; whoever that is can withhold it and
-//! cannot change it. It is decided as the administration of that host is.
+//! A host has no way out, so somebody carries what it signed, or a bastion fetches it (`looks.rs`);
+//! whoever that is can withhold it and cannot change it. It is decided as the administration of that host is.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use portreeve_protocol::inventory::{HostInventory, Inventory, InventoryRow};
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::name::HostName;
 use portreeve_protocol::problem::Code;
-use portreeve_protocol::signed::Signed;
+use portreeve_protocol::signed::{Signed, VerifyError};
 use portreeve_protocol::time::Timestamp;
 
 use super::permit::Permitted;
@@ -49,7 +49,8 @@ impl App {
         host: &HostName,
         origin: Origin,
     ) -> Result<HostInventory, Failure> {
-        self.managed_host(person, host, "not shown", origin).await?;
+        self.managed_host(person, host, "inventory not shown", origin)
+            .await?;
         self.kept(host).await
     }
 
@@ -65,35 +66,30 @@ impl App {
         statement: Signed<Inventory>,
         origin: Origin,
     ) -> Result<HostInventory, Failure> {
-        let (known, permitted) = self.managed_host(person, host, "not kept", origin).await?;
+        let (known, permitted) = self
+            .managed_host(person, host, "inventory not kept", origin)
+            .await?;
         let checked = match known.record.identity {
             Some(identity) => {
                 check(&statement, host, &identity, origin.at).map(|inventory| (identity, inventory))
             }
-            None => Err("the host is not enrolled".to_owned()),
+            None => Err(NotKept::NotEnrolled),
         };
         let (identity, inventory) = match checked {
             Ok(checked) => checked,
-            Err(detail) => {
+            Err(why) => {
+                let detail = why.to_string();
                 let refused = permitted.event(format!("inventory not kept: {detail}"));
                 self.log.append(vec![refused]).await?;
                 return Err(Failure::advise(Code::Invalid, detail));
             }
         };
-        let summary = inventory.summary(origin.at);
-        let counts = summary.counts;
         let outcome = format!(
-            "inventory {} kept: {} high, {} medium, {} low",
-            inventory.number, counts.high, counts.medium, counts.low
+            "inventory {} kept: {}",
+            inventory.number,
+            inventory.counts()
         );
-        let new = NewInventory {
-            host: host.clone(),
-            identity,
-            number: inventory.number,
-            summary,
-            statement: serde_json::to_string(&statement)
-                .map_err(|error| Failure::Broken(error.to_string()))?,
-        };
+        let new = to_keep(&inventory, &statement, &identity, origin.at)?;
         let change = Change::KeepInventory(Box::new(new));
         match self
             .store
@@ -113,7 +109,7 @@ impl App {
     }
 
     /// A host that the person may manage. That there is none is told as what is forbidden.
-    async fn managed_host(
+    pub(super) async fn managed_host(
         &self,
         person: &Person,
         host: &HostName,
@@ -130,7 +126,7 @@ impl App {
         };
         let permitted = self.permit(person, asked, host.to_string(), origin).await?;
         let Some(known) = known else {
-            let none = permitted.event(format!("inventory {otherwise}: there is no such host"));
+            let none = permitted.event(format!("{otherwise}: there is no such host"));
             let id = none.id;
             self.log.append(vec![none]).await?;
             return Err(Failure::recorded(Code::NotPermitted, id));
@@ -149,31 +145,65 @@ impl App {
     }
 }
 
+/// Why an inventory is not kept.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotKept {
+    #[error("the host is not enrolled")]
+    NotEnrolled,
+    #[error("it is not signed by this host's identity: {0}")]
+    Signature(#[from] VerifyError),
+    #[error("it is of the host `{0}`")]
+    OtherHost(HostName),
+    #[error("it is from the future: set the host's clock")]
+    FromTheFuture,
+    #[error(
+        "its number is from the future, as after a clock that was ahead: remove `inventory.json` of the host's state and \
+         let it sign another"
+    )]
+    Number,
+    #[error("it has more or longer findings than an inventory may have")]
+    TooMuch,
+    #[error("it is not the answer to this look")]
+    OtherLook,
+}
+
+/// What the store keeps of an inventory.
+pub(super) fn to_keep(
+    inventory: &Inventory,
+    statement: &Signed<Inventory>,
+    identity: &PublicKey,
+    now: Timestamp,
+) -> Result<NewInventory, Failure> {
+    Ok(NewInventory {
+        host: inventory.host.clone(),
+        identity: identity.clone(),
+        number: inventory.number,
+        summary: inventory.summary(now),
+        statement: serde_json::to_string(statement)
+            .map_err(|error| Failure::Broken(error.to_string()))?,
+    })
+}
+
 /// The inventory, if this host signed it just now or earlier; otherwise what is wrong with it.
-fn check(
+pub(super) fn check(
     statement: &Signed<Inventory>,
     host: &HostName,
     identity: &PublicKey,
     now: Timestamp,
-) -> Result<Inventory, String> {
-    let inventory = statement
-        .verify(identity)
-        .map_err(|error| format!("it is not signed by this host's identity: {error}"))?
-        .into_inner();
+) -> Result<Inventory, NotKept> {
+    let inventory = statement.verify(identity)?.into_inner();
     if inventory.host != *host {
-        return Err(format!("it is of the host `{}`", inventory.host));
+        return Err(NotKept::OtherHost(inventory.host));
     }
     if inventory.at > now.plus(SKEW) {
-        return Err("it is from the future: set the host's clock".to_owned());
+        return Err(NotKept::FromTheFuture);
     }
     // It is the time in microseconds, or one more than the last; a later one would keep out every honest one after it.
     if i128::from(inventory.number) > i128::from(now.plus(SKEW).as_micros()) {
-        return Err("its number is from the future, as after a clock that was ahead: remove `inventory.json` of the host's state and \
-             let it sign another"
-            .to_owned());
+        return Err(NotKept::Number);
     }
     if !inventory.is_within_limits() {
-        return Err("it has more or longer findings than an inventory may have".to_owned());
+        return Err(NotKept::TooMuch);
     }
     Ok(inventory)
 }

@@ -155,9 +155,7 @@ impl Plan {
     }
 
     pub(super) fn session_key(&self) -> Result<PublicKey, NotAKey> {
-        let seed = self.drawn.key.expose_seed();
-        let key = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
-        PublicKey::new(KeyData::Ed25519(Ed25519PublicKey(key.to_bytes())))
+        public_half(&self.drawn.key)
     }
 
     fn validity(&self, until: Timestamp) -> Validity {
@@ -335,4 +333,11 @@ impl Plan {
                 .collect(),
         }
     }
+}
+
+/// The public half of a key that only a bastion will hold.
+pub(super) fn public_half(key: &SessionKey) -> Result<PublicKey, NotAKey> {
+    let seed = key.expose_seed();
+    let key = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
+    PublicKey::new(KeyData::Ed25519(Ed25519PublicKey(key.to_bytes())))
 }

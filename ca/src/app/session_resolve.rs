@@ -133,7 +133,7 @@ impl App {
     }
 
     /// The bastions that can open grants.
-    async fn gates(&self) -> Result<Vec<Gate>, StoreError> {
+    pub(super) async fn gates(&self) -> Result<Vec<Gate>, StoreError> {
         let bastions = self.store.bastions().await?;
         Ok(bastions
             .into_iter()

@@ -3,7 +3,7 @@
 
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::{Server, bundles, feed, oauth, published, registry, sessions};
+use super::{Server, bundles, feed, looks, oauth, published, registry, sessions};
 
 /// What a caller must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,10 @@ pub(crate) fn table() -> Vec<Route> {
         Route::new(POST, "/v1/hosts", Person, |method| on(method, registry::add_host)),
         Route::new(GET,  "/v1/hosts/{name}/inventory", Person, |method| on(method, registry::inventory)),
         Route::new(PUT,  "/v1/hosts/{name}/inventory", Person, |method| on(method, registry::keep_inventory)).large(),
+        Route::new(POST, "/v1/hosts/{name}/discover", Person, |method| on(method, looks::ask)),
+        Route::new(GET,  "/v1/hosts/{name}/discover/{id}", Person, |method| on(method, looks::show)),
+        Route::new(POST, "/v1/looks/{id}/claim", Bastion, |method| on(method, looks::claim)),
+        Route::new(POST, "/v1/looks/{id}/answer", Bastion, |method| on(method, looks::answer)).large(),
         Route::new(GET,  "/v1/inventories", Person, |method| on(method, registry::inventories)),
         Route::new(POST, "/v1/enrolments/hosts", Ticket, |method| on(method, registry::enrol_host)),
         Route::new(GET,  "/v1/bastions", Person, |method| on(method, registry::bastions)),

@@ -9,6 +9,7 @@ mod exchange;
 mod feed;
 mod inventories;
 mod lab;
+mod looks;
 mod refusals;
 mod routes;
 mod serve;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ed25519_dalek::ed25519::signature;
 use portreeve_protocol::certificate::{
     EXTENSION_BUNDLE, EXTENSION_GRANT, EXTENSION_PTY, EXTENSION_SESSION, KeyId, OPTION_BASTION,
-    OPTION_SOURCE_ADDRESS, bastion_principal, control_principal, session_principal,
+    OPTION_SOURCE_ADDRESS, bastion_principal, control_principal, look_key_id, session_principal,
 };
 use portreeve_protocol::key::{MAX_BLOB, PublicKey};
 use ssh_key::certificate::{Builder, CertType};
@@ -16,7 +16,7 @@ use ssh_key::{Algorithm, Signature};
 
 use super::keys::{KeyStore, Role};
 use super::limits::Within;
-use super::{AccessSpec, BastionHostSpec, ControlSpec, SessionSpec, Validity};
+use super::{AccessSpec, BastionHostSpec, ControlSpec, LookSpec, SessionSpec, Validity};
 
 /// 32 random bytes that make every certificate's signature one over something unpredictable.
 pub(crate) type Nonce = [u8; 32];
@@ -81,6 +81,21 @@ pub(crate) fn control(
     let mut builder = begin(&spec.key, spec.serial, spec.validity, CertType::User, nonce)?;
     builder
         .key_id(key_id("control", &spec.session, &spec.pair, &spec.ticket))?
+        .valid_principal(control_principal(&spec.host))?
+        .critical_option(OPTION_SOURCE_ADDRESS, networks(&spec.source_addresses))?;
+    finish(builder, keys, Role::SessionCa)
+}
+
+/// A control certificate for one look at one host.
+pub(crate) fn look(
+    keys: &dyn KeyStore,
+    spec: Within<LookSpec>,
+    nonce: Nonce,
+) -> Result<String, CertificateError> {
+    let spec = spec.into_inner();
+    let mut builder = begin(&spec.key, spec.serial, spec.validity, CertType::User, nonce)?;
+    builder
+        .key_id(look_key_id(spec.look, &spec.human))?
         .valid_principal(control_principal(&spec.host))?
         .critical_option(OPTION_SOURCE_ADDRESS, networks(&spec.source_addresses))?;
     finish(builder, keys, Role::SessionCa)

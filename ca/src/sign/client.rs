@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use portreeve_protocol::look::LookOrder;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::secret::SecretText;
 use portreeve_protocol::signed::Signed;
@@ -14,8 +15,8 @@ use portreeve_protocol::token::DelegatedClaims;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    AccessSpec, BastionHostSpec, ControlSpec, LogHead, PublicKeys, Refusal, Request, Response,
-    SessionSpec,
+    AccessSpec, BastionHostSpec, ControlSpec, LogHead, LookSpec, PublicKeys, Refusal, Request,
+    Response, SessionSpec,
 };
 
 /// How long an answer may take.
@@ -96,6 +97,25 @@ impl SignerClient {
         let control = certificate(answers.next())?;
         match answers.next() {
             Some(Response::Order { order }) => Ok((session, control, order)),
+            other => Err(other.map_or(SignerError::Confused, unexpected)),
+        }
+    }
+
+    /// What one look takes, in one exchange: the control certificate and the order.
+    ///
+    /// # Errors
+    /// When the signer does not answer or refuses one of them.
+    pub async fn look(
+        &self,
+        control: LookSpec,
+        order: LookOrder,
+    ) -> Result<(String, Signed<LookOrder>), SignerError> {
+        let order = Box::new(order);
+        let requests = vec![Request::LookCertificate(control), Request::Look { order }];
+        let mut answers = self.ask(requests).await?.into_iter();
+        let control = certificate(answers.next())?;
+        match answers.next() {
+            Some(Response::Look { order }) => Ok((control, order)),
             other => Err(other.map_or(SignerError::Confused, unexpected)),
         }
     }

@@ -3,6 +3,7 @@
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::{OrderId, SessionId, TaskId};
 use portreeve_protocol::key::PublicKey;
+use portreeve_protocol::look::LookOrder;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::pair::{Human, Pair};
 use portreeve_protocol::session::BundleRef;
@@ -11,7 +12,7 @@ use portreeve_protocol::time::Timestamp;
 use portreeve_protocol::token::{Actor, Confirmation, DelegatedClaims};
 use std::time::Duration;
 
-use super::{AccessSpec, BastionHostSpec, ControlSpec, Limits, SessionSpec, Validity};
+use super::{AccessSpec, BastionHostSpec, ControlSpec, Limits, LookSpec, SessionSpec, Validity};
 
 /// The moment at which all examples are within the limits.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -113,6 +114,27 @@ pub(crate) fn control() -> ControlSpec {
         host,
         source_addresses,
         validity: validity(60),
+    }
+}
+
+pub(crate) fn look() -> LookSpec {
+    LookSpec {
+        serial: 15,
+        key: key(2),
+        look: look_order().id,
+        human: pair().human.name,
+        host: look_order().host,
+        source_addresses: vec!["192.0.2.20".parse().unwrap()],
+        validity: validity(60),
+    }
+}
+
+pub(crate) fn look_order() -> LookOrder {
+    LookOrder {
+        id: OrderId::new(NOW, [7; 10]),
+        host: "prod-1.example.com".parse().unwrap(),
+        issued_at: NOW,
+        deliver_by: NOW.plus(Duration::from_secs(60)),
     }
 }
 

@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use base64ct::{Base64Unpadded, Encoding as _};
 use portreeve_protocol::key::MAX_BLOB;
+use portreeve_protocol::look::DELIVER_WITHIN;
 use portreeve_protocol::time::{Timestamp, Ttl};
 
 use super::rate::Rate;
-use super::{AccessSpec, BastionHostSpec, ControlSpec, Kind, Refusal, SessionSpec, Validity};
+use super::{
+    AccessSpec, BastionHostSpec, ControlSpec, Kind, LookSpec, Refusal, SessionSpec, Validity,
+};
 
 /// How far the beginning of a validity may be from the signer's clock.
 pub(crate) const SKEW: Duration = Duration::from_secs(120);
@@ -67,7 +70,7 @@ impl Limits {
         now: Timestamp,
     ) -> Result<Within<AccessSpec>, Refusal> {
         let kind = Kind::Access;
-        self.validity(kind, self.session, spec.validity, now)?;
+        self.validity(kind, self.session.as_duration(), spec.validity, now)?;
         serial(kind, spec.serial)?;
         let names: BTreeSet<_> = spec.bastions.iter().collect();
         if names.is_empty() || names.len() != spec.bastions.len() || names.len() > MAX_BASTIONS {
@@ -97,7 +100,7 @@ impl Limits {
         now: Timestamp,
     ) -> Result<Within<SessionSpec>, Refusal> {
         let kind = Kind::Session;
-        self.validity(kind, self.session, spec.validity, now)?;
+        self.validity(kind, self.session.as_duration(), spec.validity, now)?;
         serial(kind, spec.serial)?;
         session_key(kind, &spec.key)?;
         addresses(kind, &spec.source_addresses)?;
@@ -111,7 +114,21 @@ impl Limits {
         now: Timestamp,
     ) -> Result<Within<ControlSpec>, Refusal> {
         let kind = Kind::Control;
-        self.validity(kind, self.control, spec.validity, now)?;
+        self.validity(kind, self.control.as_duration(), spec.validity, now)?;
+        serial(kind, spec.serial)?;
+        session_key(kind, &spec.key)?;
+        addresses(kind, &spec.source_addresses)?;
+        Ok(Within(spec))
+    }
+
+    /// Checks a control certificate for a look. What it is for takes a minute, whatever else is configured.
+    pub(crate) fn look_certificate(
+        &self,
+        spec: LookSpec,
+        now: Timestamp,
+    ) -> Result<Within<LookSpec>, Refusal> {
+        let kind = Kind::LookCertificate;
+        self.validity(kind, DELIVER_WITHIN, spec.validity, now)?;
         serial(kind, spec.serial)?;
         session_key(kind, &spec.key)?;
         addresses(kind, &spec.source_addresses)?;
@@ -125,7 +142,7 @@ impl Limits {
         now: Timestamp,
     ) -> Result<Within<BastionHostSpec>, Refusal> {
         let kind = Kind::BastionHost;
-        self.validity(kind, self.bastion_host, spec.validity, now)?;
+        self.validity(kind, self.bastion_host.as_duration(), spec.validity, now)?;
         serial(kind, spec.serial)?;
         Ok(Within(spec))
     }
@@ -140,6 +157,10 @@ impl Limits {
             interval: Duration::from_secs(10),
             burst: 50,
         };
+        let looks = Rate {
+            interval: Duration::from_millis(100),
+            burst: 50,
+        };
         let checkpoints = Rate {
             interval: Duration::from_millis(20),
             burst: 200,
@@ -150,6 +171,8 @@ impl Limits {
             (Kind::Control, often),
             (Kind::Order, often),
             (Kind::Token, often),
+            (Kind::LookCertificate, looks),
+            (Kind::Look, looks),
             (Kind::BastionHost, rare),
             (Kind::Checkpoint, checkpoints),
         ])
@@ -159,7 +182,7 @@ impl Limits {
     fn validity(
         &self,
         kind: Kind,
-        longest: Ttl,
+        longest: Duration,
         validity: Validity,
         now: Timestamp,
     ) -> Result<(), Refusal> {
@@ -184,14 +207,14 @@ fn begins_now(kind: Kind, from: Timestamp, now: Timestamp) -> Result<(), Refusal
 /// Counted from the signer's own clock; what a certificate says of its beginning changes nothing.
 fn no_longer_than(
     kind: Kind,
-    longest: Ttl,
+    longest: Duration,
     until: Timestamp,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    if until > now.plus(longest.as_duration()).plus(SKEW) {
+    if until > now.plus(longest).plus(SKEW) {
         Err(Refusal::TooLong {
             kind,
-            limit: longest.as_seconds(),
+            limit: u32::try_from(longest.as_secs()).unwrap_or(u32::MAX),
         })
     } else {
         Ok(())

@@ -3,8 +3,7 @@
 use std::sync::Mutex;
 
 use portreeve_protocol::checkpoint::{Checkpoint, NotAVerifierKey, VerifierKey};
-use portreeve_protocol::order::Order;
-use portreeve_protocol::signed::{Signed, Statement as _};
+use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::time::Timestamp;
 use portreeve_protocol::token::{self, ACCESS_TOKEN, DelegatedClaims, Header, Jwk};
 use ssh_key::{HashAlg, LineEnding, SshSig};
@@ -93,7 +92,18 @@ impl Signatory {
                     certificate::bastion_host(keys, spec, nonce),
                 )
             }
-            Request::Order { order } => self.order(limits.order(*order, now)?),
+            Request::Order { order } => {
+                let order = self.statement(Kind::Order, limits.order(*order, now)?)?;
+                Ok(Response::Order { order })
+            }
+            Request::LookCertificate(spec) => {
+                let spec = limits.look_certificate(spec, now)?;
+                certified(Kind::LookCertificate, certificate::look(keys, spec, nonce))
+            }
+            Request::Look { order } => {
+                let order = self.statement(Kind::Look, limits.look(*order, now)?)?;
+                Ok(Response::Look { order })
+            }
             Request::Token { claims } => self.token(limits.token(*claims, now)?),
             Request::Checkpoint(head) => self.remember(|memory| {
                 let head = limits.checkpoint(head, memory.last_checkpoint)?;
@@ -103,21 +113,24 @@ impl Signatory {
         }
     }
 
-    fn order(&self, order: Within<Order>) -> Result<Response, Refusal> {
-        let payload = Signed::payload_of(&order.into_inner()).map_err(|_| Refusal::Shape {
-            kind: Kind::Order,
+    /// What a host is told, signed by the order key under the namespace of its kind.
+    fn statement<T: Statement>(
+        &self,
+        kind: Kind,
+        statement: Within<T>,
+    ) -> Result<Signed<T>, Refusal> {
+        let payload = Signed::payload_of(&statement.into_inner()).map_err(|_| Refusal::Shape {
+            kind,
             detail: "it has a canonical form".into(),
         })?;
         let key = RoleKey {
             keys: self.keys.as_ref(),
             role: Role::Order,
         };
-        let signature = SshSig::sign(&key, Order::NAMESPACE, HashAlg::Sha512, payload.as_bytes())
+        let signature = SshSig::sign(&key, T::NAMESPACE, HashAlg::Sha512, payload.as_bytes())
             .and_then(|signature| signature.to_pem(LineEnding::LF))
             .map_err(|_| Refusal::Key)?;
-        Ok(Response::Order {
-            order: Signed::assemble(payload, signature),
-        })
+        Ok(Signed::assemble(payload, signature))
     }
 
     fn token(&self, claims: Within<DelegatedClaims>) -> Result<Response, Refusal> {
@@ -179,6 +192,8 @@ const fn kind_of(request: &Request) -> Option<Kind> {
         Request::ControlCertificate(_) => Some(Kind::Control),
         Request::BastionHostCertificate(_) => Some(Kind::BastionHost),
         Request::Order { .. } => Some(Kind::Order),
+        Request::LookCertificate(_) => Some(Kind::LookCertificate),
+        Request::Look { .. } => Some(Kind::Look),
         Request::Token { .. } => Some(Kind::Token),
         Request::Checkpoint(_) => Some(Kind::Checkpoint),
     }

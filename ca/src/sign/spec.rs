@@ -5,9 +5,9 @@
 
 use std::net::IpAddr;
 
-use portreeve_protocol::id::SessionId;
+use portreeve_protocol::id::{OrderId, SessionId};
 use portreeve_protocol::key::PublicKey;
-use portreeve_protocol::name::{BastionName, HostName};
+use portreeve_protocol::name::{BastionName, HostName, HumanName};
 use portreeve_protocol::pair::Pair;
 use portreeve_protocol::session::BundleRef;
 use portreeve_protocol::task::Ticket;
@@ -89,6 +89,26 @@ pub struct ControlSpec {
     /// The host it is for.
     pub host: HostName,
     /// The bastions' addresses as hosts see them.
+    pub source_addresses: Vec<IpAddr>,
+    /// From when until when.
+    pub validity: Validity,
+}
+
+/// A control certificate for a look: one bastion shows it to one host to deliver one look order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LookSpec {
+    /// Its serial number.
+    pub serial: u64,
+    /// The key of this look.
+    pub key: PublicKey,
+    /// The look order.
+    pub look: OrderId,
+    /// Who asked.
+    pub human: HumanName,
+    /// The host it is for.
+    pub host: HostName,
+    /// The bastion's addresses as hosts see them.
     pub source_addresses: Vec<IpAddr>,
     /// From when until when.
     pub validity: Validity,

@@ -6,7 +6,8 @@ use sqlx::SqliteConnection;
 
 use super::{Change, Refusal, StoreError};
 use super::{
-    agent, bastion, bundle, feed, host, human, inventory, log, published, session, sweep, used,
+    agent, bastion, bundle, feed, host, human, inventory, log, look, published, session, sweep,
+    used,
 };
 
 /// Why a change was not applied.
@@ -67,6 +68,19 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             at,
         } => host::enrol(db, host, *token, enrolled, *at).await,
         Change::KeepInventory(new) => inventory::keep(db, new).await,
+        Change::AskLook(new) => look::ask(db, new).await,
+        Change::ClaimLook {
+            look,
+            bastion,
+            answer_by,
+            at,
+        } => look::claim(db, *look, bastion, *answer_by, *at).await,
+        Change::SettleLook {
+            look,
+            bastion,
+            outcome,
+            at,
+        } => look::settle(db, *look, bastion, outcome, *at).await,
         Change::AddBastion {
             bastion,
             address,

@@ -4,13 +4,13 @@ use portreeve_protocol::admin::AgentRecord;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::feed::FeedItem;
-use portreeve_protocol::id::SessionId;
+use portreeve_protocol::id::{OrderId, SessionId};
 use portreeve_protocol::name::{BastionName, BundleName, HostName, HumanName};
 use portreeve_protocol::pair::{Agent, Human};
 use portreeve_protocol::task::Purpose;
 use portreeve_protocol::time::Timestamp;
 
-use super::{BastionEnrolled, HostEnrolled, NewInventory, NewSession};
+use super::{BastionEnrolled, HostEnrolled, LookOutcome, NewInventory, NewLook, NewSession};
 
 /// One change. Each says all that it depends on, moments included.
 #[derive(Debug, Clone)]
@@ -55,6 +55,31 @@ pub enum Change {
     /// Keeps what a host found of standing access on itself. Refused when a newer one of the same
     /// identity is kept, or the host has another identity.
     KeepInventory(Box<NewInventory>),
+
+    /// Asks a host for a look at itself. Refused while one is open.
+    AskLook(Box<NewLook>),
+    /// Gives a look to a bastion, once. Refused when it is taken or its time is over.
+    ClaimLook {
+        /// The look.
+        look: OrderId,
+        /// Who takes it up.
+        bastion: BastionName,
+        /// Until when its answer is taken.
+        answer_by: Timestamp,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Closes a look. Refused when it is not that bastion's, or over.
+    SettleLook {
+        /// The look.
+        look: OrderId,
+        /// Whose it is.
+        bastion: BastionName,
+        /// What came of it.
+        outcome: LookOutcome,
+        /// When this is done.
+        at: Timestamp,
+    },
 
     /// Registers a bastion and its one-time token, like [`Change::AddHost`].
     AddBastion {
@@ -229,8 +254,8 @@ pub enum Refusal {
     /// The session belongs to a bastion.
     #[error("the session belongs to bastion `{0}`")]
     Claimed(BastionName),
-    /// The session is over, or its time to connect is.
-    #[error("the session is over")]
+    /// The session or look is over, or the time for its next step is.
+    #[error("it is over")]
     Over,
     /// The version of the bundle was withdrawn.
     #[error("the bundle was withdrawn")]

@@ -139,5 +139,6 @@ fn migrator() -> Migrator {
             "uid floor",
             include_str!("../../migrations/0004_uid_floor.sql"),
         ),
+        step(5, "look", include_str!("../../migrations/0005_look.sql")),
     ])
 }

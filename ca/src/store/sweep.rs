@@ -17,6 +17,8 @@ const RECEIPT_GRACE: Duration = Duration::from_secs(60);
 const USED_KEPT: Duration = Duration::from_secs(60);
 /// How long a feed item is kept for a bastion that was away. What was killed then has expired.
 const FEED_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long it is known what came of a look.
+const LOOKS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long old checkpoints are kept; later ones cover all that they cover.
 const CHECKPOINTS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many rows of one kind a run removes at most: more than come in between two runs, or they
@@ -37,6 +39,12 @@ pub(super) async fn sweep(db: &mut SqliteConnection, at: Timestamp) -> Applied {
         "DELETE FROM feed WHERE number IN (SELECT number FROM feed WHERE at < $1
              AND number < (SELECT MAX(number) FROM feed) ORDER BY number LIMIT $2)",
         at.minus(FEED_KEPT),
+    )
+    .await?;
+    remove(
+        db,
+        "DELETE FROM look WHERE look IN (SELECT look FROM look WHERE asked_at < $1 LIMIT $2)",
+        at.minus(LOOKS_KEPT),
     )
     .await?;
     remove(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use portreeve_protocol::name::{BastionName, HostName, HumanName};
 use portreeve_protocol::pair::Agent;
-use portreeve_protocol::time::Timestamp;
+use portreeve_protocol::time::{Timestamp, Ttl};
 
 /// `policy …`.
 #[derive(Debug, Subcommand)]
@@ -81,6 +81,18 @@ pub enum Hosts {
     List,
     /// Read a host's proof from standard input and enrol it
     Confirm,
+    /// Have a host look for standing access on itself, and show what it finds
+    ///
+    /// The CA orders it, a bastion brings the order there and the answer back. What the host has to
+    /// look through decides how long it takes; what comes later than --wait is kept all the same,
+    /// for `host inventory`.
+    Discover {
+        /// The host
+        host: HostName,
+        /// How long to wait for the answer
+        #[arg(long, value_name = "TIME", default_value = "5m")]
+        wait: Ttl,
+    },
     /// Show what hosts found of standing access on themselves, or hand in what one signed
     ///
     /// Without a host: all hosts with how many findings each has, and those that never looked.

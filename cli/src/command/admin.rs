@@ -2,5 +2,6 @@
 
 pub mod agent;
 pub mod bastion;
+pub mod discover;
 pub mod host;
 pub mod inventory;

@@ -2,7 +2,7 @@
 
 use portreeve_protocol::attest::{EndCause, HostCheck, HostEvent, HostFact, Reach, Receipt};
 use portreeve_protocol::event::{
-    AccessFact, AdminFact, Body, DecisionNote, Event, Machine, MachineFact,
+    AccessFact, AdminFact, Body, DecisionNote, Event, LookStep, Machine, MachineFact,
 };
 use portreeve_protocol::session::{BundleRef, SessionState};
 use portreeve_protocol::signed::{Signed, Statement};
@@ -37,16 +37,7 @@ pub fn source(event: &Event) -> String {
 pub fn what(body: &Body) -> String {
     match body {
         Body::Access { fact, .. } => access(fact),
-        Body::Administration {
-            fact:
-                AdminFact::Act {
-                    action,
-                    target,
-                    decision,
-                    outcome,
-                },
-            ..
-        } => format!("{action} {target}: {}; {outcome}", decided(decision)),
+        Body::Administration { fact, .. } => administration(fact),
         Body::Refused { code, detail, .. } => format!("refused ({}): {detail}", code.as_str()),
         Body::Machine { fact } => machine(fact),
     }
@@ -66,6 +57,27 @@ pub fn told(event: &Event) -> Vec<(Timestamp, String)> {
         return each.collect();
     }
     vec![(event.at, what(&event.body))]
+}
+
+fn administration(fact: &AdminFact) -> String {
+    match fact {
+        AdminFact::Act {
+            action,
+            target,
+            decision,
+            outcome,
+        } => format!("{action} {target}: {}; {outcome}", decided(decision)),
+        AdminFact::Look { host, step, .. } => match step {
+            LookStep::Claimed { bastion } => format!("{bastion} took up the look at {host}"),
+            LookStep::Issued { .. } => {
+                format!("certificate and order for the look at {host} signed")
+            }
+            LookStep::Kept { number, counts } => {
+                format!("{host} looked at itself; inventory {number} kept: {counts}")
+            }
+            LookStep::Failed { detail } => format!("nothing came of the look at {host}: {detail}"),
+        },
+    }
 }
 
 fn access(fact: &AccessFact) -> String {

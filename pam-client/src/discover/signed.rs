@@ -2,6 +2,7 @@
 
 use std::io;
 
+use portreeve_protocol::id::OrderId;
 use portreeve_protocol::inventory::{Inventory, MAX_FINDINGS, MAX_TEXTS, StandingAccess};
 use portreeve_protocol::name::HostName;
 use portreeve_protocol::signed::{SignError, Signed};
@@ -42,11 +43,16 @@ struct Last {
     number: u64,
 }
 
-/// Signs a report. Its number is on disk before anybody has the statement.
+/// Signs a report, as the answer to a look order where the CA asked. Its number is on disk before
+/// anybody has the statement.
 ///
 /// # Errors
 /// When this host is not enrolled, or its number cannot be kept.
-pub(crate) fn sign(report: &Report, paths: &Paths) -> Result<Signed<Inventory>, NotSigned> {
+pub(crate) fn sign(
+    report: &Report,
+    look: Option<OrderId>,
+    paths: &Paths,
+) -> Result<Signed<Inventory>, NotSigned> {
     let host = Trust::load(paths)?.host;
     let identity = Identity::load(paths)?;
     let path = paths.inventory();
@@ -56,7 +62,10 @@ pub(crate) fn sign(report: &Report, paths: &Paths) -> Result<Signed<Inventory>, 
         Err(ReadError::Missing(_)) => 0,
         Err(error) => return Err(error.into()),
     };
-    let inventory = inventory(report, host, last);
+    let inventory = Inventory {
+        look,
+        ..inventory(report, host, last)
+    };
     let next = Last {
         number: inventory.number,
     };
@@ -91,6 +100,7 @@ fn inventory(report: &Report, host: HostName, last: u64) -> Inventory {
         accounts: u32::try_from(report.accounts).unwrap_or(u32::MAX),
         findings,
         more: u32::try_from(more).unwrap_or(u32::MAX),
+        look: None,
     }
 }
 

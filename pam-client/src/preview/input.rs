@@ -111,7 +111,12 @@ pub(super) fn delivered(
 ) -> Result<Input, NoInput> {
     let (signed, sent): (Signed<Order>, _) = match serde_json::from_str(text) {
         Ok(FromBastion::Order { order, bundle }) => (order, Some(bundle)),
-        Ok(FromBastion::Renew | FromBastion::End { .. } | FromBastion::Acknowledge { .. })
+        Ok(
+            FromBastion::Look { .. }
+            | FromBastion::Renew
+            | FromBastion::End { .. }
+            | FromBastion::Acknowledge { .. },
+        )
         | Err(_) => (serde_json::from_str(text).map_err(NoInput::Order)?, None),
     };
     let order = serde_json::from_str(signed.unverified_payload()).map_err(NoInput::Order)?;

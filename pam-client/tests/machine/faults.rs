@@ -58,7 +58,8 @@ fn course(pass: &Pass, host: &Host) -> Course {
                 break Course::Gone(attested.unwrap());
             }
             Some(FromHost::Refused { refusal, detail }) => break Course::Refused(refusal, detail),
-            Some(FromHost::Hello { .. } | FromHost::Report { .. }) => {}
+            Some(FromHost::Hello { .. } | FromHost::Report { .. } | FromHost::Inventory { .. }) => {
+            }
             None => break Course::Died(attested),
         }
     };

@@ -12,12 +12,16 @@ use std::sync::LazyLock;
 use base64ct::{Base64Unpadded, Encoding as _};
 use portreeve_bastion::accept::{Acceptor, Shown};
 use portreeve_bastion::host::HostProven;
+use portreeve_bastion::look;
 use portreeve_protocol::age::{self, Identity};
 use portreeve_protocol::attest::Attestation;
 use portreeve_protocol::certificate::EXTENSION_GRANT;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::grant::Grant;
+use portreeve_protocol::id::OrderId;
+use portreeve_protocol::inventory::Inventory;
 use portreeve_protocol::key::MAX_BLOB;
+use portreeve_protocol::look::{LookGrant, LookOrder};
 use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::time::Timestamp;
 use ssh_key::{Certificate, HashAlg, LineEnding};
@@ -40,6 +44,11 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "grant_content",
         feed: grant_content,
         seeds: || vec![serde_json::to_vec(grant()).unwrap()],
+    },
+    Target {
+        name: "look_content",
+        feed: look_content,
+        seeds: || vec![serde_json::to_vec(&look_grant()).unwrap()],
     },
     Target {
         name: "attestation_content",
@@ -109,6 +118,58 @@ fn grant_content(bytes: &[u8]) -> bool {
         &Base64Unpadded::encode_string(&sealed.unwrap()),
     );
     accepts(&draft.sign())
+}
+
+/// The grant of a look that the CA sealed, whatever it says: an answer that nobody asked for proves nothing.
+fn look_content(bytes: &[u8]) -> bool {
+    let sealed = age::seal(&[unsealing().recipient()], bytes, &mut |random| {
+        random.fill(113)
+    });
+    let sealed = Base64Unpadded::encode_string(&sealed.unwrap());
+    let Ok(proven) = look::open(&unsealing(), &sealed, look_id()) else {
+        return false;
+    };
+    assert!(proven.check(unasked()).is_err());
+    true
+}
+
+fn look_id() -> OrderId {
+    OrderId::new(NOW, [21; 10])
+}
+
+fn look_grant() -> LookGrant {
+    let grant = grant().clone();
+    let order = LookOrder {
+        id: look_id(),
+        host: grant.host.name.clone(),
+        issued_at: NOW,
+        deliver_by: NOW.plus(std::time::Duration::from_secs(60)),
+    };
+    LookGrant {
+        look: look_id(),
+        host: grant.host,
+        key: grant.session_key,
+        control_certificate: grant.control_certificate,
+        order: Signed::sign(&order, &mint().order_key).unwrap(),
+    }
+}
+
+/// What the host signed when somebody there asked.
+fn unasked() -> &'static Signed<Inventory> {
+    static UNASKED: LazyLock<Signed<Inventory>> = LazyLock::new(|| {
+        let inventory = Inventory {
+            host: grant().host.name.clone(),
+            number: 1,
+            at: NOW,
+            complete: true,
+            accounts: 1,
+            findings: vec![],
+            more: 0,
+            look: None,
+        };
+        Signed::sign(&inventory, &mint().host_identity).unwrap()
+    });
+    &UNASKED
 }
 
 /// An attestation that the host signed, whatever it says: what is not as ordered proves nothing.

@@ -14,6 +14,7 @@ use portreeve_protocol::grant::Grant;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::inventory::Inventory;
 use portreeve_protocol::key::{Fingerprint, PublicKey};
+use portreeve_protocol::look::{LookAnswer, LookOrder};
 use portreeve_protocol::name::{AccountName, HostName, HumanName, TeamName};
 use portreeve_protocol::order::Order;
 use portreeve_protocol::pair::Agent;
@@ -287,6 +288,7 @@ fn statement(bytes: &[u8]) -> bool {
         said::<Receipt>(bytes),
         said::<HostEnrolment>(bytes),
         said::<Inventory>(bytes),
+        said::<LookOrder>(bytes),
     ]
     .contains(&true)
 }
@@ -299,7 +301,21 @@ fn statement_seeds() -> Vec<Vec<u8>> {
         to_json(&receipt()),
         to_json(&enrolment()),
         INVENTORY.to_vec(),
+        to_json(&look_order()),
     ]
+}
+
+fn inventory() -> Inventory {
+    serde_json::from_slice(INVENTORY).unwrap()
+}
+
+fn look_order() -> LookOrder {
+    LookOrder {
+        id: order().id,
+        host: host(),
+        issued_at: now(),
+        deliver_by: now(),
+    }
 }
 
 const INVENTORY: &[u8] = br#"{"accounts":27,"at":"2026-03-01T10:00:00Z","complete":false,
@@ -327,6 +343,9 @@ fn from_bastion_seeds() -> Vec<Vec<u8>> {
         FromBastion::Order {
             order: sign(&order()),
             bundle: "name = \"forensic\"\n".into(),
+        },
+        FromBastion::Look {
+            order: sign(&look_order()),
         },
         FromBastion::Renew,
         FromBastion::End {
@@ -356,6 +375,9 @@ fn from_host_seeds() -> Vec<Vec<u8>> {
             refusal: OrderRefusal::Replayed,
             detail: "used before".into(),
         },
+        FromHost::Inventory {
+            statement: sign(&inventory()),
+        },
         FromHost::Report {
             report: HostReport::Event(sign(&host_event())),
         },
@@ -381,6 +403,7 @@ fn request(bytes: &[u8]) -> bool {
         json::<HostTicket>(bytes),
         json::<HostProof>(bytes),
         json::<BastionEnrolment>(bytes),
+        json::<LookAnswer>(bytes),
     ]
     .contains(&true)
 }
@@ -439,6 +462,12 @@ fn request_seeds() -> Vec<Vec<u8>> {
             identity: public(4),
             enrolment: sign(&enrolment()),
         }),
+        to_json(&LookAnswer::Inventory {
+            statement: sign(&inventory()),
+        }),
+        to_json(&LookAnswer::Failed {
+            detail: "no way".into(),
+        }),
         to_json(&BastionEnrolment {
             bastion: "bastion-1".parse().unwrap(),
             token: SecretText::new("token".into()),
@@ -475,6 +504,11 @@ fn feed_seeds() -> Vec<Vec<u8>> {
             session: order().session,
             reason: "enough".into(),
             by_pair: false,
+        },
+        FeedItem::Look {
+            look: order().id,
+            host: host(),
+            claim_by: now(),
         },
     ];
     items.iter().map(to_json).collect()

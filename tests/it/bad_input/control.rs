@@ -95,7 +95,9 @@ impl Control {
                 Some(FromHost::Ready { .. }) => return Outcome::Ready,
                 Some(FromHost::Refused { refusal, .. }) => return Outcome::Refused(refusal),
                 Some(FromHost::Report { report }) => self.take(&report),
-                Some(FromHost::Hello { .. } | FromHost::Gone { .. }) => {}
+                Some(
+                    FromHost::Hello { .. } | FromHost::Gone { .. } | FromHost::Inventory { .. },
+                ) => {}
                 None => return Outcome::Ended,
             }
         }

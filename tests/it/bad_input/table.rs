@@ -154,15 +154,17 @@ fn told(event: &Event) -> (String, String) {
         Body::Refused { code, detail, .. } => {
             ("refused".to_owned(), format!("{}: {detail}", code.as_str()))
         }
-        Body::Administration { fact, .. } => {
-            let AdminFact::Act {
+        Body::Administration { fact, .. } => match fact {
+            AdminFact::Act {
                 action,
                 target,
                 outcome,
                 ..
-            } = fact;
-            ("act".to_owned(), format!("{action} {target}: {outcome}"))
-        }
+            } => ("act".to_owned(), format!("{action} {target}: {outcome}")),
+            AdminFact::Look { host, step, .. } => {
+                ("look".to_owned(), format!("look {host}: {step:?}"))
+            }
+        },
         Body::Machine { fact } => (name_of(fact), format!("{fact:?}")),
         Body::Access { fact, .. } => (name_of(fact), said_of_access(fact)),
     }

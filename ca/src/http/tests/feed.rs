@@ -65,7 +65,9 @@ async fn kill(lab: &Lab) -> String {
 fn killed(item: &FeedItem) -> String {
     match item {
         FeedItem::Kill { session, .. } => session.to_string(),
-        FeedItem::Policy { .. } | FeedItem::Heartbeat { .. } => panic!("not a kill: {item:?}"),
+        FeedItem::Policy { .. } | FeedItem::Look { .. } | FeedItem::Heartbeat { .. } => {
+            panic!("not a kill: {item:?}")
+        }
     }
 }
 

@@ -31,6 +31,7 @@ fn inventory(lab: &Lab, number: u64) -> Inventory {
         accounts: 27,
         findings: vec![finding],
         more: 0,
+        look: None,
     }
 }
 

@@ -1,5 +1,6 @@
-//! The limits of what is signed as text: orders, tokens, checkpoints.
+//! The limits of what is signed as text: orders, look orders, tokens, checkpoints.
 
+use portreeve_protocol::look::{DELIVER_WITHIN, LookOrder};
 use portreeve_protocol::order::Order;
 use portreeve_protocol::time::Timestamp;
 use portreeve_protocol::token::{DelegatedClaims, MAX_TOKEN};
@@ -24,8 +25,23 @@ impl Limits {
         if order.deliver_by <= now || order.deliver_by > order.expires_at {
             return Err(Refusal::NotNow { kind });
         }
-        no_longer_than(kind, self.control, order.deliver_by, now)?;
-        no_longer_than(kind, self.session, order.expires_at, now)?;
+        no_longer_than(kind, self.control.as_duration(), order.deliver_by, now)?;
+        no_longer_than(kind, self.session.as_duration(), order.expires_at, now)?;
+        Ok(Within(order))
+    }
+
+    /// Checks a look order: to be delivered within the minute.
+    pub(crate) fn look(
+        &self,
+        order: LookOrder,
+        now: Timestamp,
+    ) -> Result<Within<LookOrder>, Refusal> {
+        let kind = Kind::Look;
+        begins_now(kind, order.issued_at, now)?;
+        if order.deliver_by <= now || order.deliver_by < order.issued_at {
+            return Err(Refusal::NotNow { kind });
+        }
+        no_longer_than(kind, DELIVER_WITHIN, order.deliver_by, now)?;
         Ok(Within(order))
     }
 
@@ -42,7 +58,7 @@ impl Limits {
         if until <= now {
             return Err(Refusal::NotNow { kind });
         }
-        no_longer_than(kind, self.token, until, now)?;
+        no_longer_than(kind, self.token.as_duration(), until, now)?;
         if claims.iss != self.issuer {
             return Err(shape(kind, "its issuer is the CA"));
         }

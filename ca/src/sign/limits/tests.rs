@@ -123,6 +123,42 @@ fn control_certificates() {
 }
 
 #[test]
+fn look_certificates() {
+    check(
+        examples::look,
+        |spec| limits().look_certificate(spec, NOW),
+        &[
+            (
+                |s| s.validity.until = after(60 + 121),
+                "look certificate may live 60 s",
+            ),
+            (|s| s.validity.until = NOW, "must begin now and end later"),
+            (|s| s.validity.from = after(121), "must begin now"),
+            (|s| s.serial = 0, "serial number"),
+            (|s| s.source_addresses.clear(), "addresses"),
+            (|s| s.key = ecdsa(), "Ed25519"),
+        ],
+    );
+}
+
+#[test]
+fn look_orders() {
+    check(
+        examples::look_order,
+        |order| limits().look(order, NOW),
+        &[
+            (|o| o.issued_at = after(121), "must begin now"),
+            (
+                |o| o.issued_at = NOW.minus(Duration::from_secs(121)),
+                "must begin now",
+            ),
+            (|o| o.deliver_by = NOW, "must begin now and end later"),
+            (|o| o.deliver_by = after(60 + 121), "may live 60 s"),
+        ],
+    );
+}
+
+#[test]
 fn bastion_host_certificates() {
     check(
         examples::bastion_host,

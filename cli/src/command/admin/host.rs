@@ -3,7 +3,7 @@
 use portreeve_protocol::admin::{AddHost, HostRecord, Listing};
 use portreeve_protocol::enrol::{HostProof, HostTicket};
 
-use super::inventory;
+use super::{discover, inventory};
 use crate::args::admin::Hosts;
 use crate::ca::client::Ca;
 use crate::ca::exchange;
@@ -59,6 +59,9 @@ pub async fn run(act: Hosts, settings: &Settings, printer: &mut Printer) -> Resu
             let caller = exchange::person(settings)?;
             let listing: Listing<HostRecord> = ca.get(&caller, "/v1/hosts").await?;
             printer.data(&listing, || table(&listing.items))?;
+        }
+        Hosts::Discover { host, wait } => {
+            return discover::run(&ca, &host, wait, settings, printer).await;
         }
         Hosts::Inventory { host, file } => {
             return inventory::run(&ca, host, file, settings, printer).await;

@@ -80,7 +80,11 @@ async fn hand_in(
     Ok(ca.put(caller, path, &statement).await?)
 }
 
-fn show(host: &HostInventory, printer: &mut Printer) -> Result<(), Failure> {
+/// Shows what the CA keeps of a host, once its signature holds.
+///
+/// # Errors
+/// When it is not what the host signed.
+pub(super) fn show(host: &HostInventory, printer: &mut Printer) -> Result<(), Failure> {
     let inventory = host
         .kept
         .as_ref()
@@ -102,8 +106,8 @@ fn show(host: &HostInventory, printer: &mut Printer) -> Result<(), Failure> {
     printer.data(&shown, || match (inventory, received_at) {
         (Some(inventory), Some(received_at)) => text(inventory, received_at, now),
         _ => format!(
-            "{} was never inventoried; on it: `portreeve-host discover --signed`",
-            host.host
+            "{} was never inventoried: `portreeve host discover {}`",
+            host.host, host.host
         ),
     })?;
     Ok(())
@@ -267,6 +271,7 @@ mod tests {
                 finding(None, Severity::Low, "polkit"),
             ],
             more: 3,
+            look: None,
         };
         let text = text(&inventory, at(1), at(7200));
         assert!(

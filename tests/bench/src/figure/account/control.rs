@@ -64,7 +64,10 @@ impl Orders {
             match connection.hear()? {
                 FromHost::Ready { .. } => break,
                 FromHost::Refused { detail, .. } => bail!("the order was refused: {detail}"),
-                FromHost::Hello { .. } | FromHost::Report { .. } | FromHost::Gone { .. } => {}
+                FromHost::Hello { .. }
+                | FromHost::Report { .. }
+                | FromHost::Inventory { .. }
+                | FromHost::Gone { .. } => {}
             }
         }
         let ready_ms = begin.elapsed().as_secs_f64() * 1e3;
