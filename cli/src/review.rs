@@ -5,6 +5,7 @@ pub mod host_chain;
 pub mod player;
 pub mod receipt;
 pub mod recordings;
+pub mod replay;
 pub mod terminal;
 pub mod watched;
 pub mod words;

@@ -130,7 +130,8 @@ fn release_return(held_return: &mut bool, out: &mut String) {
 }
 
 /// Whether a character moves, hides or reorders text, or drives a terminal.
-pub(crate) fn is_unseen(c: char) -> bool {
+#[must_use]
+pub fn is_unseen(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }
 

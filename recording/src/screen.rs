@@ -15,6 +15,7 @@ mod meter;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use avt;
 use avt::Terminal;
 use thiserror::Error;
 

@@ -63,6 +63,20 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// When it began, in microseconds since the session started.
+    #[must_use]
+    pub const fn at_us(&self) -> u64 {
+        match self {
+            Self::Command(command) => command.at_us,
+            Self::Refused { at_us, .. }
+            | Self::Note { at_us, .. }
+            | Self::File { at_us, .. }
+            | Self::Host { at_us, .. } => *at_us,
+        }
+    }
+}
+
 /// A program from start to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {

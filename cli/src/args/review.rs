@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use portreeve_protocol::id::{EventId, SessionId};
 
+use crate::review::replay::when::{self, When};
 use crate::variables;
 
 /// Which recording, and how to open it.
@@ -39,6 +40,12 @@ pub struct Replay {
     /// Cut pauses to this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = positive)]
     pub max_pause: f64,
+    /// Begin at this moment: 90, 5m, 12:30, 50%, or a time
+    #[arg(long, value_name = "WHEN", value_parser = when::absolute)]
+    pub at: Option<When>,
+    /// End at this moment
+    #[arg(long, value_name = "WHEN", value_parser = when::absolute)]
+    pub until: Option<When>,
     /// Print everything at once
     #[arg(long)]
     pub no_wait: bool,
@@ -48,6 +55,9 @@ pub struct Replay {
     /// Only this channel
     #[arg(long, value_name = "NUMBER")]
     pub channel: Option<u32>,
+    /// Show secrets too: passwords, keys and tokens are hidden otherwise
+    #[arg(long)]
+    pub unredacted: bool,
     /// DANGEROUS: let the recorded bytes drive this terminal exactly as they came
     #[arg(long = "dangerously-raw", conflicts_with = "commands")]
     pub raw: bool,

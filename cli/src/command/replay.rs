@@ -1,5 +1,6 @@
 //! `replay`: a recording in the terminal, or the list of what was run.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use portreeve_protocol::digest::Digest;
@@ -14,7 +15,14 @@ use crate::failure::Failure;
 use crate::output::{self, Printer};
 use crate::review::player::{self, Pace, PlayError, Player, Shown};
 use crate::review::recordings::{self, Opened};
+use crate::review::replay::deck::{Deck, Setup};
+use crate::review::replay::drive::{self, Ended, Source};
+use crate::review::replay::signals;
+use crate::review::replay::veil::Veil;
+use crate::review::replay::when::Extent;
 use crate::review::words::{self, moment};
+use crate::safe;
+use crate::variables;
 
 /// Replays, or lists.
 ///
@@ -22,10 +30,111 @@ use crate::review::words::{self, moment};
 /// When the recording cannot be opened or breaks off.
 pub fn run(args: &Replay, printer: &mut Printer) -> Result<Exit, Failure> {
     let mut opened = recordings::open(&args.source)?;
-    let info = opened.recording.info().clone();
+    let veil = if args.unredacted {
+        printer.say("secrets are shown: passwords, keys and tokens as they were recorded");
+        Veil::Lifted
+    } else {
+        Veil::Drawn
+    };
+    let range = Range::of(args, &mut opened)?;
     if args.commands || printer.json() {
-        return list(args, &mut opened, printer);
+        return list(args, veil, range, &mut opened, printer);
     }
+    if is_watched(args) {
+        return watch(args, veil, range, opened);
+    }
+    print(args, veil, range, &mut opened, printer)
+}
+
+/// Whether somebody looks at a terminal that can be painted, and has keys.
+fn is_watched(args: &Replay) -> bool {
+    let term = std::env::var_os(variables::TERM);
+    !args.no_wait
+        && !args.raw
+        && std::io::stdin().is_terminal()
+        && std::io::stdout().is_terminal()
+        && term.is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// The part of a recording that is shown.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    extent: Extent,
+    begin_us: u64,
+}
+
+impl Range {
+    fn of(args: &Replay, opened: &mut Opened) -> Result<Self, Failure> {
+        let started_at = opened.recording.info().started_at;
+        let last_us = opened.recording.last_us(&opened.identities);
+        let last_us = last_us.map_err(|error| recordings::broken(&error))?;
+        let whole = Extent {
+            started_at,
+            last_us: last_us.unwrap_or(0),
+        };
+        let until = args.until.map(|until| until.within(&whole, 0));
+        let extent = Extent {
+            last_us: until.unwrap_or(whole.last_us),
+            ..whole
+        };
+        let begin_us = args.at.map_or(0, |at| at.within(&whole, 0));
+        Ok(Self { extent, begin_us })
+    }
+
+    fn contains(&self, at_us: u64) -> bool {
+        (self.begin_us..=self.extent.last_us).contains(&at_us)
+    }
+}
+
+/// The player.
+fn watch(args: &Replay, veil: Veil, range: Range, opened: Opened) -> Result<Exit, Failure> {
+    let info = opened.recording.info();
+    let title = format!(
+        "{} via {}  {} as {}  {} {}",
+        info.pair.human.name,
+        info.pair.agent,
+        info.host,
+        info.account,
+        info.task.ticket,
+        info.task.purpose
+    );
+    let deck = Deck::new(Setup {
+        title: veil.one_line(&safe::line(&title)),
+        extent: range.extent,
+        begin_us: range.begin_us,
+        speed: args.speed,
+        max_pause: max_pause(args),
+        lists_first: args.at.is_none(),
+        only: args.channel.map(Channel),
+        veil,
+    });
+    let source = Source {
+        path: &opened.path,
+        identities: &opened.identities,
+    };
+    let stop = signals::stop()?;
+    match drive::drive(source, deck, &stop) {
+        Ok(Ended::Asked) => Ok(Exit::Done),
+        Ok(Ended::Signal) => Ok(Exit::Interrupted),
+        Err(error) => Err(Failure::failed("the player cannot go on")
+            .because(&error)
+            .next("`replay --no-wait` prints the recording without a player")),
+    }
+}
+
+fn max_pause(args: &Replay) -> Duration {
+    Duration::from_secs_f64(args.max_pause.min(86_400.0))
+}
+
+/// Prints what happened, line by line.
+fn print(
+    args: &Replay,
+    veil: Veil,
+    range: Range,
+    opened: &mut Opened,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let info = opened.recording.info().clone();
     printer.say(&output::fields([
         ("session", info.session.to_string()),
         ("human", info.pair.human.name.to_string()),
@@ -39,15 +148,24 @@ pub fn run(args: &Replay, printer: &mut Printer) -> Result<Exit, Failure> {
     let shown = if args.raw {
         Shown::DangerouslyRaw
     } else {
-        Shown::Safely
+        Shown::Safely(veil)
     };
     let pace = Pace {
         speed: args.speed,
-        max_pause: Duration::from_secs_f64(args.max_pause.min(86_400.0)),
+        max_pause: max_pause(args),
         waits: !args.no_wait,
     };
-    let events = recordings::of_channel(opened.recording.events(&opened.identities), args.channel);
-    let player = Player::new(info.started_at, shown);
+    let mut player = Player::new(info.started_at, shown);
+    let part = recordings::part_from(opened, range.begin_us, args.channel);
+    let (running, events) = part.map_err(|error| recordings::broken(&error))?;
+    for (channel, started) in running {
+        printer.bytes(&player.stands(range.begin_us, channel, &started))?;
+    }
+    let until_us = range.extent.last_us;
+    let events = events.take_while(|event| {
+        let event = event.as_ref().ok();
+        event.is_none_or(|event| event.at_us <= until_us)
+    });
     match player::play(
         events,
         player,
@@ -108,14 +226,33 @@ struct FileRow {
     remark: Option<String>,
 }
 
-fn list(args: &Replay, opened: &mut Opened, printer: &mut Printer) -> Result<Exit, Failure> {
-    let started_at = opened.recording.info().started_at;
+impl FileRow {
+    fn veiled(self, veil: Veil) -> Self {
+        let over = |text: Option<String>| text.map(|text| veil.one_line(&text));
+        Self {
+            path: veil.one_line(&self.path),
+            other: over(self.other),
+            detail: over(self.detail),
+            remark: over(self.remark),
+            ..self
+        }
+    }
+}
+
+fn list(
+    args: &Replay,
+    veil: Veil,
+    range: Range,
+    opened: &mut Opened,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
     let events = recordings::of_channel(opened.recording.events(&opened.identities), args.channel);
     let transcript = Transcript::of(events).map_err(|error| recordings::broken(&error))?;
-    let at = |micros| started_at.plus(Duration::from_micros(micros));
+    let at = |micros| range.extent.time_of(micros);
     let rows: Vec<Row> = transcript
         .entries()
         .iter()
+        .filter(|entry| range.contains(entry.at_us()))
         .flat_map(|entry| match entry {
             Entry::Command(command) => vec![of_command(command, at(command.at_us))],
             Entry::Refused {
@@ -150,6 +287,7 @@ fn list(args: &Replay, opened: &mut Opened, printer: &mut Printer) -> Result<Exi
                     .collect()
             }
         })
+        .map(|row| row.veiled(veil))
         .collect();
     printer.data(&rows, || table(&rows))?;
     Ok(Exit::Done)
@@ -215,6 +353,15 @@ impl Row {
             output_bytes: None,
             error_bytes: None,
             file: None,
+        }
+    }
+
+    fn veiled(self, veil: Veil) -> Self {
+        Self {
+            text: veil.one_line(&self.text),
+            reason: self.reason.map(|reason| veil.one_line(&reason)),
+            file: self.file.map(|file| file.veiled(veil)),
+            ..self
         }
     }
 

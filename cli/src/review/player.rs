@@ -5,9 +5,10 @@ use std::io;
 use std::time::Duration;
 
 use portreeve_protocol::time::Timestamp;
-use portreeve_recording::event::{Channel, Event, Kind, Program};
+use portreeve_recording::event::{Channel, Event, Kind, Program, Started};
 use portreeve_recording::printable::Printable;
 
+use crate::review::replay::veil::{Veil, VeiledText};
 use crate::review::terminal::Screenless;
 use crate::review::words;
 use crate::safe;
@@ -40,7 +41,7 @@ impl Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
     /// As text that cannot drive a terminal.
-    Safely,
+    Safely(Veil),
     /// Exactly as they came.
     DangerouslyRaw,
 }
@@ -50,7 +51,7 @@ pub enum Shown {
 pub struct Player {
     started_at: Timestamp,
     shown: Shown,
-    streams: BTreeMap<(Channel, Stream), Filter>,
+    streams: BTreeMap<(Channel, Stream), (Filter, VeiledText)>,
     at_line_start: bool,
     left_out: u64,
 }
@@ -88,15 +89,7 @@ impl Player {
         let mut out = Vec::new();
         match &event.kind {
             Kind::Started(started) => {
-                let filter = || match (&started.program, &started.terminal) {
-                    (Program::Sftp, _) => Filter::Counted(0),
-                    (_, Some(_)) => Filter::Terminal(Screenless::default()),
-                    (_, None) => Filter::Text(Printable::default()),
-                };
-                self.streams
-                    .insert((event.channel, Stream::Output), filter());
-                self.streams
-                    .insert((event.channel, Stream::Error), filter());
+                self.opens(event.channel, started);
                 self.line(event, &started.program.line(), &mut out);
             }
             Kind::Output(bytes) => self.bytes(event.channel, Stream::Output, bytes, &mut out),
@@ -132,12 +125,41 @@ impl Player {
         out
     }
 
+    /// What a program shows that runs already where playing begins.
+    #[must_use]
+    pub fn stands(&mut self, at_us: u64, channel: Channel, started: &Started) -> Vec<u8> {
+        self.opens(channel, started);
+        let mut out = Vec::new();
+        let line = format!("runs: {}", started.program.line());
+        self.line_at(at_us, channel, &line, &mut out);
+        out
+    }
+
+    fn opens(&mut self, channel: Channel, started: &Started) {
+        for stream in [Stream::Output, Stream::Error] {
+            let filter = match (&started.program, &started.terminal) {
+                (Program::Sftp, _) => Filter::Counted(0),
+                (_, Some(_)) => Filter::Terminal(Screenless::default()),
+                (_, None) => Filter::Text(Printable::default()),
+            };
+            let veiled = (filter, self.veil().over_text());
+            self.streams.insert((channel, stream), veiled);
+        }
+    }
+
+    const fn veil(&self) -> Veil {
+        match self.shown {
+            Shown::Safely(veil) => veil,
+            Shown::DangerouslyRaw => Veil::Lifted,
+        }
+    }
+
     /// What is left to show at the end.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         let mut out = Vec::new();
-        for (_, filter) in std::mem::take(&mut self.streams) {
-            self.close(filter, &mut out);
+        for (_, stream) in std::mem::take(&mut self.streams) {
+            self.close(stream, &mut out);
         }
         if !self.at_line_start {
             out.push(b'\n');
@@ -160,31 +182,34 @@ impl Player {
             self.at_line_start = bytes.last() == Some(&b'\n');
             return;
         }
-        let mut text = String::new();
-        match self
+        let veil = self.veil();
+        let (filter, veiled) = self
             .streams
             .entry((channel, stream))
-            .or_insert_with(|| Filter::Text(Printable::default()))
-        {
+            .or_insert_with(|| (Filter::Text(Printable::default()), veil.over_text()));
+        let mut text = String::new();
+        match filter {
             Filter::Text(filter) => filter.push(bytes, &mut text),
             Filter::Terminal(filter) => filter.push(bytes, &mut text),
             Filter::Counted(count) => {
                 *count = count.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
             }
         }
-        self.text(&text, out);
+        let mut shown = String::new();
+        veiled.push(&text, &mut shown);
+        self.text(&shown, out);
     }
 
     fn end(&mut self, event: &Event, text: &str, out: &mut Vec<u8>) {
         for stream in [Stream::Output, Stream::Error] {
-            if let Some(filter) = self.streams.remove(&(event.channel, stream)) {
-                self.close(filter, out);
+            if let Some(stream) = self.streams.remove(&(event.channel, stream)) {
+                self.close(stream, out);
             }
         }
         self.line(event, text, out);
     }
 
-    fn close(&mut self, filter: Filter, out: &mut Vec<u8>) {
+    fn close(&mut self, (filter, mut veiled): (Filter, VeiledText), out: &mut Vec<u8>) {
         let mut text = String::new();
         match filter {
             Filter::Text(mut filter) => filter.finish(&mut text),
@@ -197,7 +222,10 @@ impl Player {
                 text = format!("({count} bytes of the transfer's protocol)\n")
             }
         }
-        self.text(&text, out);
+        let mut shown = String::new();
+        veiled.push(&text, &mut shown);
+        veiled.flush(&mut shown);
+        self.text(&shown, out);
     }
 
     /// Recorded text. Each of its lines begins with a bar, so none of them can pass for ours.
@@ -213,15 +241,20 @@ impl Player {
 
     /// A line of ours.
     fn line(&mut self, event: &Event, text: &str, out: &mut Vec<u8>) {
+        self.line_at(event.at_us, event.channel, text, out);
+    }
+
+    fn line_at(&mut self, at_us: u64, channel: Channel, text: &str, out: &mut Vec<u8>) {
         if !self.at_line_start {
             out.push(b'\n');
         }
-        let at = words::moment(self.started_at.plus(Duration::from_micros(event.at_us)));
-        let channel = match event.channel {
+        let at = words::moment(self.started_at.plus(Duration::from_micros(at_us)));
+        let channel = match channel {
             Channel::SESSION => "session".to_owned(),
             Channel(number) => format!("channel {number}"),
         };
-        out.extend_from_slice(format!("--- {at} {channel}: {}\n", safe::line(text)).as_bytes());
+        let text = self.veil().one_line(&safe::line(text));
+        out.extend_from_slice(format!("--- {at} {channel}: {text}\n").as_bytes());
         self.at_line_start = true;
     }
 }
@@ -336,7 +369,7 @@ mod tests {
                 at(61_500_000, 1, Kind::ErrorOutput("two\n".into())),
                 at(61_500_000, 1, Kind::ExitStatus(3)),
             ],
-            Shown::Safely,
+            Shown::Safely(Veil::Lifted),
             2.0,
         );
         assert_eq!(
@@ -344,6 +377,37 @@ mod tests {
             "--- 2026-01-01T00:00:01Z channel 1: ss -tnp\n| onetwo\n--- 2026-01-01T00:01:01Z channel 1: exit status 3\n"
         );
         assert_eq!(pauses, [Duration::from_millis(250), Duration::from_secs(1)]);
+    }
+
+    #[test]
+    fn secrets_are_hidden_across_pieces_unless_they_are_asked_for() {
+        let events = || {
+            vec![
+                at(
+                    0,
+                    1,
+                    started("curl -u alice:hunter2hunter2 https://example.com", false),
+                ),
+                at(0, 1, Kind::Output("Authorization: Bea".into())),
+                at(
+                    0,
+                    1,
+                    Kind::Output("rer c2VjcmV0c2VjcmV0c2VjcmV0\nnext".into()),
+                ),
+                at(0, 1, Kind::ExitStatus(0)),
+            ]
+        };
+        let (shown, _) = played(events(), Shown::Safely(Veil::Drawn), 1.0);
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("c2VjcmV0"),
+            "{shown}"
+        );
+        assert!(shown.contains("| next\n"), "{shown}");
+        let (shown, _) = played(events(), Shown::Safely(Veil::Lifted), 1.0);
+        assert!(
+            shown.contains("hunter2") && shown.contains("c2VjcmV0"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -363,7 +427,7 @@ mod tests {
                 at(0, 0, Kind::Note("n\n--- x".into())),
             ]
         };
-        let (text, _) = played(hostile(), Shown::Safely, 1.0);
+        let (text, _) = played(hostile(), Shown::Safely(Veil::Drawn), 1.0);
         assert!(
             !text.chars().any(|c| c != '\n' && safe::is_dangerous(c)),
             "{text}"

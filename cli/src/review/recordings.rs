@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::id::SessionId;
-use portreeve_recording::event::Event;
+use portreeve_recording::event::{Channel, Event, Kind, Started};
+use portreeve_recording::read::seek::Begin;
 use portreeve_recording::read::{ReadError, Recording};
 
 use crate::args::review::Recording as Args;
@@ -97,6 +98,52 @@ pub fn broken(error: &ReadError) -> Failure {
     Failure::failed("the recording cannot be read further")
         .because(error)
         .next("`portreeve verify` says what is wrong with it; a key that does not fit opens no segment")
+}
+
+/// What runs at a moment, and the events from then on, of one channel or of all.
+///
+/// # Errors
+/// When the recording cannot be read up to there.
+#[expect(
+    clippy::type_complexity,
+    reason = "two things that are used at once and apart"
+)]
+pub fn part_from(
+    opened: &mut Opened,
+    begin_us: u64,
+    channel: Option<u32>,
+) -> Result<
+    (
+        Vec<(Channel, Started)>,
+        impl Iterator<Item = Result<Event, ReadError>> + use<'_>,
+    ),
+    ReadError,
+> {
+    let begin = match begin_us {
+        0 => Begin::FRONT,
+        _ => opened.recording.begin_for(&opened.identities, begin_us)?,
+    };
+    let stood = begin.programs.into_iter();
+    let stood = stood.filter(|program| channel.is_none_or(|only| only == program.channel.0));
+    let mut running: Vec<_> = stood
+        .map(|program| (program.channel, program.started))
+        .collect();
+    let events = opened
+        .recording
+        .events_from(&opened.identities, begin.segment)?;
+    let mut events = of_channel(events, channel).peekable();
+    while let Some(before) = events.next_if(|event| {
+        let event = event.as_ref().ok();
+        event.is_some_and(|event| event.at_us < begin_us)
+    }) {
+        let event = before?;
+        if let Kind::Started(started) = &event.kind {
+            running.push((event.channel, started.detached()));
+        } else if event.kind == Kind::Closed {
+            running.retain(|(channel, _)| *channel != event.channel);
+        }
+    }
+    Ok((running, events))
 }
 
 /// The events of one channel and of the session as a whole, or all.

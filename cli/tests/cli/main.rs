@@ -18,6 +18,8 @@ mod holder;
 mod keys;
 mod plain_ssh;
 mod program;
+mod pty;
+mod replay;
 mod sign_in;
 mod text;
 mod web;

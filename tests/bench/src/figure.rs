@@ -9,6 +9,7 @@ mod memory;
 mod minting;
 mod policy;
 mod programs;
+mod seek;
 mod session;
 mod throughput;
 
@@ -84,10 +85,11 @@ type Alone = fn(&Scale) -> Result<Vec<Figure>>;
 type OnSite = fn(&mut Site, &Scale) -> Result<Vec<Figure>>;
 
 /// Those that need no host.
-const ALONE: [(&str, Alone); 3] = [
+const ALONE: [(&str, Alone); 4] = [
     ("policy", policy::measure),
     ("bundle", bundle::measure),
     ("log", log::measure),
+    ("seek", seek::measure),
 ];
 /// Those on an installation.
 const ON_SITE: [(&str, OnSite); 8] = [

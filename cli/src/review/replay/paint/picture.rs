@@ -1,0 +1,152 @@
+//! A recorded screen, cell by cell.
+
+use std::ops::Range;
+
+use portreeve_recording::screen::avt::{self, Line, Pen};
+use ratatui_core::style::{Color, Modifier, Style};
+
+use super::{BAD, FAINT};
+use crate::review::replay::glyph::{Canvas, Glyph};
+use crate::review::replay::lane::{Lane, Picture};
+use crate::review::replay::veil::VeiledLines;
+
+/// Paints as much of a screen as fits: the part with the cursor.
+pub(super) fn paint(picture: &Picture, lane: &Lane, canvas: &mut Canvas<'_>) {
+    let Some(terminal) = picture.screen.terminal() else {
+        canvas.line(1, 0, &why_lost(picture, lane), BAD);
+        return;
+    };
+    let lines: Vec<_> = terminal.screen().visible_lines().collect();
+    let hidden = secrets(&lines, picture.veil.clone());
+    let cursor = terminal.cursor();
+    let height = usize::from(canvas.area().height);
+    let first = (cursor.row + 1).saturating_sub(height);
+    let shown = lines
+        .iter()
+        .zip(&hidden)
+        .enumerate()
+        .skip(first)
+        .take(height);
+    for (row, (number, (line, hidden))) in (0..).zip(shown) {
+        let mut column = 0;
+        for (place, cell) in line.cells().iter().enumerate() {
+            let Ok(at) = u16::try_from(place) else {
+                break;
+            };
+            if cell.width() == 0 {
+                continue;
+            }
+            let is_cursor = cursor.visible && number == cursor.row && place == cursor.col;
+            let is_hidden = hidden.iter().any(|range| range.contains(&place));
+            let glyph = if is_hidden {
+                Glyph::HIDDEN
+            } else {
+                Glyph::of(cell.char())
+            };
+            let style = style(*cell.pen(), is_cursor);
+            canvas.glyph(at, row, glyph, style);
+            if is_hidden && cell.width() == 2 {
+                canvas.glyph(at.saturating_add(1), row, glyph, style);
+            }
+            column = at.saturating_add(u16::from(cell.width()));
+        }
+        // Where the recorded terminal ends, when there is room beside it.
+        canvas.line(column, row, "\u{250a}", FAINT);
+    }
+}
+
+fn why_lost(picture: &Picture, lane: &Lane) -> String {
+    if lane.from_middle {
+        return "nobody drew this terminal: play from the start of its program".into();
+    }
+    match picture.screen.lost() {
+        Some(lost) => format!("{lost}; `export` has what was written"),
+        None => String::new(),
+    }
+}
+
+/// The columns with secrets, for each line. A line that was too long for the screen is looked at
+/// as one.
+fn secrets(lines: &[&Line], mut veil: VeiledLines) -> Vec<Vec<Range<usize>>> {
+    let mut hidden = vec![Vec::new(); lines.len()];
+    let mut text = String::new();
+    // Where each character of the text stands: row, column.
+    let mut places = Vec::new();
+    for (row, line) in lines.iter().enumerate() {
+        for (column, cell) in line.cells().iter().enumerate() {
+            if cell.width() > 0 {
+                places.push((text.len(), row, column));
+                text.push(cell.char());
+            }
+        }
+        if line.is_wrapped() && row + 1 < lines.len() {
+            continue;
+        }
+        for found in veil.secrets(text.trim_end()) {
+            let inside = places.iter().filter(|(at, ..)| found.contains(at));
+            for (_, row, column) in inside {
+                if let Some(hidden) = hidden.get_mut(*row) {
+                    push(hidden, *column);
+                }
+            }
+        }
+        text.clear();
+        places.clear();
+    }
+    hidden
+}
+
+/// Adds a column to ranges that are in order.
+fn push(ranges: &mut Vec<Range<usize>>, column: usize) {
+    match ranges.last_mut() {
+        Some(last) if last.end == column => last.end = column + 1,
+        _ => ranges.push(column..column + 1),
+    }
+}
+
+/// The look of a cell. What might be written in the colour of its ground is written plainly: nobody
+/// hides words from a reviewer. Nothing blinks.
+fn style(pen: Pen, is_cursor: bool) -> Style {
+    let mut style = Style::new();
+    match (pen.foreground(), pen.background()) {
+        (Some(colour), None) if !may_be_ground(colour) => style = style.fg(painted(colour)),
+        (Some(colour), Some(ground)) if colour != ground => {
+            style = style.fg(painted(colour)).bg(painted(ground));
+        }
+        (None, Some(ground)) if !may_be_ground(ground) => style = style.bg(painted(ground)),
+        (_, None) | (None | Some(_), Some(_)) => {}
+    }
+    let attributes = [
+        (pen.is_bold(), Modifier::BOLD),
+        (pen.is_faint(), Modifier::DIM),
+        (pen.is_italic(), Modifier::ITALIC),
+        (pen.is_underline(), Modifier::UNDERLINED),
+        (pen.is_strikethrough(), Modifier::CROSSED_OUT),
+        (pen.is_inverse() != is_cursor, Modifier::REVERSED),
+    ];
+    for (is_on, modifier) in attributes {
+        if is_on {
+            style = style.add_modifier(modifier);
+        }
+    }
+    style
+}
+
+/// Whether a terminal's own ground or ink may have this colour: black, white, and what is close to
+/// them.
+const fn may_be_ground(colour: avt::Color) -> bool {
+    match colour {
+        avt::Color::Indexed(index) => matches!(index, 0 | 7 | 15 | 16 | 231..=234 | 253..=255),
+        avt::Color::RGB(rgb) => {
+            let sum = rgb.r as u16 + rgb.g as u16 + rgb.b as u16;
+            sum < 120 || sum > 645
+        }
+    }
+}
+
+const fn painted(colour: avt::Color) -> Color {
+    match colour {
+        avt::Color::Indexed(index) => Color::Indexed(index),
+        avt::Color::RGB(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
+    }
+}
