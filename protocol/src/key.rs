@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ssh_key::HashAlg;
-use ssh_key::public::KeyData;
+use ssh_key::public::{Ed25519PublicKey, KeyData};
 
 /// The most bytes that a key or certificate from outside may have before it is parsed.
 ///
@@ -55,6 +55,12 @@ impl PublicKey {
         } else {
             Err(NotAKey::Algorithm)
         }
+    }
+
+    /// An Ed25519 key from its raw 32 bytes (RFC 8032).
+    #[must_use]
+    pub const fn of_ed25519(bytes: [u8; 32]) -> Self {
+        Self(KeyData::Ed25519(Ed25519PublicKey(bytes)))
     }
 
     /// The key as `ssh-key` knows it.

@@ -146,6 +146,23 @@ impl<T: Statement> Signed<T> {
     pub fn digest(&self) -> Digest {
         Digest::of(self.payload.as_bytes())
     }
+
+    /// The key that the signature names as its own, unchecked: a hint for people, never for
+    /// believing the statement.
+    #[must_use]
+    pub fn unverified_signer(&self) -> Option<PublicKey> {
+        signer_of(&self.signature)
+    }
+}
+
+/// The key that an armoured SSH signature names as its own. It proves nothing: whoever made the
+/// signature put it there.
+#[must_use]
+pub fn signer_of(signature: &str) -> Option<PublicKey> {
+    let signature = (signature.len() <= MAX_SIGNATURE)
+        .then(|| SshSig::from_pem(signature).ok())
+        .flatten()?;
+    PublicKey::new(signature.public_key().clone()).ok()
 }
 
 impl<T> Verified<T> {

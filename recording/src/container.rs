@@ -12,11 +12,8 @@ use thiserror::Error;
 use crate::info::MAX_INFO;
 use crate::manifest::{MAX_MANIFEST, MAX_SIGNATURE};
 use crate::segment::MAX_SEALED;
-
-/// Everything in a tar file is a multiple of this.
-pub(crate) const BLOCK: usize = 512;
-/// What ends an archive.
-pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+use crate::ustar;
+pub(crate) use crate::ustar::{BLOCK, END};
 
 /// The names that entries may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,19 +81,7 @@ pub(crate) fn end_entry(entry: &mut Vec<u8>, name: Name, seconds: u64) {
 }
 
 fn header(name: Name, size: u64, seconds: u64) -> [u8; BLOCK] {
-    let mut header = tar::Header::new_ustar();
-    let path = name.to_string();
-    for (to, from) in header.as_old_mut().name.iter_mut().zip(path.bytes()) {
-        *to = from;
-    }
-    header.set_entry_type(tar::EntryType::Regular);
-    header.set_size(size);
-    header.set_mode(0o400);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(seconds);
-    header.set_cksum();
-    *header.as_bytes()
+    ustar::header(&name.to_string(), size, seconds)
 }
 
 /// Where an entry's content is.
@@ -121,6 +106,8 @@ pub(crate) struct Index {
     pub(crate) manifest: Option<Span>,
     pub(crate) signature: Option<Span>,
     pub(crate) tail: Tail,
+    /// How many bytes the file has.
+    pub(crate) size: u64,
 }
 
 /// How a file ends.
@@ -183,6 +170,7 @@ pub(crate) fn index<R: Read + Seek>(file: &mut R) -> Result<Index, IndexError> {
         manifest: None,
         signature: None,
         tail: Tail::Cut,
+        size: len,
     };
     loop {
         let number = u32::try_from(index.segments.len()).unwrap_or(u32::MAX);
@@ -235,8 +223,7 @@ impl<R: Read + Seek> Walk<'_, R> {
         if block.iter().all(|byte| *byte == 0) {
             return Ok(torn);
         }
-        let found = tar::Header::from_byte_slice(&block);
-        let (size, seconds) = (found.entry_size().unwrap_or(0), found.mtime().unwrap_or(0));
+        let (size, seconds) = ustar::stated(&block);
         let Some(name) = expected
             .iter()
             .copied()

@@ -14,6 +14,7 @@ pub mod event;
 pub mod info;
 pub mod manifest;
 pub mod segment;
+pub mod ustar;
 
 // Making one.
 pub mod files;

@@ -114,6 +114,11 @@ impl<R: Read + Seek> Recording<R> {
         self.session_file
     }
 
+    /// How many bytes the file has.
+    pub fn size(&self) -> u64 {
+        self.index.size
+    }
+
     /// How the file ends.
     pub fn tail(&self) -> Tail {
         self.index.tail

@@ -246,8 +246,20 @@ pub fn open(sealed: &[u8], identities: &[Identity]) -> Result<Opened, OpenSegmen
     Ok(Opened { header, events })
 }
 
-/// The frame states its size, so that a buffer of that size, if a segment may have it, is enough.
-fn decompress(compressed: &[u8]) -> io::Result<Vec<u8>> {
+/// Compresses what is to be sealed as a segment.
+///
+/// # Errors
+/// When zstd fails.
+pub fn compress(raw: &[u8]) -> io::Result<Vec<u8>> {
+    zstd::bulk::compress(raw, 1)
+}
+
+/// Undoes [`compress`]. The frame states its size, so that a buffer of that size, if a segment may
+/// have it, is enough.
+///
+/// # Errors
+/// When it is no frame of zstd, or one of more than [`MAX_RAW`] bytes.
+pub fn decompress(compressed: &[u8]) -> io::Result<Vec<u8>> {
     let stated = zstd::bulk::Decompressor::upper_bound(compressed).unwrap_or(MAX_RAW);
     zstd::bulk::decompress(compressed, stated.min(MAX_RAW))
 }

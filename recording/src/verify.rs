@@ -7,6 +7,7 @@ use portreeve_protocol::age::{Identity, OpenError};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::key::{Fingerprint, PublicKey};
 
+use crate::event::Event;
 use crate::manifest::{Manifest, SegmentEntry, Totals, is_signed_by};
 use crate::read::{ReadError, Recording, Tail, open_in_chain};
 use crate::segment::{OpenSegmentError, Run};
@@ -134,6 +135,19 @@ pub fn verify<R: Read + Seek>(
     recording: &mut Recording<R>,
     evidence: Evidence<'_>,
 ) -> io::Result<Verdict> {
+    verify_and_read(recording, evidence, |_| ())
+}
+
+/// Checks everything that the evidence allows, and hands out every event of the segments that open,
+/// up to the first that does not belong there.
+///
+/// # Errors
+/// Only when the file cannot be read; every finding is in the verdict.
+pub fn verify_and_read<R: Read + Seek>(
+    recording: &mut Recording<R>,
+    evidence: Evidence<'_>,
+    mut take: impl FnMut(&Event),
+) -> io::Result<Verdict> {
     let mut verdict = Verdict::default();
     let manifest = check_manifest(recording, evidence, &mut verdict)?;
     if let Some(manifest) = &manifest {
@@ -144,6 +158,7 @@ pub fn verify<R: Read + Seek>(
         manifest.as_ref(),
         evidence.identities,
         &mut verdict,
+        &mut take,
     )?;
     verdict.unproved.push(Unproved::BastionHonest);
     Ok(verdict)
@@ -237,6 +252,7 @@ fn check_content<R: Read + Seek>(
     manifest: Option<&Manifest>,
     identities: &[Identity],
     verdict: &mut Verdict,
+    take: &mut impl FnMut(&Event),
 ) -> io::Result<()> {
     if identities.is_empty() {
         verdict.unproved.push(Unproved::NoReviewKey);
@@ -247,7 +263,7 @@ fn check_content<R: Read + Seek>(
     let mut events: u64 = 0;
     for number in 0..recording.segment_count() {
         let sealed = recording.sealed_segment(number)?.unwrap_or_default();
-        let run = match run_of(&sealed, identities, number, recording, previous) {
+        let run = match run_of(&sealed, identities, number, recording, previous, take) {
             Ok(run) => run,
             Err(ReadError::Segment {
                 source: OpenSegmentError::Unseal(OpenError::NotForUs),
@@ -294,6 +310,7 @@ fn run_of<R: Read + Seek>(
     number: u32,
     recording: &Recording<R>,
     previous: Digest,
+    take: &mut impl FnMut(&Event),
 ) -> Result<Checked, ReadError> {
     let mut run = Run::default();
     let mut went_back = false;
@@ -305,6 +322,7 @@ fn run_of<R: Read + Seek>(
         went_back |= event.at_us < run.last_us;
         run.events += 1;
         run.last_us = event.at_us;
+        take(&event);
     }
     Ok(Checked { run, went_back })
 }

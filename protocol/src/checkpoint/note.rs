@@ -152,6 +152,12 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The raw 32 bytes of the Ed25519 key (RFC 8032).
+    #[must_use]
+    pub fn ed25519(&self) -> &[u8; 32] {
+        self.key.as_bytes()
+    }
+
     /// The first four bytes of the hash over name, type and key, by which a signature line says
     /// whose it is.
     #[must_use]
