@@ -55,6 +55,7 @@ pub use authenticate::{Carrier, Credential};
 pub use exchange::{ExchangeFailure, ExchangeRequest};
 pub use failure::Failure;
 pub use start::StartError;
+pub use trail::TrailPage;
 
 /// The CA.
 #[derive(Debug)]

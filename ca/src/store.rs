@@ -443,10 +443,11 @@ impl Store {
     pub(crate) async fn events_of(
         &self,
         session: SessionId,
+        since: u64,
         size: u64,
         limit: u32,
     ) -> Result<Vec<(u64, String)>, StoreError> {
-        log::events_of(&self.shared.readers, session, size, limit).await
+        log::events_of(&self.shared.readers, session, since, size, limit).await
     }
 
     /// The events from the place `since` on among the first `size`, with their places.
@@ -465,6 +466,11 @@ impl Store {
         sources: impl IntoIterator<Item = Source>,
     ) -> Result<HashMap<Source, Digest>, StoreError> {
         log::hashes(&self.shared.readers, sources).await
+    }
+
+    /// The signed checkpoint that covers exactly `size` events, if it is kept.
+    pub(crate) async fn checkpoint_at(&self, size: u64) -> Result<Option<String>, StoreError> {
+        log::checkpoint_at(&self.shared.readers, size).await
     }
 
     /// The signed checkpoint that covers most.

@@ -64,6 +64,9 @@ pub enum LogError {
     /// The session has more events than one answer can hold.
     #[error("the session has too many events for one answer")]
     TooLong,
+    /// There is no checkpoint of the size that was named, or no longer.
+    #[error("no checkpoint of that size is kept")]
+    NotKept,
 }
 
 impl Log {
@@ -104,6 +107,33 @@ impl Log {
             events,
             checkpoint: latest.note,
             log_key: latest.log_key,
+        })
+    }
+
+    /// The events of a session from the place `since` on with their proofs, 2,000 at most: in the
+    /// log as it was when it had `size` events and a checkpoint was signed, else as it is now. So
+    /// the pages of a trail have one checkpoint, and together are one trail.
+    ///
+    /// # Errors
+    /// When no such checkpoint is kept, the database or the signer fails, or the log does not
+    /// continue what was signed.
+    pub async fn trail_from(
+        &self,
+        session: SessionId,
+        since: u64,
+        size: Option<u64>,
+    ) -> Result<Trail, LogError> {
+        let mut at = self.latest().await?;
+        if let Some(size) = size.filter(|size| *size != at.frontier.size()) {
+            let kept = self.store.checkpoint_at(size).await?;
+            at.note = kept.ok_or(LogError::NotKept)?;
+            at.frontier = prove::frontier_at(&self.store, size).await?;
+        }
+        let events = prove::events_of_from(&self.store, session, since, &at.frontier).await?;
+        Ok(Trail {
+            events,
+            checkpoint: at.note,
+            log_key: at.log_key,
         })
     }
 

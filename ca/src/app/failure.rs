@@ -57,6 +57,7 @@ impl Failure {
         match self {
             Self::Told(problem) => (**problem).clone(),
             Self::Log(LogError::TooLong) => Problem::new(Code::TooLarge),
+            Self::Log(LogError::NotKept) => Problem::new(Code::Malformed),
             Self::Log(LogError::Busy) => Problem::new(Code::Busy),
             Self::Undecided(_)
             | Self::Signer(SignerError::Unreachable(_))

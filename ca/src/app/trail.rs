@@ -7,6 +7,15 @@ use super::{App, Caller, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::identity::Person;
 
+/// Which part of a trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrailPage {
+    /// From which place of the log on.
+    pub since: u64,
+    /// In the log as it was with so many events.
+    pub size: Option<u64>,
+}
+
 impl App {
     /// All events of a session with the proofs that they are in the log. That a person read it is
     /// itself recorded.
@@ -17,6 +26,7 @@ impl App {
         &self,
         caller: &Caller,
         id: SessionId,
+        page: Option<TrailPage>,
         origin: Origin,
     ) -> Result<Trail, Failure> {
         let found = self.visible(caller, id, origin).await?;
@@ -26,7 +36,10 @@ impl App {
             let permitted = self.permit(person, asked, id.to_string(), origin).await?;
             self.log.append(vec![permitted.event("read")]).await?;
         }
-        Ok(self.log.trail_of(id).await?)
+        Ok(match page {
+            None => self.log.trail_of(id).await?,
+            Some(page) => self.log.trail_from(id, page.since, page.size).await?,
+        })
     }
 
     /// The log itself from the place `since` on: what happened outside of sessions too, such as

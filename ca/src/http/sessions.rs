@@ -12,6 +12,7 @@ use super::Server;
 use super::answer::{Created, Json, Rejection};
 use super::body::{Body, Parts, part};
 use super::proof::{ByBastion, ByCaller, ByPair, ByPerson};
+use crate::app::TrailPage;
 
 pub(super) async fn request(
     State(server): State<Server>,
@@ -74,10 +75,34 @@ pub(super) async fn trail(
     State(server): State<Server>,
     by: ByCaller,
     Parts(id): Parts<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<Trail>, Rejection> {
+    let page = page(query.as_deref().unwrap_or_default())?;
+    let id = part(&id)?;
     Ok(Json(
-        server.app.trail(&by.caller, part(&id)?, by.origin).await?,
+        server.app.trail(&by.caller, id, page, by.origin).await?,
     ))
+}
+
+/// All of a trail unless `since` says from where on, and `size` of which checkpoint.
+fn page(query: &str) -> Result<Option<TrailPage>, Rejection> {
+    let read = || {
+        let (since, size) = match query.split_once('&') {
+            None => (query, None),
+            Some((since, size)) => (since, Some(size.strip_prefix("size=")?.parse().ok()?)),
+        };
+        let since = since.strip_prefix("since=")?.parse().ok()?;
+        Some(TrailPage { since, size })
+    };
+    if query.is_empty() {
+        return Ok(None);
+    }
+    read().map(Some).ok_or_else(|| {
+        Rejection::advise(
+            Code::Malformed,
+            "the query: `since` is the number of the first event to read, then may come `size`, that of the checkpoint, and there is nothing else",
+        )
+    })
 }
 
 pub(super) async fn log(

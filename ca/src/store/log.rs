@@ -139,18 +139,21 @@ pub(super) async fn restore(
 const LEAF: &str = "SELECT leaf AS hash FROM log_event WHERE place = $1";
 const NODE: &str = "SELECT hash FROM log_node WHERE number = $1";
 
-/// The events of a session among the first `size`, with their places, `limit` at most.
+/// The events of a session from the place `since` on among the first `size`, with their places,
+/// `limit` at most.
 pub(super) async fn events_of(
     db: &SqlitePool,
     session: SessionId,
+    since: u64,
     size: u64,
     limit: u32,
 ) -> Result<Vec<(u64, String)>, StoreError> {
     let rows = sqlx::query(
-        "SELECT place, event FROM log_event WHERE session = $1 AND place < $2
-         ORDER BY place LIMIT $3",
+        "SELECT place, event FROM log_event WHERE session = $1 AND place >= $2 AND place < $3
+         ORDER BY place LIMIT $4",
     )
     .bind(session.to_string())
+    .bind(signed(since))
     .bind(signed(size))
     .bind(limit)
     .fetch_all(db)
@@ -247,6 +250,18 @@ pub(super) async fn keep_checkpoint(
 /// The checkpoint that covers most.
 pub(super) async fn last_checkpoint(db: &SqlitePool) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("SELECT note FROM log_checkpoint ORDER BY size DESC LIMIT 1")
+        .fetch_optional(db)
+        .await?;
+    row.map(|row| Ok(row.try_get("note")?)).transpose()
+}
+
+/// The checkpoint that covers exactly `size` events, if it is kept.
+pub(super) async fn checkpoint_at(
+    db: &SqlitePool,
+    size: u64,
+) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT note FROM log_checkpoint WHERE size = $1")
+        .bind(signed(size))
         .fetch_optional(db)
         .await?;
     row.map(|row| Ok(row.try_get("note")?)).transpose()

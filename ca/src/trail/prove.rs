@@ -11,8 +11,10 @@ use super::LogError;
 use super::tree::{Frontier, Source, proof_sources};
 use crate::store::{Store, StoreError};
 
-/// How many events one trail may have.
-const MAX_TRAIL: u32 = 100_000;
+/// How many events a trail may have that is answered at once; a longer one is read in pages.
+const MAX_TRAIL: u32 = 10_000;
+/// How many events one page of a trail has.
+const MAX_TRAIL_PAGE: u32 = 2_000;
 /// How many events one page of the log has.
 const MAX_PAGE: u32 = 500;
 
@@ -23,11 +25,25 @@ pub(super) async fn events_of(
     frontier: &Frontier,
 ) -> Result<Vec<LoggedEvent>, LogError> {
     let events = store
-        .events_of(session, frontier.size(), MAX_TRAIL + 1)
+        .events_of(session, 0, frontier.size(), MAX_TRAIL + 1)
         .await?;
     if events.len() > usize::try_from(MAX_TRAIL).unwrap_or(usize::MAX) {
         return Err(LogError::TooLong);
     }
+    proved(store, events, frontier).await
+}
+
+/// A session's events from the place `since` on with their proofs in the tree of `frontier`, a page
+/// at most.
+pub(super) async fn events_of_from(
+    store: &Store,
+    session: SessionId,
+    since: u64,
+    frontier: &Frontier,
+) -> Result<Vec<LoggedEvent>, LogError> {
+    let events = store
+        .events_of(session, since, frontier.size(), MAX_TRAIL_PAGE)
+        .await?;
     proved(store, events, frontier).await
 }
 

@@ -117,6 +117,36 @@ async fn the_log_is_read_page_by_page_to_its_end() {
 }
 
 #[tokio::test]
+async fn the_pages_of_a_trail_are_one_trail_though_the_log_grows_meanwhile() {
+    let home = Home::new().await;
+    let append = |from: u64, to: u64| {
+        let events: Vec<_> = (from..to).map(|number| event(number, session(1))).collect();
+        home.log.append(events)
+    };
+    append(0, 4_100).await.unwrap();
+    let mut whole = home.log.trail_from(session(1), 0, None).await.unwrap();
+    assert_eq!(whole.events.len(), 2_000);
+    for expected in [2_000, 100] {
+        append(5_000, 5_001 + expected).await.unwrap();
+        let since = whole.events.last().unwrap().index + 1;
+        let page = home.log.trail_from(session(1), since, Some(4_100)).await;
+        let page = page.unwrap();
+        assert_eq!(
+            (page.events.len() as u64, &page.checkpoint),
+            (expected, &whole.checkpoint)
+        );
+        whole.events.extend(page.events);
+    }
+    let verified = whole.verify(&home.key).unwrap();
+    assert_eq!(
+        (verified.events().len(), verified.checkpoint().size),
+        (4_100, 4_100)
+    );
+    let never_signed = home.log.trail_from(session(1), 0, Some(17)).await;
+    assert!(matches!(never_signed, Err(LogError::NotKept)));
+}
+
+#[tokio::test]
 async fn a_session_without_events_has_an_empty_trail() {
     let home = Home::new().await;
     let trail = home.log.trail_of(session(1)).await.unwrap();
