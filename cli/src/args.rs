@@ -113,8 +113,12 @@ pub enum Command {
     Trail(review::Trail),
     /// Read the audit log: what belongs to no session is there too
     Log(review::Log),
-    /// Verify recordings and trails offline
+    /// Verify recordings, trails and files of evidence offline
     Verify(review::Verify),
+    /// One file about a session, for somebody who has no account: make it, verify it
+    Evidence(review::Evidence),
+    /// Alter a recording and a log in every place, and fail unless each is noticed
+    Canary(review::Canary),
     /// sudo bundles: check, try, compare, learn, publish, withdraw
     Bundle {
         /// Which act.

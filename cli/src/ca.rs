@@ -5,3 +5,4 @@ pub mod client;
 pub mod exchange;
 pub mod http;
 pub mod refusal;
+pub mod trails;

@@ -2,6 +2,8 @@
 
 pub mod admin;
 pub mod bundle;
+pub mod canary;
+pub mod evidence;
 pub mod exchange;
 pub mod exec;
 pub mod export;
@@ -46,6 +48,8 @@ pub async fn run(cli: Cli, settings: &Settings, printer: &mut Printer) -> Result
         Command::Trail(args) => trail::run(&args, settings, printer).await,
         Command::Log(args) => log::run(&args, settings, printer).await,
         Command::Verify(args) => verify::run(&args, printer),
+        Command::Evidence(args) => evidence::run(&args, settings, printer).await,
+        Command::Canary(args) => canary::run(&args, printer).await,
         Command::Bundle { act } => bundle::run(act, settings, printer).await,
         Command::Policy { act } => policy::run(act, settings, printer).await,
         Command::Agent { act } => admin::agent::run(act, settings, printer).await,

@@ -1,5 +1,8 @@
 //! Files that only their owner may read: tokens, keys, and the folders that they lie in.
 
+mod scratch;
+mod whole;
+
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{
@@ -10,6 +13,9 @@ use std::path::{Path, PathBuf};
 use portreeve_protocol::secret::SecretText;
 
 use crate::failure::Failure;
+
+pub use scratch::ScratchFolder;
+pub use whole::WholeFile;
 
 /// Why a file is not used.
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +170,14 @@ pub fn write_public(path: &Path, content: &[u8]) -> Result<(), FileError> {
     replace(path, content, 0o644)
 }
 
+/// Where a file is while it is written. The process id keeps two writers apart; the rename lets the
+/// last one win as a whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
+}
+
 fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     let failed = |error| FileError::Write(path.to_path_buf(), error);
     if let Some(parent) = path
@@ -172,10 +186,7 @@ fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     {
         make_private_folder(parent)?;
     }
-    // The process id keeps two writers apart; the rename lets the last one win as a whole.
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = path.with_file_name(name);
+    let beside = beside(path);
     let _ = fs::remove_file(&beside);
     let written = OpenOptions::new()
         .write(true)

@@ -21,6 +21,15 @@ pub enum LogKey {
 }
 
 impl LogKey {
+    /// The raw 32 bytes of the Ed25519 key.
+    #[must_use]
+    pub fn ed25519(&self) -> &[u8; 32] {
+        match self {
+            Self::Named(key) => key.ed25519(),
+            Self::Alone(key) => key,
+        }
+    }
+
     /// The key with a name: its own, or else the one that the checkpoint begins with.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ pub mod session;
 pub mod ssh;
 
 // Looking back.
+pub mod canary;
 pub mod review;
 
 // The machine.

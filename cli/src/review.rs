@@ -1,11 +1,18 @@
 //! Looking at what happened: recordings and trails, shown safely and verified offline.
 
+pub mod agreement;
+pub mod course;
 pub mod evidence;
+pub mod exhibit;
+pub mod findings;
 pub mod host_chain;
+pub mod judge;
+pub mod known;
 pub mod player;
 pub mod receipt;
 pub mod recordings;
 pub mod replay;
+pub mod seen;
 pub mod terminal;
 pub mod watched;
 pub mod words;

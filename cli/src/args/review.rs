@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use portreeve_protocol::id::{EventId, SessionId};
 
 use crate::review::replay::when::{self, When};
@@ -79,9 +79,13 @@ pub struct Export {
     /// Into which format
     #[arg(long)]
     pub format: Format,
-    /// Only this channel; asciicast holds one terminal, by default the first
+    /// Only this channel; by default all of them, one after the other as things happened
     #[arg(long, value_name = "NUMBER")]
     pub channel: Option<u32>,
+    /// Also what the agent sent, which may hold secrets; without it a transcript and JSON lines say
+    /// how much was left out
+    #[arg(long)]
+    pub with_input: bool,
     /// Where to write; by default standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -133,9 +137,17 @@ pub struct Log {
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Recordings (tar) and trails (JSON)
+    /// Recordings (tar), trails (JSON) and files of evidence (tar)
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// What to verify with.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// The keys that whoever verifies brings along.
+#[derive(Debug, Clone, Args)]
+pub struct KeyArgs {
     /// The audit log's key, or a file with it
     #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
     pub log_key: Option<String>,
@@ -145,7 +157,78 @@ pub struct Verify {
     /// The host's identity key, or a file with it, that attestations and receipts must be signed by
     #[arg(long, value_name = "KEY|FILE")]
     pub host_key: Option<String>,
+    /// A copy of the `.pub` files of the CA's folder of keys; the log's is among them
+    #[arg(long, value_name = "DIR")]
+    pub ca_keys: Option<PathBuf>,
     /// The age identity file that opens recordings, to read their segments too
     #[arg(long, value_name = "FILE", env = variables::REVIEW_KEY, hide_env_values = true)]
     pub identity: Option<PathBuf>,
+}
+
+/// `evidence`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Evidence {
+    /// What to do with a file of evidence, instead of making one.
+    #[command(subcommand)]
+    pub act: Option<EvidenceAct>,
+    /// How to make one.
+    #[command(flatten)]
+    pub make: MakeEvidence,
+}
+
+/// What is done with a file of evidence.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceAct {
+    /// Verify files of evidence; needs no server and no account
+    Verify(Verify),
+}
+
+/// Making a file of evidence.
+#[derive(Debug, Args)]
+pub struct MakeEvidence {
+    /// The session
+    #[arg(required = true, value_name = "SESSION")]
+    pub session: Option<SessionId>,
+    /// Where to write it
+    #[arg(long, short, required = true, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The recording's file; by default it is looked for by session
+    #[arg(long, value_name = "FILE")]
+    pub recording: Option<PathBuf>,
+    /// The folder in which recordings are looked for by session
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = variables::RECORDINGS,
+        hide_env_values = true,
+        default_value = "/var/lib/portreeve-bastion/recordings"
+    )]
+    pub recordings: PathBuf,
+    /// A trail that `trail --output` saved; by default the CA is asked
+    #[arg(long, value_name = "FILE")]
+    pub trail: Option<PathBuf>,
+    /// Keys to put into it as had from whoever holds them.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// `canary`.
+#[derive(Debug, Args)]
+pub struct Canary {
+    /// A recording to alter copies of; by default one is made
+    #[arg(long, value_name = "FILE", requires_all = ["trail", "log_key", "bastion_key", "host_key", "identity"])]
+    pub recording: Option<PathBuf>,
+    /// The trail of its session
+    #[arg(long, value_name = "FILE", requires = "recording")]
+    pub trail: Option<PathBuf>,
+    /// Alter every byte, however long it takes
+    #[arg(long)]
+    pub thorough: bool,
+    /// For how long to try; by default 30 seconds, with --thorough without end
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+    /// The keys of the given recording and trail.
+    #[command(flatten)]
+    pub keys: KeyArgs,
 }

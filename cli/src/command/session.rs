@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use portreeve_protocol::admin::Listing;
-use portreeve_protocol::checkpoint::Trail;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::session::{SessionState, SessionSummary};
 use portreeve_protocol::task::Purpose;
@@ -11,6 +10,7 @@ use portreeve_protocol::task::Purpose;
 use crate::args::access::Session;
 use crate::ca::client::Ca;
 use crate::ca::exchange;
+use crate::ca::trails::trail_of;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::identity::caller::Caller;
@@ -179,8 +179,7 @@ async fn receipt_rows(
     caller: &Caller,
     summary: &SessionSummary,
 ) -> Vec<(&'static str, String)> {
-    let path = format!("/v1/sessions/{}/trail", summary.session);
-    let trail: Result<Trail, _> = ca.get(caller, &path).await;
+    let trail = trail_of(ca, caller, summary.session).await;
     let Ok(trail) = trail else { return Vec::new() };
     let events = trail.events.iter();
     let events: Vec<_> = events

@@ -6,12 +6,14 @@ use portreeve_protocol::event::Event;
 use crate::args::review::Trail;
 use crate::ca::client::Ca;
 use crate::ca::exchange;
+use crate::ca::trails::trail_of;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
 use crate::keys::log_key;
 use crate::output::{self, Printer};
-use crate::review::evidence::{self, Keys};
+use crate::review::judge;
+use crate::review::known::{Keys, Known};
 use crate::review::words;
 use crate::safe;
 use crate::settings::Settings;
@@ -28,9 +30,7 @@ pub async fn run(
     let log = args.log_key.as_deref().map(log_key).transpose()?;
     let ca = Ca::new(settings)?;
     let caller = exchange::caller(&ca, settings).await?;
-    let trail: Proofs = ca
-        .get(&caller, &format!("/v1/sessions/{}/trail", args.session))
-        .await?;
+    let trail = trail_of(&ca, &caller, args.session).await?;
     if let Some(path) = &args.output {
         let text = serde_json::to_string_pretty(&trail)
             .map_err(|error| Failure::failed("the trail cannot be written").because(&error))?;
@@ -40,10 +40,10 @@ pub async fn run(
         printer.data(&trail, || table(&trail))?;
     }
     let keys = Keys {
-        log,
+        log: log.map(Known::brought),
         ..Keys::default()
     };
-    let findings = evidence::verified_trail(&trail, &keys);
+    let findings = judge::trail(&trail, &keys).findings;
     for fault in &findings.faults {
         printer.say(&format!("FAULT: {}", safe::line(fault)));
     }

@@ -1,11 +1,15 @@
-//! `verify`: what recordings and trails prove, offline.
+//! `verify`: what recordings, trails and files of evidence prove, offline.
 
-use crate::args::review::Verify;
+use std::sync::Arc;
+
+use crate::args::review::{KeyArgs, Verify};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::{log_key, public_key};
 use crate::output::Printer;
-use crate::review::evidence::{Exhibit, Keys, Report};
+use crate::review::evidence::Role;
+use crate::review::exhibit::{Exhibit, Kind, Report};
+use crate::review::known::{Keys, Known};
 use crate::review::recordings;
 use crate::safe;
 
@@ -14,32 +18,73 @@ use crate::safe;
 /// # Errors
 /// When one cannot be read, or does not verify.
 pub fn run(args: &Verify, printer: &mut Printer) -> Result<Exit, Failure> {
-    let keys = Keys {
-        log: args.log_key.as_deref().map(log_key).transpose()?,
-        bastion: args.bastion_key.as_deref().map(public_key).transpose()?,
-        host: args.host_key.as_deref().map(public_key).transpose()?,
-        identities: match &args.identity {
-            Some(path) => recordings::identities(path)?,
-            None => Vec::new(),
-        },
-    };
+    let keys = keys(&args.keys)?;
     let exhibits = args
         .files
         .iter()
         .map(|path| Exhibit::read(path))
         .collect::<Result<Vec<_>, _>>()?;
-    // A trail that does not verify vouches for no recording.
-    let mut manifests = Vec::new();
-    for exhibit in &exhibits {
-        let named = exhibit.manifests();
-        if !named.is_empty() && exhibit.verify(&keys, &[])?.findings.holds() {
-            manifests.extend(named);
-        }
-    }
+    let events: Vec<_> = exhibits
+        .iter()
+        .flat_map(|exhibit| exhibit.events(&keys))
+        .collect();
     let reports = exhibits
         .iter()
-        .map(|exhibit| exhibit.verify(&keys, &manifests))
+        .map(|exhibit| exhibit.verify(&keys, &events))
         .collect::<Result<Vec<_>, _>>()?;
+    told(&reports, printer)
+}
+
+/// The keys that the command line brings along.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn keys(args: &KeyArgs) -> Result<Keys, Failure> {
+    let mut keys = Keys {
+        log: args
+            .log_key
+            .as_deref()
+            .map(log_key)
+            .transpose()?
+            .map(Known::brought),
+        bastion: args
+            .bastion_key
+            .as_deref()
+            .map(public_key)
+            .transpose()?
+            .map(Known::brought),
+        host: args
+            .host_key
+            .as_deref()
+            .map(public_key)
+            .transpose()?
+            .map(Known::brought),
+        identities: match &args.identity {
+            Some(path) => recordings::identities(path)?.into(),
+            None => Arc::default(),
+        },
+        of_ca: Vec::new(),
+    };
+    let Some(folder) = &args.ca_keys else {
+        return Ok(keys);
+    };
+    for (role, name) in Role::OF_CA {
+        let path = folder.join(name);
+        let path = path.to_string_lossy();
+        if role != Role::Log {
+            keys.of_ca.push((role, public_key(&path)?));
+        } else if keys.log.is_none() {
+            keys.log = Some(Known::brought(log_key(&path)?));
+        }
+    }
+    Ok(keys)
+}
+
+/// Tells what was found out, and fails when anything contradicts itself.
+///
+/// # Errors
+/// When something does not verify, or nothing can be printed.
+pub fn told(reports: &[Report], printer: &mut Printer) -> Result<Exit, Failure> {
     printer.data(&reports, || reports.iter().map(words).collect())?;
     let failing: Vec<_> = reports
         .iter()
@@ -61,14 +106,22 @@ fn words(report: &Report) -> String {
         "{}: {} {}\n",
         safe::line(&report.file.display().to_string()),
         report.kind,
-        if !report.findings.holds() {
-            "DOES NOT HOLD"
-        } else if report.is_cut {
-            "holds as far as it goes: its end is missing"
-        } else {
-            "holds"
-        }
+        verdict(report)
     );
+    for shown in &report.keys {
+        let mark = if shown.is_brought {
+            "your key:   "
+        } else {
+            "HINT:       "
+        };
+        text.push_str(&format!(
+            "  {mark}{} {} is {}, {}\n",
+            shown.entry.role.words(),
+            safe::line(&shown.entry.name),
+            safe::line(&shown.entry.fingerprint),
+            shown.entry.from.words()
+        ));
+    }
     for (mark, items) in [
         ("  fault:      ", &report.findings.faults),
         ("  proved:     ", &report.findings.proved),
@@ -81,4 +134,21 @@ fn words(report: &Report) -> String {
         }
     }
     text
+}
+
+fn verdict(report: &Report) -> &'static str {
+    let has_hints = report.kind == Kind::Evidence
+        && report
+            .keys
+            .iter()
+            .any(|shown| shown.entry.role <= Role::Host && !shown.is_brought);
+    match (report.findings.holds(), has_hints, report.is_cut) {
+        (false, ..) => "DOES NOT HOLD",
+        (true, true, false) => "agrees with itself, BY KEYS THAT CAME IN IT",
+        (true, true, true) => {
+            "agrees with itself as far as it goes, BY KEYS THAT CAME IN IT; the recording's end is missing"
+        }
+        (true, false, true) => "holds as far as it goes: its end is missing",
+        (true, false, false) => "holds",
+    }
 }

@@ -1,231 +1,236 @@
-//! Verifying files offline: what each of them proves, and what not.
+//! A file of evidence: made of a recording, a trail and keys, and judged without any server.
+//!
+//! The format is `docs/spec/evidence.md`. Judging is [`super::judge`]'s; here is what a single file
+//! adds: its framing, the texts that follow from the rest, and the keys that came with it.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _};
-use std::path::{Path, PathBuf};
+mod container;
+mod keys;
+mod make;
+mod readme;
 
-use portreeve_protocol::age::Identity;
-use portreeve_protocol::checkpoint::{Trail, VerifierKey};
-use portreeve_protocol::digest::Digest;
-use portreeve_protocol::event::{AccessFact, Body, Event};
-use portreeve_protocol::id::SessionId;
+use std::io::{self, Read, Seek};
+use std::sync::Arc;
+
+use portreeve_protocol::canonical;
+use portreeve_protocol::checkpoint::Trail;
 use portreeve_protocol::key::PublicKey;
+use portreeve_recording::info::SessionInfo;
 use portreeve_recording::read::Recording;
-use portreeve_recording::verify::{self, Evidence};
+use portreeve_recording::ustar::Part;
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::files;
+use super::findings::Findings;
+use super::judge;
+use super::known::{Keys, Known};
 use crate::keys::LogKey;
-use crate::review::host_chain::{self, Findings};
 
-/// The longest trail that is read.
-const MAX_TRAIL: usize = 64 * 1024 * 1024;
+pub use container::{NotEvidence, Parts, Texts};
+pub use keys::{KeyEntry, KeyFile, Role, Source};
+pub use make::{CannotMake, Material, make, write};
 
-/// What the verifier brings along.
-#[derive(Debug, Default)]
-pub struct Keys {
-    /// The audit log's key.
-    pub log: Option<LogKey>,
-    /// The bastion's key.
-    pub bastion: Option<PublicKey>,
-    /// The host's key.
-    pub host: Option<PublicKey>,
-    /// Review keys.
-    pub identities: Vec<Identity>,
+/// A key of a file of evidence, as a verdict shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyShown {
+    /// The key.
+    #[serde(flatten)]
+    pub entry: KeyEntry,
+    /// Whether the one who checks brought the same along.
+    pub is_brought: bool,
 }
 
-/// What a file is and what it proves.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// The file.
-    pub file: PathBuf,
-    /// `recording` or `trail`.
-    pub kind: &'static str,
-    /// What was found out.
-    #[serde(flatten)]
+/// A file of evidence after it was judged.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// What it proves.
     pub findings: Findings,
-    /// Whether it is a recording whose end is missing, which `unproved` says too.
-    #[serde(skip)]
+    /// The keys in it.
+    pub keys: Vec<KeyShown>,
+    /// Whether the recording's end is missing, which `unproved` says too.
     pub is_cut: bool,
 }
 
-/// A file of evidence, read.
-#[derive(Debug)]
-pub enum Exhibit {
-    /// A recording.
-    Recording(PathBuf),
-    /// A trail.
-    Trail(PathBuf, Box<Trail>),
-}
-
-impl Exhibit {
-    /// Reads a file: a trail is JSON and begins with a brace, a recording is a tar file.
-    ///
-    /// # Errors
-    /// When it cannot be read or is neither.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
-        let mut file = File::open(path)
-            .map_err(|error| Failure::from(files::FileError::Read(path.into(), error)))?;
-        let mut first = [0];
-        file.read_exact(&mut first)
-            .and_then(|()| file.rewind())
-            .map_err(|error| {
-                Failure::failed(format!("`{}` is empty", path.display())).because(&error)
-            })?;
-        if first != *b"{" {
-            return Ok(Self::Recording(path.to_owned()));
-        }
-        let text = files::read(path, MAX_TRAIL)?;
-        let trail = serde_json::from_slice(&text).map_err(|error| {
-            Failure::failed(format!("`{}` is neither a recording nor a trail", path.display()))
-                .because(&error)
-                .next("a recording is a `.tar` of a bastion, a trail is made by `portreeve trail --output`")
-        })?;
-        Ok(Self::Trail(path.to_owned(), Box::new(trail)))
-    }
-
-    /// The manifests that a trail names, for the recordings beside it.
-    #[must_use]
-    pub fn manifests(&self) -> Vec<(SessionId, Digest)> {
-        let Self::Trail(_, trail) = self else {
-            return Vec::new();
-        };
-        trail
-            .events
-            .iter()
-            .filter_map(|logged| serde_json::from_str::<Event>(&logged.event).ok())
-            .filter_map(|event| {
-                if let Body::Access {
-                    session: Some(session),
-                    fact: AccessFact::RecordingSealed { manifest, .. },
-                    ..
-                } = event.body
-                {
-                    Some((session, manifest))
-                } else {
-                    None
-                }
-            })
-            .collect()
-    }
-
-    /// Verifies it. `manifests` are those that verified trails beside it name.
-    ///
-    /// # Errors
-    /// When it cannot be read; every finding is in the report.
-    pub fn verify(
-        &self,
-        keys: &Keys,
-        manifests: &[(SessionId, Digest)],
-    ) -> Result<Report, Failure> {
-        match self {
-            Self::Trail(path, trail) => Ok(Report {
-                file: path.clone(),
-                kind: "trail",
-                findings: verified_trail(trail, keys),
-                is_cut: false,
-            }),
-            Self::Recording(path) => {
-                let (findings, is_cut) = recording(path, keys, manifests)?;
-                Ok(Report {
-                    file: path.clone(),
-                    kind: "recording",
-                    findings,
-                    is_cut,
-                })
-            }
-        }
-    }
-}
-
-/// What a trail proves.
-#[must_use]
-pub fn verified_trail(trail: &Trail, keys: &Keys) -> Findings {
-    let mut findings = Findings::default();
-    // Without a key of the verifier's own the one in the file is taken, which shows that the file
-    // is consistent and not whose it is.
-    let key = match &keys.log {
-        Some(own) => own.verifier(&trail.checkpoint),
-        None => trail.log_key.parse::<VerifierKey>(),
-    };
-    let key = match key {
-        Ok(key) => key,
+/// What a file of evidence proves to somebody with these keys.
+///
+/// # Errors
+/// When it cannot be read; every finding is in the verdict.
+pub fn judge<R: Read + Seek>(file: R, keys: &Keys) -> io::Result<Judged> {
+    let mut judged = Judged::default();
+    let parts = match container::read(file) {
+        Ok(parts) => parts,
+        Err(NotEvidence::Io(error)) => return Err(error),
         Err(error) => {
-            findings
-                .faults
-                .push(format!("the trail names no log: {error}"));
-            return findings;
+            judged.findings.fault(error.to_string());
+            return Ok(judged);
         }
     };
-    match trail.verify(&key) {
-        Err(error) => findings.faults.push(error.to_string()),
-        Ok(verified) => {
-            let checkpoint = verified.checkpoint();
-            findings.proved.push(format!(
-                "all {} events are in the log `{}` as it was at {} events",
-                verified.events().len(),
-                checkpoint.origin,
-                checkpoint.size
-            ));
-            if keys.log.is_some() {
-                findings.proved.push(format!(
-                    "the checkpoint is signed by the key of `{}` that was given",
-                    key.name()
-                ));
-            } else {
-                findings.unproved.push(
-                    "whose log this is: give the log's key, got on another way, with --log-key"
-                        .into(),
-                );
-            }
-            findings.unproved.push(
-                "that no event of the session was left out of the trail; those of the host are counted in its receipt"
-                    .into(),
-            );
-            let events = verified.events().iter().map(|(_, event)| event);
-            findings.extend(host_chain::check(events, keys.host.as_ref()));
-        }
-    }
-    findings
-}
-
-/// What a recording proves, and whether its end is missing.
-fn recording(
-    path: &Path,
-    keys: &Keys,
-    manifests: &[(SessionId, Digest)],
-) -> Result<(Findings, bool), Failure> {
-    let file = File::open(path)
-        .map_err(|error| Failure::from(files::FileError::Read(path.into(), error)))?;
-    let mut recording = match Recording::open(file) {
+    let Parts {
+        texts,
+        recording,
+        seconds,
+    } = parts;
+    let mut recording = match Recording::open(recording) {
         Ok(recording) => recording,
         Err(error) => {
-            let mut findings = Findings::default();
-            findings.faults.push(error.to_string());
-            return Ok((findings, false));
+            judged.findings.fault(format!("`recording.tar`: {error}"));
+            return Ok(judged);
         }
     };
-    let session = recording.info().session;
-    let bastions: Vec<_> = keys.bastion.iter().cloned().collect();
-    let evidence = Evidence {
-        bastions: &bastions,
-        identities: &keys.identities,
-        trail: manifests
-            .iter()
-            .find(|(known, _)| *known == session)
-            .map(|(_, manifest)| *manifest),
+    let (Some(file_keys), Some(trail)) = (
+        KeyFile::from_json(&texts.keys),
+        exactly_a_trail(&texts.trail),
+    ) else {
+        judged
+            .findings
+            .fault("`keys.json` or `trail.json` does not have the one form that it must have");
+        return Ok(judged);
     };
-    let verdict = verify::verify(&mut recording, evidence)
-        .map_err(|error| Failure::from(files::FileError::Read(path.into(), error)))?;
-    let findings = Findings {
-        proved: texts(&verdict.proved),
-        unproved: texts(&verdict.unproved),
-        faults: texts(&verdict.faults),
-    };
-    Ok((findings, verdict.unproved.contains(&verify::Unproved::Cut)))
+    let mut findings = Findings::default();
+    let info = recording.info().clone();
+    check_texts(&texts, seconds, &info, &file_keys, &mut findings);
+    check_names(&info, &file_keys, &trail, &mut findings);
+    let keys = reconcile(&file_keys, keys, &mut judged.keys, &mut findings);
+    judge_both(&trail, &mut recording, &keys, &mut judged, findings)?;
+    Ok(judged)
 }
 
-fn texts<T: std::fmt::Display>(items: &[T]) -> Vec<String> {
-    items.iter().map(ToString::to_string).collect()
+fn judge_both<R: Read + Seek>(
+    trail: &Trail,
+    recording: &mut Recording<Part<R>>,
+    keys: &Keys,
+    judged: &mut Judged,
+    mut findings: Findings,
+) -> io::Result<()> {
+    let of_trail = judge::trail(trail, keys);
+    let session = recording.info().session;
+    // A trail that does not hold vouches for nothing.
+    let events = if of_trail.findings.holds() {
+        of_trail.events
+    } else {
+        Vec::new()
+    };
+    if !events.is_empty() && !super::course::sessions(&events).contains_key(&session) {
+        findings.fault("trail and recording are of different sessions");
+    }
+    findings.extend(of_trail.findings);
+    let of_recording = judge::recording(recording, keys, &events)?;
+    findings.extend(of_recording.findings);
+    judged.is_cut = of_recording.is_cut;
+    judged.findings = findings;
+    Ok(())
+}
+
+/// A trail in its one form.
+fn exactly_a_trail(bytes: &[u8]) -> Option<Trail> {
+    let trail: Trail = serde_json::from_slice(bytes).ok()?;
+    let is_exact = canonical::to_string(&trail).is_ok_and(|text| text.as_bytes() == bytes);
+    is_exact.then_some(trail)
+}
+
+/// README, list of signers and times follow from the rest.
+fn check_texts(
+    texts: &Texts,
+    seconds: u64,
+    info: &SessionInfo,
+    keys: &KeyFile,
+    findings: &mut Findings,
+) {
+    if texts.readme != readme::readme(info, keys).as_bytes() {
+        findings.fault("`README.txt` is not the one that this format has: believe nothing in it");
+    }
+    if texts.signers != keys.allowed_signers().as_bytes() {
+        findings.fault("`allowed_signers` does not have the keys of `keys.json`");
+    }
+    if seconds != make::seconds_of(info) {
+        findings.fault("the entries do not have the time at which the session began");
+    }
+    if keys.session != info.session {
+        findings.fault("`keys.json` is of another session");
+    }
+}
+
+/// Keys are of those whom recording and trail name.
+fn check_names(info: &SessionInfo, keys: &KeyFile, trail: &Trail, findings: &mut Findings) {
+    let origin = trail.checkpoint.lines().next().unwrap_or_default();
+    for entry in &keys.keys {
+        let is_right = match entry.role {
+            Role::Log => entry.name == origin && is_of_log(trail, &entry.key),
+            Role::Bastion => entry.name == info.bastion.to_string(),
+            Role::Host => entry.name == info.host.to_string(),
+            Role::Order | Role::SessionCa | Role::AccessCa | Role::BastionHostCa => {
+                entry.name == make::CA_NAME
+            }
+        };
+        if !is_right {
+            findings.fault(format!(
+                "`keys.json` names as {} one that is not of this session",
+                entry.role.words()
+            ));
+        }
+    }
+}
+
+fn is_of_log(trail: &Trail, key: &PublicKey) -> bool {
+    trail
+        .log_key
+        .parse::<portreeve_protocol::checkpoint::VerifierKey>()
+        .is_ok_and(|log| Some(*log.ed25519()) == key.ed25519())
+}
+
+/// The keys to check with: those that were brought along, and hints for what is missing.
+fn reconcile(
+    file: &KeyFile,
+    brought: &Keys,
+    shown: &mut Vec<KeyShown>,
+    findings: &mut Findings,
+) -> Keys {
+    for entry in &file.keys {
+        let own = brought.of_role(entry.role);
+        if own.as_ref().is_some_and(|own| *own != entry.key) {
+            findings.fault(format!(
+                "the file names another key as {} than the one that was given",
+                entry.role.words()
+            ));
+        }
+        shown.push(KeyShown {
+            entry: entry.clone(),
+            is_brought: own.is_some_and(|own| own == entry.key),
+        });
+    }
+    let hint = |role| file.of(role).map(|entry| Known::hint(entry.key.clone()));
+    let keys = Keys {
+        log: brought.log.clone().or_else(|| {
+            let key = file.of(Role::Log)?.key.ed25519()?;
+            Some(Known::hint(LogKey::Alone(key)))
+        }),
+        bastion: brought.bastion.clone().or_else(|| hint(Role::Bastion)),
+        host: brought.host.clone().or_else(|| hint(Role::Host)),
+        identities: Arc::clone(&brought.identities),
+        of_ca: Vec::new(),
+    };
+    let hints = [
+        (
+            keys.log.as_ref().map(|known| known.is_hint),
+            "the log's (--log-key)",
+        ),
+        (
+            keys.bastion.as_ref().map(|known| known.is_hint),
+            "the bastion's (--bastion-key)",
+        ),
+        (
+            keys.host.as_ref().map(|known| known.is_hint),
+            "the host's (--host-key)",
+        ),
+    ];
+    let hints: Vec<_> = hints
+        .iter()
+        .filter(|(is_hint, _)| *is_hint == Some(true))
+        .map(|(_, name)| *name)
+        .collect();
+    if !hints.is_empty() {
+        findings.unproved(format!(
+            "WHOSE KEYS THESE ARE: {} came IN THIS FILE, chosen by whoever made it; get them from whoever holds them, on another way, and give them",
+            hints.join(", ")
+        ));
+    }
+    keys
 }

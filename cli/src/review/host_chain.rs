@@ -10,31 +10,8 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::signed::{Signed, Statement};
 
-/// What was found out about something.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Findings {
-    /// What is proved.
-    pub proved: Vec<String>,
-    /// What is not, and what would prove it.
-    pub unproved: Vec<String>,
-    /// What contradicts itself.
-    pub faults: Vec<String>,
-}
-
-impl Findings {
-    /// Whether nothing contradicts itself.
-    #[must_use]
-    pub fn holds(&self) -> bool {
-        self.faults.is_empty()
-    }
-
-    /// Takes over what was found out elsewhere.
-    pub fn extend(&mut self, other: Self) {
-        self.proved.extend(other.proved);
-        self.unproved.extend(other.unproved);
-        self.faults.extend(other.faults);
-    }
-}
+use super::findings::Findings;
+use super::known::Known;
 
 /// The host's statements about one session.
 #[derive(Default)]
@@ -46,7 +23,10 @@ struct Said<'a> {
 
 /// Checks the host's statements in a trail. With `key` their signatures are checked as well.
 #[must_use]
-pub fn check<'a>(events: impl IntoIterator<Item = &'a Event>, key: Option<&PublicKey>) -> Findings {
+pub fn check<'a>(
+    events: impl IntoIterator<Item = &'a Event>,
+    key: Option<&Known<PublicKey>>,
+) -> Findings {
     let mut sessions: BTreeMap<SessionId, Said<'a>> = BTreeMap::new();
     for event in events {
         let Body::Access {
@@ -75,7 +55,7 @@ pub fn check<'a>(events: impl IntoIterator<Item = &'a Event>, key: Option<&Publi
 }
 
 impl Said<'_> {
-    fn check(&self, session: SessionId, key: Option<&PublicKey>, findings: &mut Findings) {
+    fn check(&self, session: SessionId, key: Option<&Known<PublicKey>>, findings: &mut Findings) {
         let Some(signed) = self.attestation else {
             if !self.events.is_empty() || self.receipt.is_some() {
                 findings.unproved.push(format!(
@@ -104,10 +84,13 @@ impl Said<'_> {
         events.sort_by_key(|(event, _)| event.seq);
         events.dedup_by_key(|(event, _)| event.seq);
         let last = chained(session, signed.digest(), &events, findings);
-        if key.is_some() {
+        if let Some(known) = key {
             findings.proved.push(format!(
-                "{session}: {} signed that {} was ready with uid {}",
-                attestation.host, attestation.account, attestation.uid
+                "{session}: {} signed that {} was ready with uid {}{}",
+                attestation.host,
+                attestation.account,
+                attestation.uid,
+                known.caveat()
             ));
         } else {
             findings.unproved.push(format!(
@@ -120,7 +103,7 @@ impl Said<'_> {
     fn receipt(
         &self,
         session: SessionId,
-        key: Option<&PublicKey>,
+        key: Option<&Known<PublicKey>>,
         attestation: &Attestation,
         events: usize,
         last: Option<Digest>,
@@ -164,10 +147,13 @@ impl Said<'_> {
                 "{session}: that nothing is left: the host could not remove {}",
                 receipt.left.join(", ")
             ));
-        } else if key.is_some() {
+        } else if let Some(known) = key {
             findings.proved.push(format!(
-                "{session}: {} signed that {} and everything of it was gone at {}",
-                receipt.host, receipt.account, receipt.gone_at
+                "{session}: {} signed that {} and everything of it was gone at {}{}",
+                receipt.host,
+                receipt.account,
+                receipt.gone_at,
+                known.caveat()
             ));
         }
     }
@@ -201,14 +187,14 @@ fn chained(
 
 fn read<T: Statement>(
     signed: &Signed<T>,
-    key: Option<&PublicKey>,
+    key: Option<&Known<PublicKey>>,
     what: &str,
     session: SessionId,
     findings: &mut Findings,
 ) -> Option<T> {
     let statement = match key {
-        Some(key) => signed
-            .verify(key)
+        Some(known) => signed
+            .verify(&known.key)
             .map(portreeve_protocol::signed::Verified::into_inner)
             .map_err(|error| error.to_string()),
         None => {
@@ -299,7 +285,7 @@ mod tests {
         let two = host_event(1, one.digest());
         let end = receipt(2, two.digest(), 70001, &[]);
         let trail = [ready(&begin), happened(&two), happened(&one), gone(&end)];
-        let findings = check(&trail, Some(&public(3)));
+        let findings = check(&trail, Some(&Known::brought(public(3))));
         assert!(
             findings.holds() && findings.unproved.is_empty(),
             "{findings:?}"
@@ -321,7 +307,7 @@ mod tests {
         let one = host_event(0, begin.digest());
         let two = host_event(1, one.digest());
         let end = receipt(2, two.digest(), 70001, &[]);
-        let key = public(3);
+        let key = Known::brought(public(3));
         let found = |trail: &[Event]| check(trail, Some(&key));
 
         let cut = found(&[ready(&begin), happened(&one), gone(&end)]);
@@ -352,7 +338,7 @@ mod tests {
         assert!(!found(&[ready(&begin), happened(&one), happened(&two), gone(&uid)]).holds());
         let fewer = receipt(1, one.digest(), 70001, &[]);
         assert!(!found(&[ready(&begin), happened(&one), happened(&two), gone(&fewer)]).holds());
-        assert!(!check(&[ready(&begin)], Some(&public(4))).holds());
+        assert!(!check(&[ready(&begin)], Some(&Known::brought(public(4)))).holds());
         let left = receipt(0, begin.digest(), 70001, &["/home/x"]);
         let left = found(&[ready(&begin), gone(&left)]);
         assert!(

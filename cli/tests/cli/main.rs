@@ -13,6 +13,7 @@ mod bastion;
 mod bundle;
 mod bundle_check;
 mod ca;
+mod evidence;
 mod exec;
 mod holder;
 mod keys;

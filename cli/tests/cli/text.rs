@@ -19,6 +19,8 @@ fn help_is_data_and_names_every_command() {
         "export",
         "trail",
         "verify",
+        "evidence",
+        "canary",
         "log",
         "bundle",
         "policy",

@@ -8,7 +8,7 @@ import sys
 import tarfile
 
 NAMES = ["started", "input", "output", "error output", "window", "signal", "end of input", "end of output",
-         "exit status", "exit signal", "closed", "refused", "note", "host event", "file", "omitted"]
+         "exit status", "exit signal", "closed", "refused", "note", "host event", "file", "omitted", "screen"]
 
 
 def item(data, at):

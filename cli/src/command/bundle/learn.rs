@@ -16,11 +16,13 @@ use super::{origin, print};
 use crate::args::bundle::{Learn, Origin, Trail, Version};
 use crate::ca::client::Ca;
 use crate::ca::exchange;
+use crate::ca::trails::trail_of;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Printer;
-use crate::review::evidence::{self, Keys};
+use crate::review::judge;
+use crate::review::known::Keys;
 use crate::safe;
 use crate::settings::Settings;
 use crate::ssh::quote;
@@ -96,8 +98,7 @@ async fn read(trail: &Trail, settings: &Settings) -> Result<Proofs, Failure> {
         Trail::Session(session) => {
             let ca = Ca::new(settings)?;
             let caller = exchange::caller(&ca, settings).await?;
-            let path = format!("/v1/sessions/{session}/trail");
-            Ok(ca.get(&caller, &path).await?)
+            Ok(trail_of(&ca, &caller, *session).await?)
         }
     }
 }
@@ -133,7 +134,7 @@ fn saved(path: &Path) -> Result<Proofs, Failure> {
 
 /// The events of a trail that hangs together.
 fn events(trail: &Proofs) -> Result<Vec<Event>, Failure> {
-    let findings = evidence::verified_trail(trail, &Keys::default());
+    let findings = judge::trail(trail, &Keys::default()).findings;
     if let Some(fault) = findings.faults.first() {
         return Err(Failure::new(
             Exit::VerificationFailed,
