@@ -1,7 +1,6 @@
 //! `export`: a recording in a form that other programs read.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal as _, Write};
+use std::io::{IsTerminal as _, Write};
 
 use portreeve_recording::event::{Channel, Event};
 use portreeve_recording::export::{self, AsciicastOptions, AsciicastVersion, ExportError};
@@ -11,7 +10,7 @@ use portreeve_recording::read::ReadError;
 use crate::args::review::{Export, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::FileError;
+use crate::files::WholeFile;
 use crate::output::Printer;
 use crate::review::recordings;
 
@@ -32,11 +31,11 @@ pub fn run(args: &Export, printer: &mut Printer) -> Result<Exit, Failure> {
     let events = recordings::of_channel(opened.recording.events(&opened.identities), args.channel);
     let written = match &args.output {
         Some(path) => {
-            let file = File::create(path).map_err(|error| FileError::Write(path.clone(), error))?;
-            let mut out = BufWriter::new(file);
+            let mut out = WholeFile::create(path)?;
             let written = write(args, &info, events, &mut out);
-            out.flush()
-                .map_err(|error| FileError::Write(path.clone(), error))?;
+            if written.is_ok() {
+                out.commit()?;
+            }
             written
         }
         None => write(args, &info, events, &mut Out(printer)),
@@ -57,13 +56,13 @@ fn write(
     let options = |version| AsciicastOptions {
         version,
         channel: args.channel.map(Channel),
-        with_input: false,
+        with_input: args.with_input,
     };
     match args.format {
         Format::AsciicastV2 => export::asciicast(info, events, options(AsciicastVersion::V2), out),
         Format::AsciicastV3 => export::asciicast(info, events, options(AsciicastVersion::V3), out),
-        Format::Transcript => export::plain(info.started_at, events, out),
-        Format::Jsonl => export::json_lines(events, out),
+        Format::Transcript => export::plain(info.started_at, args.with_input, events, out),
+        Format::Jsonl => export::json_lines(events, args.with_input, out),
     }
 }
 

@@ -8,25 +8,27 @@ use serde_json::{Map, Value, json};
 use super::{ExportError, json_line};
 use crate::event::{Event, FileOperation, Kind, Program, Started, Terminal, WindowSize};
 
-/// Writes all `events`.
+/// Writes all `events`; of what the agent sent only how much it was, unless `with_input`.
 ///
 /// # Errors
 /// [`ExportError`], after everything before it was written.
 pub fn json_lines<E>(
     events: impl IntoIterator<Item = Result<Event, E>>,
+    with_input: bool,
     out: &mut impl Write,
 ) -> Result<(), ExportError<E>> {
     for event in events {
-        let line = object(&event.map_err(ExportError::Read)?);
+        let line = object(&event.map_err(ExportError::Read)?, with_input);
         writeln!(out, "{}", json_line(&Value::Object(line)))?;
     }
     Ok(())
 }
 
-fn object(event: &Event) -> Map<String, Value> {
+fn object(event: &Event, with_input: bool) -> Map<String, Value> {
     let (kind, fields) = match &event.kind {
         Kind::Started(started) => ("started", program(started)),
-        Kind::Input(bytes) => ("input", data(bytes)),
+        Kind::Input(bytes) if with_input => ("input", data(bytes)),
+        Kind::Input(bytes) => ("input", json!({ "bytes": bytes.len() })),
         Kind::Output(bytes) => ("output", data(bytes)),
         Kind::ErrorOutput(bytes) => ("error_output", data(bytes)),
         Kind::Window(size) => ("window", window(size)),

@@ -10,25 +10,30 @@ use crate::printable::{Printable, one_line};
 
 /// Writes all `events` under headings: which channel, which stream, since when.
 ///
-/// Bytes of one stream follow each other without a heading until another stream speaks.
+/// Bytes of one stream follow each other without a heading until another stream speaks. Of what the
+/// agent sent only how much it was is told, unless `with_input`.
 ///
 /// # Errors
 /// [`ExportError`], after everything before it was written.
 pub fn plain<E>(
     started_at: Timestamp,
+    with_input: bool,
     events: impl IntoIterator<Item = Result<Event, E>>,
     out: &mut impl Write,
 ) -> Result<(), ExportError<E>> {
     let mut writer = Plain {
         started_at,
+        with_input,
         out,
         speaking: None,
+        untold: None,
         at_line_start: true,
     };
     for event in events {
         writer.event(&event.map_err(ExportError::Read)?)?;
     }
     writer.silence()?;
+    writer.tell_input()?;
     Ok(())
 }
 
@@ -46,16 +51,26 @@ struct Speaking {
     printable: Printable,
 }
 
+/// Input that is only counted.
+struct Untold {
+    at_us: u64,
+    channel: Channel,
+    bytes: u64,
+}
+
 struct Plain<'a, W> {
     started_at: Timestamp,
+    with_input: bool,
     out: &'a mut W,
     speaking: Option<Speaking>,
+    untold: Option<Untold>,
     at_line_start: bool,
 }
 
 impl<W: Write> Plain<'_, W> {
     fn event(&mut self, event: &Event) -> std::io::Result<()> {
         let heading = match &event.kind {
+            Kind::Input(bytes) if !self.with_input => return self.count(event, bytes.len()),
             Kind::Input(bytes) => return self.data(event, Stream::Input, bytes),
             Kind::Output(bytes) => return self.data(event, Stream::Output, bytes),
             Kind::ErrorOutput(bytes) => return self.data(event, Stream::ErrorOutput, bytes),
@@ -91,7 +106,34 @@ impl<W: Write> Plain<'_, W> {
             Kind::Omitted(omitted) => omitted.line(),
         };
         self.silence()?;
-        self.heading(event, &heading)
+        self.tell_input()?;
+        self.heading(event.at_us, event.channel, &heading)
+    }
+
+    /// Counts input; it is told when something else is, so that not each key has a line.
+    fn count(&mut self, event: &Event, bytes: usize) -> std::io::Result<()> {
+        let bytes = bytes as u64;
+        match &mut self.untold {
+            Some(untold) if untold.channel == event.channel => untold.bytes += bytes,
+            _ => {
+                self.tell_input()?;
+                self.untold = Some(Untold {
+                    at_us: event.at_us,
+                    channel: event.channel,
+                    bytes,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_input(&mut self) -> std::io::Result<()> {
+        let Some(untold) = self.untold.take() else {
+            return Ok(());
+        };
+        self.silence()?;
+        let text = format!("input: {} bytes, not shown", untold.bytes);
+        self.heading(untold.at_us, untold.channel, &text)
     }
 
     fn data(&mut self, event: &Event, stream: Stream, bytes: &[u8]) -> std::io::Result<()> {
@@ -102,8 +144,10 @@ impl<W: Write> Plain<'_, W> {
             other => {
                 self.speaking = other;
                 self.silence()?;
+                self.tell_input()?;
                 self.heading(
-                    event,
+                    event.at_us,
+                    event.channel,
                     match stream {
                         Stream::Input => "input",
                         Stream::Output => "output",
@@ -138,11 +182,11 @@ impl<W: Write> Plain<'_, W> {
         Ok(())
     }
 
-    fn heading(&mut self, event: &Event, text: &str) -> std::io::Result<()> {
+    fn heading(&mut self, at_us: u64, channel: Channel, text: &str) -> std::io::Result<()> {
         let at = self
             .started_at
-            .plus(std::time::Duration::from_micros(event.at_us));
-        match event.channel {
+            .plus(std::time::Duration::from_micros(at_us));
+        match channel {
             Channel::SESSION => writeln!(self.out, "== {at} session: {text}"),
             Channel(channel) => writeln!(self.out, "== {at} channel {channel}: {text}"),
         }

@@ -165,7 +165,13 @@ fn file_transfer_is_not_shown_on_a_terminal() {
 #[test]
 fn the_plain_transcript_is_safe_and_complete() {
     let mut out = Vec::new();
-    plain(Timestamp::from_seconds(1_769_860_800), session(), &mut out).unwrap();
+    plain(
+        Timestamp::from_seconds(1_769_860_800),
+        true,
+        session(),
+        &mut out,
+    )
+    .unwrap();
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "== 2026-01-31T12:00:01.000000Z channel 1: started: (login shell)\n\
@@ -188,7 +194,7 @@ fn the_plain_transcript_is_safe_and_complete() {
 #[test]
 fn json_lines_hold_bytes_as_text_or_base64() {
     let mut out = Vec::new();
-    json_lines(session(), &mut out).unwrap();
+    json_lines(session(), true, &mut out).unwrap();
     let lines: Vec<serde_json::Value> = String::from_utf8(out)
         .unwrap()
         .lines()
@@ -202,11 +208,38 @@ fn json_lines_hold_bytes_as_text_or_base64() {
 }
 
 #[test]
+fn of_input_that_is_not_asked_for_only_its_size_is_told() {
+    let typed = || Kind::Input(Bytes::from_static(b"secret"));
+    let events = || {
+        [
+            at(1, 1, typed()),
+            at(2, 1, typed()),
+            at(3, 2, typed()),
+            at(4, 1, output(b"ok")),
+            at(5, 1, typed()),
+        ]
+    };
+    let mut out = Vec::new();
+    json_lines(events(), false, &mut out).unwrap();
+    plain(Timestamp::from_seconds(0), false, events(), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(!text.contains("secret"), "{text}");
+    for wanted in [
+        "{\"at_us\":3,\"bytes\":6,\"channel\":2,\"type\":\"input\"}\n",
+        "channel 1: input: 12 bytes, not shown\n",
+        "channel 2: input: 6 bytes, not shown\n",
+        "output\nok\n== 1970-01-01T00:00:00.000005Z channel 1: input: 6 bytes, not shown\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+}
+
+#[test]
 fn an_export_stops_at_the_first_error() {
     let mut out = Vec::new();
     let events = [at(0, 1, output(b"x")), Err(()), at(1, 1, output(b"y"))];
     assert!(matches!(
-        json_lines(events, &mut out),
+        json_lines(events, true, &mut out),
         Err(ExportError::Read(()))
     ));
     assert_eq!(String::from_utf8(out).unwrap().lines().count(), 1);
@@ -222,7 +255,7 @@ fn nothing_that_a_program_prints_reads_like_a_heading() {
         at(5, 1, Kind::Closed),
     ];
     let mut out = Vec::new();
-    plain(example(vec![]).started_at, events, &mut out).unwrap();
+    plain(example(vec![]).started_at, true, events, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let headings = text.lines().filter(|line| line.starts_with("=="));
     assert_eq!(headings.count(), 3, "{text}");
@@ -239,7 +272,7 @@ fn json_drives_no_terminal_and_keeps_its_value() {
         ]
     };
     let mut out = Vec::new();
-    json_lines(events(), &mut out).unwrap();
+    json_lines(events(), true, &mut out).unwrap();
     let options = AsciicastOptions {
         version: AsciicastVersion::V2,
         channel: Some(Channel(1)),

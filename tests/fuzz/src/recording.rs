@@ -144,9 +144,9 @@ fn export(info: &SessionInfo, events: &[Event]) {
         };
         asciicast(info, each(), options, &mut sink()).unwrap();
     }
-    json_lines(each(), &mut sink()).unwrap();
+    json_lines(each(), true, &mut sink()).unwrap();
     let mut shown = Vec::new();
-    plain(info.started_at, each(), &mut shown).unwrap();
+    plain(info.started_at, true, each(), &mut shown).unwrap();
     let shown = String::from_utf8(shown).unwrap();
     assert!(
         shown
