@@ -24,6 +24,7 @@ pub mod write;
 // Reading one.
 pub mod argv;
 pub mod export;
+pub mod moment;
 pub mod printable;
 pub mod read;
 pub mod redact;
