@@ -6,6 +6,7 @@ pub mod access;
 pub mod admin;
 pub mod bundle;
 pub mod review;
+pub mod search;
 
 use std::path::PathBuf;
 
@@ -109,6 +110,10 @@ pub enum Command {
     Replay(review::Replay),
     /// Convert a recording
     Export(review::Export),
+    /// Read recordings into the index of searches
+    Index(search::Index),
+    /// Search all recordings in the index
+    Search(search::Search),
     /// Show the audit trail of a session
     Trail(review::Trail),
     /// Read the audit log: what belongs to no session is there too

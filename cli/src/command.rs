@@ -7,12 +7,14 @@ pub mod evidence;
 pub mod exchange;
 pub mod exec;
 pub mod export;
+pub mod index;
 pub mod log;
 pub mod login;
 pub mod logout;
 pub mod man;
 pub mod policy;
 pub mod replay;
+pub mod search;
 pub mod session;
 pub mod ssh;
 pub mod ssh_config;
@@ -45,6 +47,8 @@ pub async fn run(cli: Cli, settings: &Settings, printer: &mut Printer) -> Result
         Command::Hold => crate::agent::hold::run().map(|()| Exit::Done),
         Command::Replay(args) => replay::run(&args, printer),
         Command::Export(args) => export::run(&args, printer),
+        Command::Index(args) => index::run(&args, settings, printer),
+        Command::Search(args) => search::run(&args, settings, printer),
         Command::Trail(args) => trail::run(&args, settings, printer).await,
         Command::Log(args) => log::run(&args, settings, printer).await,
         Command::Verify(args) => verify::run(&args, printer),

@@ -18,6 +18,8 @@ pub struct Printer {
     err: Box<dyn Write + Send>,
     json: bool,
     colour: bool,
+    /// Whether a person sees standard error as it comes.
+    has_watcher: bool,
 }
 
 impl std::fmt::Debug for Printer {
@@ -30,7 +32,10 @@ impl Printer {
     /// A printer for the program's own streams.
     #[must_use]
     pub fn standard(json: bool) -> Self {
-        Self::new(Box::new(io::stdout()), Box::new(io::stderr()), json)
+        Self {
+            has_watcher: !json && io::stderr().is_terminal(),
+            ..Self::new(Box::new(io::stdout()), Box::new(io::stderr()), json)
+        }
     }
 
     /// A printer for any two streams.
@@ -41,6 +46,7 @@ impl Printer {
             err,
             json,
             colour: false,
+            has_watcher: false,
         }
     }
 
@@ -107,6 +113,14 @@ impl Printer {
     pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)?;
         self.out.flush()
+    }
+
+    /// Talk that the next talk takes the place of: how far long work has come, on a terminal only.
+    pub fn progress(&mut self, text: &str) {
+        if self.has_watcher {
+            let _ = write!(self.err, "\r{text}\x1b[K");
+            let _ = self.err.flush();
+        }
     }
 
     /// Talk: a line for the person at the terminal. Lost if nobody listens.

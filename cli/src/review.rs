@@ -8,6 +8,7 @@ pub mod findings;
 pub mod host_chain;
 pub mod judge;
 pub mod known;
+pub mod index;
 pub mod player;
 pub mod receipt;
 pub mod recordings;

@@ -44,6 +44,8 @@ pub struct Places {
     pub token: PathBuf,
     /// The folder of live sessions.
     pub runtime: PathBuf,
+    /// The folder of the index of searches.
+    pub index: PathBuf,
 }
 
 /// The agent as which the program acts.
@@ -209,6 +211,7 @@ fn places(global: &Global, environment: Environment<'_>) -> Places {
             .token_file
             .clone()
             .unwrap_or_else(|| state.join("token")),
+        index: state.join("index"),
         runtime,
     }
 }

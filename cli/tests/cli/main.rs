@@ -21,6 +21,9 @@ mod plain_ssh;
 mod program;
 mod pty;
 mod replay;
+mod search;
 mod sign_in;
+#[path = "../../../tests/bench/src/synthetic.rs"]
+mod synthetic;
 mod text;
 mod web;
