@@ -28,6 +28,10 @@ pub(super) enum Trust {
 /// The shortest value of a setting that is named like a token or key, not like a password.
 const SHORTEST_KEY: usize = 8;
 
+/// How much memory the automaton of all patterns together may take as it is made: with less it is
+/// forgotten and made again all the time, which is slow.
+const AUTOMATON: usize = 32 * 1024 * 1024;
+
 /// Programs that read a password from standard input.
 const READS_SECRET: &str = r"\bsudo\b[^|;&]*[ \t]-[a-zA-Z]*S\b|(?:^|[|;&(]|\bsudo[ \t](?:[^|;&]*[ \t])?)[ \t]*(?:/[a-z/]*/)?(?:su|chpasswd|chgpasswd|passwd|cryptsetup|kinit|ssh-add|smbpasswd|vault[ \t]+login|gh[ \t]+auth[ \t]+login)\b|\bsshpass\b[^|;&]*[ \t]-d|\bhtpasswd\b[^|;&]*[ \t]-[a-zA-Z]*i|\bopenssl\b[^|;&]*[ \t]-pass(?:in|out)?[ \t]+(?:stdin|fd:0)|--(?:password|passphrase|token|pass|secret)-(?:stdin|fd[ \t=]0)|--with-token\b";
 
@@ -55,6 +59,7 @@ static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
     Compiled {
         set: RegexSetBuilder::new(RULES.iter().map(|rule| rule.pattern))
             .unicode(false)
+            .dfa_size_limit(AUTOMATON)
             .build()
             .expect("the patterns are regular expressions"),
         each: RULES.iter().map(|rule| one(rule.pattern)).collect(),
