@@ -9,6 +9,7 @@ mod memory;
 mod minting;
 mod policy;
 mod programs;
+mod search;
 mod seek;
 mod session;
 mod throughput;
@@ -43,6 +44,8 @@ pub(crate) struct Scale {
     pub(crate) kills: u32,
     /// How many others.
     pub(crate) busy: u32,
+    /// Sessions that are searched.
+    pub(crate) recordings: u32,
 }
 
 impl Scale {
@@ -60,6 +63,7 @@ impl Scale {
             programs: 10_000,
             kills: 200,
             busy: 16,
+            recordings: 10_000,
         }
     }
 
@@ -77,6 +81,7 @@ impl Scale {
             programs: 2000,
             kills: 10,
             busy: 4,
+            recordings: 1000,
         }
     }
 }
@@ -85,11 +90,12 @@ type Alone = fn(&Scale) -> Result<Vec<Figure>>;
 type OnSite = fn(&mut Site, &Scale) -> Result<Vec<Figure>>;
 
 /// Those that need no host.
-const ALONE: [(&str, Alone); 4] = [
+const ALONE: [(&str, Alone); 5] = [
     ("policy", policy::measure),
     ("bundle", bundle::measure),
     ("log", log::measure),
     ("seek", seek::measure),
+    ("search", search::measure),
 ];
 /// Those on an installation.
 const ON_SITE: [(&str, OnSite); 8] = [

@@ -14,6 +14,7 @@ mod report;
 mod runner;
 mod samples;
 mod site;
+mod synthetic;
 
 use std::io::Write;
 
