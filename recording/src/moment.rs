@@ -11,7 +11,9 @@ mod seen;
 
 use std::collections::BTreeMap;
 
-use crate::event::{Channel, Event, Kind as EventKind, Program, Started, WindowSize};
+use crate::event::{
+    Channel, Event, FileOperation, Kind as EventKind, Program, Started, WindowSize,
+};
 use crate::redact;
 use crate::screen::Size;
 use gather::{Gather, Stream};
@@ -56,6 +58,8 @@ pub struct Moment {
     pub program: Option<u32>,
     /// Lines of text without control characters, secrets masked.
     pub text: String,
+    /// The paths that an operation on a file was about, secrets masked.
+    pub paths: Vec<String>,
 }
 
 /// A program of the session, by its place among them.
@@ -164,7 +168,11 @@ impl Moments {
                 let words = (self.host_words)(json);
                 self.remark(event, Kind::Host, &words.join("\n"), out);
             }
-            EventKind::Signal(_) | EventKind::EndOfInput | EventKind::EndOfOutput => {}
+            EventKind::File(operation) => self.file(event, operation, out),
+            EventKind::Signal(_)
+            | EventKind::EndOfInput
+            | EventKind::EndOfOutput
+            | EventKind::Omitted(_) => {}
         }
     }
 
@@ -206,6 +214,7 @@ impl Moments {
                 kind: Kind::Command,
                 program: Some(program),
                 text,
+                paths: Vec::new(),
             }));
         });
         if let Program::Exec(command) = &started.program
@@ -218,6 +227,7 @@ impl Moments {
                 kind: Kind::Input,
                 program: Some(program),
                 text: "[redacted: standard input of a program that reads a password there]".into(),
+                paths: Vec::new(),
             }));
         }
     }
@@ -268,6 +278,26 @@ impl Moments {
         }
     }
 
+    fn file(&self, event: &Event, operation: &FileOperation, out: &mut Vec<Found>) {
+        let path = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            redact::one_line(&text).into_owned()
+        };
+        let named = std::iter::once(&operation.path).chain(&operation.other);
+        let paths = named
+            .filter(|path| !path.is_empty())
+            .map(|bytes| path(bytes));
+        let program = self.channels.get(&event.channel);
+        out.push(Found::Moment(Moment {
+            at_us: event.at_us,
+            channel: event.channel,
+            kind: Kind::File,
+            program: program.map(|following| following.program),
+            text: gather::shortened(plain::whole(operation.line().as_bytes())),
+            paths: paths.collect(),
+        }));
+    }
+
     fn remark(&self, event: &Event, kind: Kind, text: &str, out: &mut Vec<Found>) {
         let program = self.channels.get(&event.channel);
         let text = plain::whole(text.as_bytes());
@@ -278,6 +308,7 @@ impl Moments {
                 kind,
                 program: program.map(|following| following.program),
                 text,
+                paths: Vec::new(),
             }));
         });
     }
@@ -335,6 +366,7 @@ fn to(channel: Channel, program: u32, kind: Kind, out: &mut Vec<Found>) -> impl 
             kind,
             program: Some(program),
             text,
+            paths: Vec::new(),
         }));
     }
 }

@@ -177,6 +177,12 @@ impl Block {
     }
 }
 
+/// A text that is one moment whatever its length: what is too long for one is left out.
+pub(super) fn shortened(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text
+}
+
 /// A text in pieces that are short enough for a moment: of whole lines where they are, else with
 /// what a term across the border needs on both sides.
 pub(super) fn pieces(text: &str, mut put: impl FnMut(String)) {

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{ExitSignal, Terminal};
+use crate::event::{ExitSignal, FileAct, Terminal};
 use crate::printable::is_unseen;
 
 const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
@@ -279,6 +279,28 @@ fn what_is_no_text_is_left_out() {
         at(2, input("readable")),
     ]);
     assert_eq!(sftp, [(Kind::Command, "(sftp)".to_owned())]);
+}
+
+#[test]
+fn operations_on_files_are_found_by_their_paths() {
+    let operation = FileOperation {
+        act: FileAct::Rename,
+        path: Bytes::from_static(b"/srv/a\x1b[1mb"),
+        other: Some(Bytes::from_static(b"/srv/c")),
+        detail: None,
+        result: Some(0),
+        content: None,
+    };
+    let out = found([
+        at(0, started(Program::Sftp, None)),
+        at(1, EventKind::File(operation)),
+    ]);
+    let Some(Found::Moment(moment)) = out.last() else {
+        panic!("{out:?}")
+    };
+    assert_eq!((moment.kind, moment.program), (Kind::File, Some(0)));
+    assert_eq!(moment.paths, ["/srv/a\u{1b}[1mb", "/srv/c"]);
+    assert!(moment.text.contains("/srv/c") && !moment.text.contains('\u{1b}'));
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Index {
         take: &mut impl FnMut(i64) -> Result<ControlFlow<()>, IndexError>,
     ) -> Result<ControlFlow<()>, IndexError> {
         let mut select = self.db.prepare_cached(
-            "SELECT number FROM moment INDEXED BY moment_place 
+            "SELECT number FROM moment INDEXED BY moment_place
              WHERE number BETWEEN ?1 AND ?2 AND (1 << kind) & ?3 ORDER BY number DESC",
         )?;
         let kinds: i64 = kinds.iter().map(|kind| 1 << kind_code(*kind)).sum();

@@ -54,6 +54,10 @@ fn moment(at_us: u64, kind: Kind, program: Option<u32>, text: &str) -> Found {
         kind,
         program,
         text: text.into(),
+        paths: (kind == Kind::File)
+            .then(|| text.to_owned())
+            .into_iter()
+            .collect(),
     })
 }
 
@@ -75,6 +79,8 @@ fn put(index: &mut Index, number: u32, said: &str) {
             program: 1,
             end: End::Status(7),
         },
+        moment(5, Kind::File, None, "/etc/passwd"),
+        moment(5, Kind::File, None, "notes"),
         moment(5, Kind::Refused, None, "direct-tcpip: not offered"),
     ] {
         writing.add(&found).unwrap();
@@ -380,13 +386,17 @@ fn without_terms_the_options_alone_select() {
         }),
         [Kind::Command; 3]
     );
-    assert_eq!(
+    let of_path = |path: &str| {
         kinds(Selection {
-            path: Some("/etc".into()),
+            path: Some(path.into()),
+            session: Some(info(1).session.to_string()),
             ..none()
-        }),
-        [Kind::Command; 3]
-    );
+        })
+    };
+    assert_eq!(of_path("/etc"), [Kind::File, Kind::Command]);
+    assert_eq!(of_path("/etc/passwd/"), [Kind::File]);
+    assert_eq!(of_path("notes"), [Kind::File]);
+    assert_eq!(of_path("/et"), []);
     assert_eq!(
         kinds(Selection {
             kinds: vec![Kind::Refused],

@@ -269,6 +269,12 @@ impl Writing<'_> {
                 moment.program.and_then(|program| self.program(program)),
                 moment.text,
             ])?;
+        let mut path = self
+            .transaction
+            .prepare_cached("INSERT OR IGNORE INTO path VALUES (?1, ?2)")?;
+        for each in &moment.paths {
+            path.execute(params![each, number])?;
+        }
         let mut compared = kind_token(moment.kind);
         compared.extend(moment.text.chars().map(fold));
         self.transaction
@@ -295,6 +301,7 @@ fn about(info: &SessionInfo) -> Moment {
             info.task.ticket,
             crate::safe::line(info.task.purpose.as_str()),
         ),
+        paths: Vec::new(),
     }
 }
 

@@ -208,8 +208,7 @@ fn paths(db: &Connection, path: &str) -> Result<Paths, IndexError> {
             numbers(db, &sql, [path])?
         } else {
             let sql = format!(
-                "SELECT {column} FROM {table} WHERE {name} = ?1 AND instr(?1, '/') > 0
-                 OR substr({name}, -length(?1) - 1) = '/' || ?1 ORDER BY {column}"
+                "SELECT {column} FROM {table} WHERE {name} = ?1 OR substr({name}, -length(?1) - 1) = '/' || ?1 ORDER BY {column}"
             );
             numbers(db, &sql, [path])?
         };
