@@ -1,6 +1,7 @@
 //! Where the programs under test are, and how they get onto a host.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -52,6 +53,33 @@ impl Build {
             Self::Release => "cargo build --workspace --bins --release",
         }
     }
+}
+
+/// The directory below which cargo builds: that of this build, one level up.
+///
+/// # Errors
+/// As for [`directory`].
+pub fn target() -> Result<PathBuf> {
+    let own = directory()?;
+    Ok(own.parent().unwrap_or(&own).to_path_buf())
+}
+
+/// Builds the programs of a published crate into `root`, which names it and its version, with this
+/// cargo.
+pub(crate) fn install(cargo: &Path, name: &str, version: &str, root: &Path) -> Result<()> {
+    let status = Command::new(cargo)
+        .args(["install", name])
+        .args(["--locked", "--no-track", "--force", "--quiet"])
+        .args(["--version", &format!("={version}")])
+        .arg("--root")
+        .arg(root)
+        .arg("--target-dir")
+        .arg(target()?.join(name).join("build"))
+        .stdin(Stdio::null())
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "{name} {version} does not build");
+    Ok(())
 }
 
 /// The root of the source tree.

@@ -6,8 +6,7 @@
 
 mod pinned;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
@@ -28,7 +27,7 @@ const PLACES: [(&str, &str, &str); 2] = [
 /// # Errors
 /// When a version cannot be fetched or built.
 pub fn ensure(cargo: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
-    let target = target()?;
+    let target = programs::target()?;
     for version in VERSIONS {
         let built = directory(&target, version);
         if PLACES.iter().all(|(name, ..)| built.join(name).exists()) {
@@ -36,32 +35,9 @@ pub fn ensure(cargo: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
         }
         say(&format!("building sudo-rs {version}"));
         let root = built.parent().unwrap_or(&built);
-        let status = Command::new(cargo)
-            .args([
-                "install",
-                "sudo-rs",
-                "--locked",
-                "--no-track",
-                "--force",
-                "--quiet",
-            ])
-            .args(["--version", &format!("={version}")])
-            .arg("--root")
-            .arg(root)
-            .arg("--target-dir")
-            .arg(target.join("sudo-rs/build"))
-            .stdin(Stdio::null())
-            .status()
-            .context("cannot run cargo")?;
-        ensure!(status.success(), "sudo-rs {version} does not build");
+        programs::install(cargo, "sudo-rs", version, root)?;
     }
     Ok(())
-}
-
-/// The directory below which cargo builds: that of this build, one level up.
-fn target() -> Result<PathBuf> {
-    let own = programs::directory()?;
-    Ok(own.parent().unwrap_or(&own).to_path_buf())
 }
 
 impl Host {
@@ -70,7 +46,7 @@ impl Host {
     /// # Errors
     /// When that version was not built.
     pub fn use_sudo_rs(&self, version: &str) -> Result<()> {
-        let programs = directory(&target()?, version);
+        let programs = directory(&programs::target()?, version);
         for (name, mode, place) in PLACES {
             let built = programs.join(name);
             ensure!(

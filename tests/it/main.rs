@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed, in its helpers too"
 )]
 
+mod asciicast;
 mod bad_input;
 mod bundles;
 mod escapes;

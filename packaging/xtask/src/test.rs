@@ -1,11 +1,11 @@
 //! `cargo xtask test`: everything that CI runs.
 
 use anyhow::{Result, ensure};
-use portreeve_tests::{debian, packages, sudo_rs};
+use portreeve_tests::{asciinema, debian, packages, sudo_rs};
 
 use crate::{cargo, check, say};
 
-/// Installs what is missing, checks the sources, makes sudo-rs, a bare Debian and the programs, runs every test.
+/// Installs what is missing, checks the sources, makes sudo-rs, asciinema, a bare Debian and the programs, runs every test.
 pub(crate) fn run() -> Result<()> {
     ensure!(
         nix::unistd::geteuid().is_root(),
@@ -24,6 +24,9 @@ pub(crate) fn run() -> Result<()> {
 
     say::step("the other sudo");
     sudo_rs::ensure(&cargo::program(), &mut say::line)?;
+
+    say::step("the player of exported recordings");
+    asciinema::ensure(&cargo::program(), &mut say::line)?;
 
     say::step("the other Debian");
     debian::ensure(&mut say::line)?;
