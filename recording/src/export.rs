@@ -7,6 +7,7 @@
 
 mod asciicast;
 mod json_lines;
+mod masked;
 mod plain;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::printable::is_unseen;
 
 pub use asciicast::{AsciicastOptions, AsciicastVersion, asciicast};
 pub use json_lines::json_lines;
+pub use masked::{Masked, masked};
 pub use plain::plain;
 
 /// JSON as `serde_json` prints it, with the characters escaped that it leaves as they are and that a

@@ -86,6 +86,9 @@ pub struct Export {
     /// how much was left out
     #[arg(long)]
     pub with_input: bool,
+    /// With the secrets that patterns find: by default they are masked
+    #[arg(long)]
+    pub unredacted: bool,
     /// Where to write; by default standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -29,6 +29,12 @@ pub fn run(args: &Export, printer: &mut Printer) -> Result<Exit, Failure> {
     let mut opened = recordings::open(&args.source)?;
     let info = opened.recording.info().clone();
     let events = recordings::of_channel(opened.recording.events(&opened.identities), args.channel);
+    let events: Box<dyn Iterator<Item = _>> = if args.unredacted {
+        printer.say("unredacted: secrets that passed stand in this export as they are");
+        Box::new(events)
+    } else {
+        Box::new(export::masked(events))
+    };
     let written = match &args.output {
         Some(path) => {
             let mut out = WholeFile::create(path)?;

@@ -6,7 +6,7 @@ use portreeve_protocol::age::{self, Identity};
 use portreeve_recording::argv;
 use portreeve_recording::event::Event;
 use portreeve_recording::export::{
-    AsciicastOptions, AsciicastVersion, asciicast, json_lines, plain,
+    AsciicastOptions, AsciicastVersion, asciicast, json_lines, masked, plain,
 };
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::Manifest;
@@ -145,6 +145,7 @@ fn export(info: &SessionInfo, events: &[Event]) {
         asciicast(info, each(), options, &mut sink()).unwrap();
     }
     json_lines(each(), true, &mut sink()).unwrap();
+    json_lines(masked(each()), true, &mut sink()).unwrap();
     let mut shown = Vec::new();
     plain(info.started_at, true, each(), &mut shown).unwrap();
     let shown = String::from_utf8(shown).unwrap();
