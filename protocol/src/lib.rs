@@ -41,4 +41,5 @@ pub mod look;
 pub mod order;
 pub mod problem;
 pub mod receipt;
+pub mod recording;
 pub mod session;

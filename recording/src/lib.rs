@@ -18,6 +18,7 @@ pub mod ustar;
 
 // Making one.
 pub mod files;
+pub mod part;
 pub mod recover;
 pub mod write;
 

@@ -22,6 +22,7 @@ mod idp;
 pub mod installation;
 mod keeper;
 mod lab;
+pub mod moto;
 pub mod packages;
 mod process;
 pub mod programs;

@@ -63,6 +63,9 @@ pub const SHIPPED: &[&str] = &[
 /// What makes packages.
 pub const PACKAGING: &[&str] = &["binutils", "dpkg-dev", "gzip"];
 
+/// What an S3 store for tests is installed with.
+pub const STORES: &[&str] = &["python3-venv"];
+
 const SERVICE_GATE: &str = "/usr/sbin/policy-rc.d";
 /// The oldest Node.js that the identity provider runs on.
 const NODE: u32 = 18;

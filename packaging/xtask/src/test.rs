@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI runs.
 
 use anyhow::{Result, ensure};
-use portreeve_tests::{asciinema, debian, packages, sudo_rs};
+use portreeve_tests::{asciinema, debian, moto, packages, programs, sudo_rs};
 
 use crate::{cargo, check, say};
 
@@ -18,6 +18,7 @@ pub(crate) fn run() -> Result<()> {
     packages::ensure(packages::SHIPPED, &mut say::line)?;
     packages::ensure(packages::PACKAGING, &mut say::line)?;
     packages::ensure(debian::PACKAGES, &mut say::line)?;
+    packages::ensure(packages::STORES, &mut say::line)?;
     packages::ensure_node(&mut say::line)?;
 
     check::run()?;
@@ -27,6 +28,10 @@ pub(crate) fn run() -> Result<()> {
 
     say::step("the player of exported recordings");
     asciinema::ensure(&cargo::program(), &mut say::line)?;
+
+    say::step("an S3 store");
+    let built = programs::directory()?;
+    moto::ensure(&programs::source(), built.parent().unwrap_or(&built))?;
 
     say::step("the other Debian");
     debian::ensure(&mut say::line)?;

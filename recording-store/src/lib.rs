@@ -1,0 +1,20 @@
+//! Where recordings are kept beyond a bastion's disk: a folder, or an S3-compatible store.
+//!
+//! A recording is stored in parts, while its session runs; `docs/spec/store.md` says how. This crate puts
+//! them there ([`upload`]), proves that they are the recording ([`confirm`]), reads and deletes them
+//! ([`store`]). It decides neither when, nor who may: that is the bastion's and the CA's.
+
+#![forbid(unsafe_code)]
+
+// Which store.
+pub mod config;
+mod credentials;
+
+// What is in it.
+mod part;
+pub mod store;
+
+// A recording on its way there.
+pub mod confirm;
+mod local;
+pub mod upload;

@@ -1,0 +1,157 @@
+//! moto, an S3 implementation from PyPI: installed once for each list of requirements, into cargo's build
+//! directory, and run on loopback.
+//!
+//! Uses nothing but the standard library: tests of other crates include this file.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The program, installed below cargo's build directory `target` when it is not there yet. `source` is the
+/// root of the source tree.
+///
+/// # Errors
+/// When Python or its package index cannot be used.
+pub fn ensure(source: &Path, target: &Path) -> io::Result<PathBuf> {
+    let requirements = source.join("tests/moto/requirements.txt");
+    let wanted = fs::read(&requirements)?;
+    let folder = target.join("moto");
+    fs::create_dir_all(&folder)?;
+    // Tests run side by side, also those of several crates.
+    let lock = File::create(folder.join("install.lock"))?;
+    lock.lock()?;
+    let program = folder.join("venv/bin/moto_server");
+    // Copied last, so its presence says that the installation was finished.
+    let finished = folder.join("installed.txt");
+    if fs::read(&finished).is_ok_and(|installed| installed == wanted) {
+        return Ok(program);
+    }
+    let log = File::create(folder.join("pip.log"))?;
+    let venv = folder.join("venv");
+    let run = |command: &mut Command| -> io::Result<()> {
+        let done = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log.try_clone()?)
+            .status()?;
+        if done.success() {
+            return Ok(());
+        }
+        let log = folder.join("pip.log");
+        Err(io::Error::other(format!(
+            "moto cannot be installed; see `{}`",
+            log.display()
+        )))
+    };
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&venv))?;
+    run(Command::new(venv.join("bin/pip"))
+        .args([
+            "install",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--no-deps",
+        ])
+        .args(["--disable-pip-version-check", "--quiet", "--requirement"])
+        .arg(&requirements))?;
+    fs::write(&finished, wanted)?;
+    Ok(program)
+}
+
+/// A running moto. Dropping it ends it, and forgets what was in it.
+#[derive(Debug)]
+pub struct Moto {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Moto {
+    /// Starts it on a free port of loopback.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(program: &Path) -> io::Result<Self> {
+        Self::start_at(program, 0)
+    }
+
+    /// Starts it on this port of loopback.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_at(program: &Path, port: u16) -> io::Result<Self> {
+        let mut process = Command::new(program)
+            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .env("PYTHONUNBUFFERED", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let said = process.stderr.take().map(BufReader::new);
+        let mut said = said.ok_or_else(|| io::Error::other("moto has no standard error"))?;
+        let mut line = String::new();
+        let port = loop {
+            line.clear();
+            if said.read_line(&mut line)? == 0 {
+                return Err(io::Error::other("moto ended before it listened"));
+            }
+            if let Some(port) = port_in(&line) {
+                break port;
+            }
+        };
+        // Nobody reads what it says of each request, and it must not wait for somebody who would.
+        std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Ok(Self { process, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Makes a bucket.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn make_bucket(&self, name: &str) -> io::Result<()> {
+        let mut stream = TcpStream::connect(self.address)?;
+        write!(
+            stream,
+            "PUT /{name} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            self.address
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        if answer.starts_with("HTTP/1.1 200") {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("moto made no bucket: {answer}")))
+        }
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        // One that is gone already is what is wanted.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The port in ` * Running on http://127.0.0.1:5000`.
+fn port_in(line: &str) -> Option<u16> {
+    let (_, rest) = line.split_once("http://127.0.0.1:")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
