@@ -139,6 +139,11 @@ pub enum HumanAct {
         /// Which.
         session: Box<Session>,
     },
+    /// Keep a session's recording beyond its retention, or no longer.
+    HoldRecordings {
+        /// Which.
+        session: Box<Session>,
+    },
     /// See that a session exists.
     ListSessions {
         /// Which.
@@ -188,6 +193,7 @@ impl HumanAct {
             Self::Observe { .. } => "observe",
             Self::Kill { .. } => "kill",
             Self::Review { .. } => "review",
+            Self::HoldRecordings { .. } => "holdRecordings",
             Self::ListSessions { .. } => "listSessions",
             Self::ReadTrail { .. } => "readTrail",
             Self::BreakGlass { .. } => "breakGlass",

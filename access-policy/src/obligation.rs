@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use portreeve_protocol::grant::RecordingMode;
+use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +23,13 @@ pub struct Obligations {
     /// How strictly the recording binds (`@recording("strict")`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<RecordingMode>,
+    /// The session's recording is kept for at least this long (`@retention("365d")`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
 }
 
 impl Obligations {
-    /// Both together: the shorter lifetime, every approval, the stricter recording.
+    /// Both together: the shorter lifetime, every approval, the stricter recording, the longer retention.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.max_ttl = match (self.max_ttl, other.max_ttl) {
@@ -39,6 +43,8 @@ impl Obligations {
             }
             (one, another) => one.or(another),
         };
+        // Nothing is less than something, so the longer one wins.
+        self.retention = self.retention.max(other.retention);
         self
     }
 
@@ -62,6 +68,9 @@ impl Obligations {
                     _ => return Err(BadAnnotation::Recording),
                 });
             }
+            "retention" => {
+                self.retention = Some(value.parse().map_err(|_| BadAnnotation::Retention)?);
+            }
             "id" | "description" => {}
             _ => return Err(BadAnnotation::Unknown),
         }
@@ -84,7 +93,11 @@ pub(crate) enum BadAnnotation {
     Approval,
     #[error("`@recording` takes `standard` or `strict`")]
     Recording,
-    #[error("the annotations are `@id`, `@description`, `@max_ttl`, `@approval` and `@recording`")]
+    #[error("`@retention` takes a whole number and a unit, as `365d`, `12h` or `90m`")]
+    Retention,
+    #[error(
+        "the annotations are `@id`, `@description`, `@max_ttl`, `@approval`, `@recording` and `@retention`"
+    )]
     Unknown,
 }
 
@@ -106,12 +119,14 @@ mod tests {
             ("max_ttl", "2h"),
             ("recording", "strict"),
             ("approval", "a"),
+            ("retention", "90d"),
         ])
         .unwrap();
         let other = obligations(&[
             ("max_ttl", "30m"),
             ("recording", "standard"),
             ("approval", "b"),
+            ("retention", "400d"),
         ])
         .unwrap();
         let both = obligations(&[
@@ -119,6 +134,7 @@ mod tests {
             ("recording", "strict"),
             ("approval", "a"),
             ("approval", "b"),
+            ("retention", "400d"),
         ])
         .unwrap();
         assert_eq!(one.clone().and(other.clone()), both);
@@ -133,6 +149,8 @@ mod tests {
             ("max_ttl", "0s", BadAnnotation::MaxTtl),
             ("approval", " ", BadAnnotation::Approval),
             ("recording", "Strict", BadAnnotation::Recording),
+            ("retention", "forever", BadAnnotation::Retention),
+            ("retention", "0d", BadAnnotation::Retention),
             ("max-ttl", "30m", BadAnnotation::Unknown),
             ("maxttl", "30m", BadAnnotation::Unknown),
         ] {

@@ -7,6 +7,7 @@
 use portreeve_protocol::facts::SignIn;
 use portreeve_protocol::grant::RecordingMode;
 use portreeve_protocol::pair::Pair;
+use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
 
 use crate::act::{HumanAct, HumanRequest, SessionAct, StartRequest, UseRequest};
@@ -56,6 +57,12 @@ impl StartPermit {
         self.obligations
             .recording
             .unwrap_or(RecordingMode::Standard)
+    }
+
+    /// How long its recording is kept, if a policy says so.
+    #[must_use]
+    pub fn retention(&self) -> Option<Retention> {
+        self.obligations.retention
     }
 
     /// Everything that the decision was made from.

@@ -367,6 +367,7 @@ impl FactsBuilder<'_> {
             | HumanAct::Observe { session }
             | HumanAct::Kill { session }
             | HumanAct::Review { session }
+            | HumanAct::HoldRecordings { session }
             | HumanAct::ListSessions { session }
             | HumanAct::ReadTrail {
                 session: Some(session),

@@ -50,6 +50,7 @@ pub(super) fn asked(file: &File, example: &Example) -> Result<Asked, Incomplete>
         "observe" => around(|session| HumanAct::Observe { session }),
         "kill" => around(|session| HumanAct::Kill { session }),
         "review" => around(|session| HumanAct::Review { session }),
+        "holdRecordings" => around(|session| HumanAct::HoldRecordings { session }),
         "listSessions" => around(|session| HumanAct::ListSessions { session }),
         "readTrail" if example.by.is_none() => administer(HumanAct::ReadTrail { session: None }),
         "readTrail" => around(|session| HumanAct::ReadTrail {
