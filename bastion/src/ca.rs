@@ -13,6 +13,7 @@ use portreeve_protocol::event::EventsStored;
 use portreeve_protocol::id::{OrderId, SessionId};
 use portreeve_protocol::look::{LookAnswer, LookClaimed, LookStatus};
 use portreeve_protocol::problem::{Code, Problem};
+use portreeve_protocol::recording::Deletion;
 use portreeve_protocol::session::{ClaimRequest, Claimed};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
@@ -119,10 +120,7 @@ impl Ca {
     /// # Errors
     /// When the CA does not give it, as when another bastion was faster.
     pub async fn claim_look(&self, look: OrderId) -> Result<LookClaimed, CaError> {
-        let request = self
-            .request(Method::POST, &format!("v1/looks/{look}/claim"))?
-            .timeout(REQUEST_TIME);
-        read(send(request).await?).await
+        self.post_empty(&format!("v1/looks/{look}/claim")).await
     }
 
     /// Says what came of a look.
@@ -135,6 +133,15 @@ impl Ca {
         answer: &LookAnswer,
     ) -> Result<LookStatus, CaError> {
         self.post(&format!("v1/looks/{look}/answer"), answer).await
+    }
+
+    /// Asks whether a recording may be deleted, now.
+    ///
+    /// # Errors
+    /// When it may not, or nothing is known.
+    pub async fn deletion(&self, session: SessionId) -> Result<Deletion, CaError> {
+        self.post_empty(&format!("v1/sessions/{session}/recording/deletion"))
+            .await
     }
 
     /// Delivers events, each as JSON.
@@ -179,6 +186,12 @@ impl Ca {
     /// When the CA refuses the ticket.
     pub async fn enrol(&self, enrolment: &BastionEnrolment) -> Result<BastionEnrolled, CaError> {
         self.post("v1/enrolments/bastions", enrolment).await
+    }
+
+    /// Has something done for which the address says everything.
+    async fn post_empty<T: DeserializeOwned>(&self, path: &str) -> Result<T, CaError> {
+        let request = self.request(Method::POST, path)?.timeout(REQUEST_TIME);
+        read(send(request).await?).await
     }
 
     async fn post<B: Serialize + Sync, T: DeserializeOwned>(

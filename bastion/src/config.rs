@@ -13,6 +13,8 @@ use portreeve_protocol::feed::STALE_AFTER;
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::name::BastionName;
 use portreeve_protocol::time::Ttl;
+use portreeve_recording_store::config::StoreConfig;
+use portreeve_recording_store::store::Store;
 use serde::{Deserialize, Serialize};
 use ssh_key::{Certificate, PrivateKey};
 
@@ -59,6 +61,9 @@ pub struct File {
     /// After how many seconds without the CA's feed sessions end.
     #[serde(default = "default_stale")]
     pub stale_after: Ttl,
+    /// Where recordings go; without it they stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreConfig>,
 }
 
 pub(crate) const fn default_sessions() -> usize {
@@ -99,6 +104,8 @@ pub struct Config {
     pub unsealing: age::Identity,
     /// After how long without the CA's feed sessions end.
     pub stale_after: Duration,
+    /// Where recordings go.
+    pub store: Option<Store>,
 }
 
 /// Why there is no configuration.
@@ -107,6 +114,14 @@ pub enum ConfigError {
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The recording store cannot be used.
+    #[error("{}: {source}", path.display())]
+    Store {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: portreeve_recording_store::config::ConfigError,
+    },
     /// The file does not follow the form.
     #[error("{}:{line}: `{field}`: {rule}", path.display())]
     Form {
@@ -217,7 +232,17 @@ impl Config {
             .trim()
             .parse()
             .map_err(|error: age::ParseKeyError| bad("unsealing", &error.to_string()))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let open = |store: &StoreConfig| {
+            store
+                .open(folder, |name| std::env::var(name).ok())
+                .map_err(|source| ConfigError::Store {
+                    path: path.to_owned(),
+                    source,
+                })
+        };
         Ok(Self {
+            store: file.store.as_ref().map(open).transpose()?,
             ca_root: files::read(&file.ca_root)?,
             identity_signer: SigningKey::from_bytes(&seed),
             stale_after: file.stale_after.as_duration(),

@@ -13,6 +13,8 @@ use portreeve_access_policy::decide::Policies;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::BastionName;
+use portreeve_protocol::recording::StoreName;
 use tokio::sync::{mpsc, watch};
 
 use crate::ca::{Ca, CaError};
@@ -41,6 +43,29 @@ pub struct Kill {
     pub reason: String,
     /// Whether its own pair asked for it.
     pub by_pair: bool,
+}
+
+/// A recording whose time is over, as the CA says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expired {
+    /// Of which session.
+    pub session: SessionId,
+    /// The bastion that sealed it.
+    pub bastion: BastionName,
+    /// The store that has it.
+    pub store: Option<StoreName>,
+    /// How often the CA said so.
+    pub attempt: u32,
+}
+
+impl Hands {
+    /// Passes it on if there is room: the feed, and with it every kill, waits for no deletion, and the CA says it
+    /// again.
+    fn delete(&self, expired: Expired) {
+        if let Err(error) = self.expired.try_send(expired) {
+            tracing::warn!(%error, "more recordings expire than are deleted; this one waits until the CA says it again");
+        }
+    }
 }
 
 impl Feed {
@@ -116,6 +141,8 @@ pub struct Hands {
     pub kills: mpsc::Sender<Kill>,
     /// Hosts to look at. What finds no room is left to other bastions.
     pub looks: mpsc::Sender<LookAsked>,
+    /// Recordings whose time is over.
+    pub expired: mpsc::Sender<Expired>,
 }
 
 /// Follows the feed for ever.
@@ -197,6 +224,17 @@ async fn follow_once(
                     // Nothing of a session may wait for a look.
                     let _ = hands.looks.try_send(asked);
                 }
+                FeedItem::DeleteRecording {
+                    session,
+                    bastion,
+                    store,
+                    attempt,
+                } => hands.delete(Expired {
+                    session,
+                    bastion,
+                    store,
+                    attempt,
+                }),
             }
             feed.hear();
             *last = item.id.or_else(|| last.take());

@@ -31,6 +31,7 @@ pub mod tap;
 pub mod ca;
 pub mod deliver;
 pub mod feed;
+pub mod keep;
 pub mod live;
 pub mod report;
 pub mod spool;

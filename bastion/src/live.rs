@@ -33,6 +33,12 @@ pub fn note(folder: &Path, about: &About) -> io::Result<()> {
     fs::write(path(folder, about.session), serde_json::to_vec(&note)?)
 }
 
+/// Whether a session is noted as live: its trail is not closed yet.
+#[must_use]
+pub fn is_live(folder: &Path, session: SessionId) -> bool {
+    path(folder, session).exists()
+}
+
 /// Forgets a session whose trail is closed.
 pub fn forget(folder: &Path, session: SessionId) {
     if let Err(error) = fs::remove_file(path(folder, session))

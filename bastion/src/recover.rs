@@ -33,9 +33,13 @@ pub fn recover(
     for (path, recovered) in recovered {
         match recovered {
             Ok(Recovered::Whole) => {}
-            Ok(Recovered::Completed(finished) | Recovered::Cut { finished, .. }) => {
+            Ok(Recovered::Completed(finished)) => {
                 tracing::warn!(path = %path.display(), "a recording was closed after a crash");
-                report_sealed(&finished, reporter)?;
+                report_sealed(&finished, false, reporter)?;
+            }
+            Ok(Recovered::Cut { finished, .. }) => {
+                tracing::warn!(path = %path.display(), "a recording was closed as cut after a crash");
+                report_sealed(&finished, true, reporter)?;
             }
             Err(error) => {
                 tracing::error!(
@@ -63,7 +67,7 @@ pub fn recover(
     Ok(())
 }
 
-fn report_sealed(finished: &Finished, reporter: &Reporter) -> anyhow::Result<()> {
+fn report_sealed(finished: &Finished, cut: bool, reporter: &Reporter) -> anyhow::Result<()> {
     let file = File::open(&finished.path)?;
     let recording = Recording::open(&file)?;
     let info = recording.info();
@@ -82,6 +86,7 @@ fn report_sealed(finished: &Finished, reporter: &Reporter) -> anyhow::Result<()>
             manifest: finished.manifest,
             file: name.unwrap_or_default(),
             bytes: finished.bytes,
+            cut,
         },
     )?;
     Ok(())

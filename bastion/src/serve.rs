@@ -1,12 +1,13 @@
 //! `serve`: puts the parts together, lets agents in, and ends everything in order when it is told to stop.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use portreeve_protocol::age::Recipient;
 use portreeve_protocol::event::MachineFact;
 use portreeve_recording::write::{PoolOptions, RecorderPool};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,7 +18,8 @@ use crate::ca::{Assertions, Ca};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drive::World;
-use crate::feed::{self, Feed, Hands, Kill};
+use crate::feed::{self, Expired, Feed, Hands, Kill};
+use crate::keep::{Keeper, Uploads};
 use crate::look::Looks;
 use crate::report::Reporter;
 use crate::session::ConnectionId;
@@ -33,6 +35,10 @@ const RECORDINGS: &str = "recordings";
 const LIVE: &str = "live";
 /// How long sessions may take to end when the program is stopped.
 const STOP_TIME: Duration = Duration::from_secs(20);
+/// How long the last recordings may take to be stored.
+const STORE_TIME: Duration = Duration::from_secs(10);
+/// How many recordings that expire may wait for their turn.
+const EXPIRING: usize = 1024;
 /// How long the last events may take to be delivered.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 /// How long to wait when the system has no more sockets to give.
@@ -42,14 +48,18 @@ const NO_SOCKETS: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// When a part cannot be made, or events can no longer be delivered from the disk.
-pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn serve(
+    config: Config,
+    recipients: watch::Receiver<Vec<Recipient>>,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
     let clock = Clock::start();
     let (shutdown, is_stopping) = watch::channel(false);
     let Parts {
         world,
         reader,
         listeners,
-    } = parts(&config, clock, is_stopping).await?;
+    } = parts(&config, clock, recipients, is_stopping).await?;
     let reporter = world.reporter.clone();
     recover::recover(&world.recordings, &world.live, &config.identity, &reporter).with_context(
         || {
@@ -70,7 +80,21 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
     ));
     let (kills, mut killed) = mpsc::channel::<Kill>(256);
     let (looks, mut asked) = mpsc::channel(64);
-    let hands = Hands { kills, looks };
+    let (expired, expiring) = mpsc::channel::<Expired>(EXPIRING);
+    let keeper = Arc::new(Keeper {
+        store: config.store,
+        recordings: world.recordings.clone(),
+        live: world.live.clone(),
+        ca: Arc::clone(&ca),
+        reporter: reporter.clone(),
+        uploads: Uploads::default(),
+    });
+    tokio::spawn(Arc::clone(&keeper).keep(expiring));
+    let hands = Hands {
+        kills,
+        looks,
+        expired,
+    };
     tokio::spawn(feed::follow(Arc::clone(&world.feed), ca, hands));
 
     let acceptor = Arc::new(Acceptor {
@@ -120,6 +144,8 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()>
     }
     shutdown.send_replace(true);
     wait_until(STOP_TIME, || sessions.count() == 0).await;
+    // What is not stored by then is when the program is started again.
+    wait_until(STORE_TIME, || keeper.is_done()).await;
     let _ = reporter.machine(MachineFact::Stopped);
     match failed {
         None => {}
@@ -151,9 +177,14 @@ struct Parts {
     listeners: Vec<TcpListener>,
 }
 
-async fn parts(config: &Config, clock: Clock, shutdown: watch::Receiver<bool>) -> Result<Parts> {
+async fn parts(
+    config: &Config,
+    clock: Clock,
+    recipients: watch::Receiver<Vec<Recipient>>,
+    shutdown: watch::Receiver<bool>,
+) -> Result<Parts> {
     let file = &config.file;
-    let folder = |name: &str| -> Result<std::path::PathBuf> {
+    let folder = |name: &str| -> Result<PathBuf> {
         let path = file.state.join(name);
         files::make_folder(&path)?;
         Ok(path)
@@ -187,7 +218,7 @@ async fn parts(config: &Config, clock: Clock, shutdown: watch::Receiver<bool>) -
         },
         recorders,
         recordings: folder(RECORDINGS)?,
-        recipients: file.review_recipients.clone(),
+        recipients,
         live: folder(LIVE)?,
         stale_after: config.stale_after,
         shutdown,
@@ -258,9 +289,15 @@ async fn wait_until(at_most: Duration, is_so: impl Fn() -> bool) {
 ///
 /// # Errors
 /// As [`serve`], and when the configuration cannot be used.
-pub async fn run(config: &Path) -> Result<()> {
+pub async fn run(path: &Path) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let config = Config::read(config)?;
+    let config = Config::read(path)?;
+    let (recipients, current) = watch::channel(config.file.review_recipients.clone());
+    let reloading = tokio::spawn(reload(
+        path.to_owned(),
+        recipients,
+        signal(SignalKind::hangup())?,
+    ));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -270,5 +307,29 @@ pub async fn run(config: &Path) -> Result<()> {
         }
         tracing::info!("stopping: sessions end, recordings are sealed");
     };
-    serve(config, stop).await
+    let served = serve(config, current, stop).await;
+    reloading.abort();
+    served
+}
+
+/// Takes who can open recordings from the configuration again at each SIGHUP. Sessions that run keep those with whom
+/// they began; everything else waits for a restart.
+async fn reload(
+    path: PathBuf,
+    recipients: watch::Sender<Vec<Recipient>>,
+    mut hangup: tokio::signal::unix::Signal,
+) {
+    while hangup.recv().await.is_some() {
+        match Config::read(&path) {
+            Ok(config) => {
+                let named = config.file.review_recipients;
+                tracing::info!(recipients = ?named.iter().map(ToString::to_string).collect::<Vec<_>>(), "recordings of new sessions are sealed to these");
+                recipients.send_replace(named);
+            }
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the configuration is not taken; recordings are sealed as before"
+            ),
+        }
+    }
 }

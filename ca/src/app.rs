@@ -23,7 +23,9 @@ mod session_resolve;
 mod claim;
 mod event_check;
 mod events_in;
+mod expiry;
 mod kill;
+mod recordings;
 mod session_read;
 mod trail;
 
@@ -41,7 +43,9 @@ mod policy;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::{Timestamp, Ttl};
+use portreeve_recording_store::store::Store as RecordingStore;
 
 use crate::clock::Clock;
 use crate::config::{Config, SessionConfig};
@@ -54,6 +58,7 @@ use crate::trail::Log;
 pub use authenticate::{Carrier, Credential};
 pub use exchange::{ExchangeFailure, ExchangeRequest};
 pub use failure::Failure;
+pub use recordings::Fetched;
 pub use start::StartError;
 pub use trail::TrailPage;
 
@@ -73,6 +78,8 @@ pub struct App {
     intents: bundles::Intents,
     labour: labour::Labour,
     refusals: refuse::Throttle,
+    /// Where recordings can be read, if anywhere.
+    recording_store: Option<RecordingStore>,
 }
 
 /// What use cases need of the configuration.
@@ -85,6 +92,8 @@ struct Settings {
     enrolment_ttl: Ttl,
     bastion_certificate_ttl: Ttl,
     review_recipients: Vec<String>,
+    /// How long recordings are kept unless policy says so.
+    retention: Retention,
 }
 
 /// Somebody who may look at sessions: any person, within policy, or a pair, at its own.

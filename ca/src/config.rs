@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use portreeve_protocol::age::Recipient;
+use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
+use portreeve_recording_store::store::Store as RecordingStore;
 
 use self::understand::understand;
 use crate::sign::Limits;
@@ -44,6 +46,10 @@ pub struct Config {
     pub enrolment_ttl: Ttl,
     /// What recordings are sealed to.
     pub review_recipients: Vec<Recipient>,
+    /// How long recordings are kept unless policy says so.
+    pub retention: Retention,
+    /// Where recordings can be read, if anywhere.
+    pub recording_store: Option<RecordingStore>,
 }
 
 /// How the API is served.

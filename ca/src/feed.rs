@@ -141,6 +141,9 @@ impl Reader {
 fn is_news(entry: &FeedEntry, settled: u64) -> bool {
     match entry.item {
         FeedItem::Policy { .. } => entry.seq > settled,
-        FeedItem::Kill { .. } | FeedItem::Look { .. } | FeedItem::Heartbeat { .. } => true,
+        FeedItem::Kill { .. }
+        | FeedItem::Look { .. }
+        | FeedItem::DeleteRecording { .. }
+        | FeedItem::Heartbeat { .. } => true,
     }
 }

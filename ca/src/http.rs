@@ -15,6 +15,7 @@ mod oauth;
 mod places;
 mod proof;
 mod published;
+mod recordings;
 mod registry;
 mod route;
 mod serve;

@@ -20,6 +20,7 @@ mod log;
 mod look;
 mod open;
 mod published;
+mod recording;
 mod row;
 mod session;
 mod sweep;
@@ -57,6 +58,7 @@ pub use host::{Host, HostEnrolled};
 pub use human::KnownHuman;
 pub use inventory::NewInventory;
 pub use look::{Look, LookOutcome, LookState, NewLook};
+pub use recording::{Recording, Seal};
 pub use session::{NewSession, Session, SessionFilter};
 
 /// How many commits may wait for the writer.

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod admin;
 pub mod bundle;
+pub mod recording;
 pub mod review;
 pub mod search;
 
@@ -124,6 +125,12 @@ pub enum Command {
     Evidence(review::Evidence),
     /// Alter a recording and a log in every place, and fail unless each is noticed
     Canary(review::Canary),
+    /// Recordings as files: list, fetch, hold, release
+    Recording {
+        /// Which act.
+        #[command(subcommand)]
+        act: recording::Recordings,
+    },
     /// sudo bundles: check, try, compare, learn, publish, withdraw
     Bundle {
         /// Which act.

@@ -13,6 +13,7 @@ pub mod login;
 pub mod logout;
 pub mod man;
 pub mod policy;
+pub mod recording;
 pub mod replay;
 pub mod search;
 pub mod session;
@@ -45,15 +46,16 @@ pub async fn run(cli: Cli, settings: &Settings, printer: &mut Printer) -> Result
         Command::SshConfig(args) => ssh_config::run(&args, settings, printer),
         Command::SshPrepare(args) => ssh_prepare::run(&args, settings).await,
         Command::Hold => crate::agent::hold::run().map(|()| Exit::Done),
-        Command::Replay(args) => replay::run(&args, printer),
-        Command::Export(args) => export::run(&args, printer),
         Command::Index(args) => index::run(&args, settings, printer),
         Command::Search(args) => search::run(&args, settings, printer),
+        Command::Replay(args) => replay::run(&args, settings, printer).await,
+        Command::Export(args) => export::run(&args, settings, printer).await,
         Command::Trail(args) => trail::run(&args, settings, printer).await,
         Command::Log(args) => log::run(&args, settings, printer).await,
-        Command::Verify(args) => verify::run(&args, printer),
+        Command::Verify(args) => verify::run(&args, settings, printer).await,
         Command::Evidence(args) => evidence::run(&args, settings, printer).await,
         Command::Canary(args) => canary::run(&args, printer).await,
+        Command::Recording { act } => recording::run(act, settings, printer).await,
         Command::Bundle { act } => bundle::run(act, settings, printer).await,
         Command::Policy { act } => policy::run(act, settings, printer).await,
         Command::Agent { act } => admin::agent::run(act, settings, printer).await,

@@ -13,9 +13,10 @@ use crate::id::{DecisionId, EventId, OrderId, SessionId};
 use crate::name::{AccountName, BastionName, HostName};
 use crate::pair::{Human, Pair};
 use crate::problem::Code;
+use crate::recording::{Retention, RetentionRule, StoreName};
 use crate::session::BundleRef;
 use crate::signed::Signed;
-use crate::task::Task;
+use crate::task::{Purpose, Task};
 use crate::time::Timestamp;
 
 /// The most events that one message may carry.
@@ -233,6 +234,65 @@ pub enum AccessFact {
         file: String,
         /// Its size in bytes.
         bytes: u64,
+        /// Whether its end is missing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cut: bool,
+    },
+    /// The recording is in the store, every byte read back.
+    RecordingStored {
+        /// Which store.
+        store: StoreName,
+        /// In how many parts.
+        parts: u32,
+        /// How many bytes.
+        bytes: u64,
+        /// The digest of the whole file.
+        digest: Digest,
+        /// The digest of its manifest.
+        manifest: Digest,
+    },
+    /// Somebody read the recording through the CA.
+    RecordingReviewed {
+        /// Who.
+        by: Human,
+        /// What they did with it.
+        what: String,
+    },
+    /// The recording is kept whatever its retention says.
+    RecordingHeld {
+        /// Who wants it.
+        by: Human,
+        /// Why.
+        reason: Purpose,
+    },
+    /// A hold ended.
+    RecordingReleased {
+        /// Who ended it.
+        by: Human,
+        /// Why.
+        reason: Purpose,
+    },
+    /// The recording's time is over; bastions are told to delete it.
+    RecordingExpired {
+        /// What decided.
+        rule: RetentionRule,
+        /// How long it was to be kept.
+        retention: Retention,
+        /// When that was over.
+        due_at: Timestamp,
+        /// The digest of its manifest.
+        manifest: Digest,
+    },
+    /// The recording is deleted. This is what is left of it.
+    RecordingDeleted {
+        /// The digest of its manifest.
+        manifest: Digest,
+        /// What decided.
+        rule: RetentionRule,
+        /// How many bytes were deleted now.
+        bytes: u64,
+        /// From where: the store's name, or the bastion's.
+        place: String,
     },
     /// The recording could not be written, which ended the session.
     RecordingFailed {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::id::{OrderId, SessionId};
-use crate::name::HostName;
+use crate::name::{BastionName, HostName};
+use crate::recording::StoreName;
 use crate::time::Timestamp;
 
 /// How often the CA sends a heartbeat, in seconds.
@@ -49,5 +50,17 @@ pub enum FeedItem {
         host: HostName,
         /// Until when it can be claimed.
         claim_by: Timestamp,
+    },
+    /// A recording's time is over: whoever has it asks whether to delete it.
+    DeleteRecording {
+        /// Of which session.
+        session: SessionId,
+        /// The bastion that sealed it.
+        bastion: BastionName,
+        /// The store that has it, if it was stored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        store: Option<StoreName>,
+        /// How often it was told, this time included. At first it is for the bastion alone.
+        attempt: u32,
     },
 }

@@ -125,7 +125,7 @@ impl Driver {
                 bastion: self.world.reporter.name.clone(),
                 started_at: now.wall,
                 recording: grant.recording,
-                recipients: self.world.recipients.clone(),
+                recipients: self.world.recipients.borrow().clone(),
             },
         );
         self.recorder_failed = Some(recorder.failed());

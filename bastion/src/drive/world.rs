@@ -28,8 +28,8 @@ pub struct World {
     pub recorders: RecorderPool,
     /// Where recordings are.
     pub recordings: PathBuf,
-    /// Who can open them.
-    pub recipients: Vec<Recipient>,
+    /// Who can open those that begin now.
+    pub recipients: watch::Receiver<Vec<Recipient>>,
     /// Where live sessions are noted, for a successor after a crash.
     pub live: PathBuf,
     /// After how long without the feed sessions end.

@@ -130,6 +130,7 @@ impl Closing {
                 manifest,
                 file,
                 bytes,
+                cut: false,
             }));
         }
     }

@@ -18,6 +18,7 @@ use portreeve_protocol::event::{AccessFact, Body, Event, EventBatch, EventsStore
 use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::problem::{Code, Problem};
+use portreeve_protocol::recording::{Deletion, RetentionRule};
 use portreeve_protocol::session::{ClaimRequest, Claimed};
 use portreeve_protocol::time::Timestamp;
 use ssh_key::certificate::{Builder, CertType};
@@ -38,6 +39,9 @@ struct Inner {
     bundle: String,
     events: Mutex<Vec<Event>>,
     claims: Mutex<HashMap<SessionId, ClaimRequest>>,
+    /// Whether recordings may be deleted, and how often somebody asked.
+    deletions: Mutex<(bool, u32)>,
+    deletion: Deletion,
     items: broadcast::Sender<FeedItem>,
     policy: watch::Sender<String>,
     /// Whether the feed says anything, and whether events are taken.
@@ -53,6 +57,13 @@ impl Ca {
             bundle: mint.bundle.clone(),
             events: Mutex::default(),
             claims: Mutex::default(),
+            deletions: Mutex::default(),
+            deletion: Deletion {
+                manifest: Digest::of(b"manifest"),
+                rule: RetentionRule::Configuration,
+                pair: mint.pair(),
+                task: mint.task(),
+            },
             items: broadcast::Sender::new(64),
             policy: watch::Sender::new(STARTER_POLICY.to_owned()),
             is_alive: watch::Sender::new(true),
@@ -60,6 +71,7 @@ impl Ca {
         let routes = Router::new()
             .route("/v1/enrolments/bastions", post(enrol))
             .route("/v1/sessions/{id}/claim", post(claim))
+            .route("/v1/sessions/{id}/recording/deletion", post(deletion))
             .route("/v1/events", post(events))
             .route("/v1/feed", get(feed))
             .with_state(ca.clone());
@@ -77,6 +89,18 @@ impl Ca {
             reason: reason.into(),
             by_pair: false,
         });
+    }
+
+    pub(crate) fn send(&self, item: FeedItem) {
+        let _ = self.0.items.send(item);
+    }
+
+    pub(crate) fn permit_deletions(&self, are_permitted: bool) {
+        self.0.deletions.lock().unwrap().0 = are_permitted;
+    }
+
+    pub(crate) fn asked_to_delete(&self) -> u32 {
+        self.0.deletions.lock().unwrap().1
     }
 
     pub(crate) fn publish(&self, policy: &str) {
@@ -155,6 +179,20 @@ async fn claim(
         bundle: ca.0.bundle.clone(),
         expires_at: Timestamp::from_seconds(4_000_000_000),
     }))
+}
+
+async fn deletion(
+    State(ca): State<Ca>,
+    Path(_): Path<SessionId>,
+) -> Result<Json<Deletion>, (StatusCode, Json<Problem>)> {
+    let mut deletions = ca.0.deletions.lock().unwrap();
+    deletions.1 += 1;
+    if deletions.0 {
+        Ok(Json(ca.0.deletion.clone()))
+    } else {
+        let problem = Problem::new(Code::NotPermitted).detail("the recording is held");
+        Err((StatusCode::FORBIDDEN, Json(problem)))
+    }
 }
 
 async fn events(

@@ -23,6 +23,9 @@ mod files;
 mod flow;
 #[path = "../common/mint.rs"]
 mod mint;
+#[path = "../../../tests/harness/moto.rs"]
+pub mod moto;
 mod refusals;
 mod sshd;
+mod stores;
 mod world;

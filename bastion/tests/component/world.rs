@@ -134,6 +134,28 @@ impl World {
         .unwrap();
     }
 
+    /// Changes the bastion's configuration.
+    pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let path = self.folder.path().join("bastion/config.toml");
+        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+    }
+
+    /// The same, and starts the bastion again.
+    pub(crate) async fn configure(&mut self, change: impl FnOnce(String) -> String) {
+        self.edit(change);
+        self.stop_bastion("-TERM").await;
+        self.start_bastion().await;
+    }
+
+    /// Sends the bastion a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill")
+            .args([signal, &self.bastion().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
     /// The bastion's process id.
     pub(crate) fn bastion(&self) -> u32 {
         self.bastion.as_ref().unwrap().id()

@@ -140,6 +140,7 @@ fn told_of(refusal: &Refusal, bastion: &BastionName) -> Failure {
         | Refusal::Token
         | Refusal::Over
         | Refusal::Stale
+        | Refusal::Held
         | Refusal::Replayed => Failure::told(Code::SessionUnavailable),
     }
 }

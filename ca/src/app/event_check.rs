@@ -5,6 +5,7 @@
 
 use portreeve_protocol::attest;
 use portreeve_protocol::canonical;
+use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, Body, Event, MAX_EVENT, Machine, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::PublicKey;
@@ -14,13 +15,15 @@ use portreeve_protocol::signed::{Signed, Statement, VerifyError};
 use portreeve_protocol::time::Timestamp;
 
 use super::record::machine;
-use crate::store::{Change, Session};
+use crate::store::{Change, Recording, Session};
 
 /// A session with the key of its host.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     pub(super) session: Session,
     pub(super) host_identity: Option<PublicKey>,
+    /// Its recording, where an event says that it was deleted.
+    pub(super) recording: Option<Recording>,
 }
 
 /// An event that is taken, and what follows from it.
@@ -51,6 +54,8 @@ pub(super) enum NotTaken {
     Statement(#[from] VerifyError),
     #[error("the host's statement is about another {0}")]
     Mismatch(&'static str),
+    #[error("no bastion was permitted to delete its recording")]
+    Deletion,
     #[error("the log has another event of this id")]
     Conflict,
 }
@@ -141,8 +146,33 @@ fn check_access(
         | AccessFact::ChannelDecided { .. }
         | AccessFact::ChannelClosed { .. }
         | AccessFact::SessionEnding { .. }
-        | AccessFact::RecordingSealed { .. }
         | AccessFact::RecordingFailed { .. } => claimed().map(|()| (None, None)),
+        AccessFact::RecordingSealed {
+            manifest,
+            bytes,
+            cut,
+            ..
+        } => {
+            claimed()?;
+            let sealed = Change::SealRecording {
+                session: id,
+                bastion: sender.clone(),
+                manifest: *manifest,
+                bytes: *bytes,
+                cut: *cut,
+                at: reported_at,
+            };
+            Ok((Some(sealed), None))
+        }
+        AccessFact::RecordingStored { store, .. } => {
+            claimed()?;
+            let store = store.clone();
+            Ok((Some(Change::StoreRecording { session: id, store }), None))
+        }
+        // Any bastion of the same store may have deleted it, when it was permitted to.
+        AccessFact::RecordingDeleted { manifest, .. } => {
+            check_deletion(*manifest, reported_at, subject)
+        }
         AccessFact::HostReady { attestation } => {
             claimed()?;
             let said = check_attestation(attestation, subject)?;
@@ -177,8 +207,30 @@ fn check_access(
         | AccessFact::SessionRefused { .. }
         | AccessFact::SessionClaimed { .. }
         | AccessFact::BundleWithdrawn { .. }
-        | AccessFact::SessionKilled { .. } => Err(NotTaken::Kind),
+        | AccessFact::SessionKilled { .. }
+        | AccessFact::RecordingReviewed { .. }
+        | AccessFact::RecordingHeld { .. }
+        | AccessFact::RecordingReleased { .. }
+        | AccessFact::RecordingExpired { .. } => Err(NotTaken::Kind),
     }
+}
+
+fn check_deletion(manifest: Digest, reported_at: Timestamp, subject: &Subject) -> Outcome {
+    let session = subject.session.summary.session;
+    let recording = subject.recording.as_ref();
+    let known = recording.filter(|known| known.permitted_at.is_some());
+    let known = known.ok_or(NotTaken::Deletion)?;
+    let seal = known.seal.as_ref().ok_or(NotTaken::Deletion)?;
+    demand(seal.manifest == manifest, "recording")?;
+    let is_news = known.deleted_at.is_none();
+    let alarm = known.hold.as_ref().filter(|_| is_news).map(|hold| {
+        format!(
+            "the recording of {session} is deleted although {} holds it since {}: the deletion was permitted before",
+            hold.by.name, hold.at
+        )
+    });
+    let at = reported_at;
+    Ok((Some(Change::ForgetRecording { session, at }), alarm))
 }
 
 fn check_attestation(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use portreeve_protocol::event::{EventBatch, EventsStored, MAX_BATCH};
+use portreeve_protocol::event::{AccessFact, Body, Event, EventBatch, EventsStored, MAX_BATCH};
 use portreeve_protocol::id::{EventId, SessionId};
 use portreeve_protocol::problem::Code;
 
@@ -62,11 +62,17 @@ impl App {
             if let Some(session) = self.store.session(id).await? {
                 let host = self.store.host(&session.summary.host).await?;
                 let host_identity = host.and_then(|host| host.record.identity);
+                let is_deleted = batch.events.iter().any(|event| says_deleted(event, id));
+                let recording = match is_deleted {
+                    true => self.store.recording(id).await?,
+                    false => None,
+                };
                 subjects.insert(
                     id,
                     Subject {
                         session,
                         host_identity,
+                        recording,
                     },
                 );
             }
@@ -100,4 +106,16 @@ impl App {
         }
         Ok(stored)
     }
+}
+
+/// Whether an event says that the recording of a session was deleted.
+fn says_deleted(event: &Event, id: SessionId) -> bool {
+    matches!(
+        &event.body,
+        Body::Access {
+            session: Some(session),
+            fact: AccessFact::RecordingDeleted { .. },
+            ..
+        } if *session == id
+    )
 }

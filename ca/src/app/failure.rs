@@ -27,6 +27,9 @@ pub enum Failure {
     /// What was to be signed was not.
     #[error("nothing was signed")]
     Signer(#[from] SignerError),
+    /// The recording store did not answer.
+    #[error("the recording store failed")]
+    RecordingStore(#[source] portreeve_recording_store::store::StoreError),
     /// The log could not be proved.
     #[error("the audit log cannot be shown")]
     Log(#[from] LogError),
@@ -62,6 +65,7 @@ impl Failure {
             Self::Undecided(_)
             | Self::Signer(SignerError::Unreachable(_))
             | Self::Store(_)
+            | Self::RecordingStore(_)
             | Self::Log(LogError::Store(_) | LogError::Signer(_)) => {
                 Problem::new(Code::Unavailable)
             }
@@ -92,7 +96,7 @@ impl Failure {
 /// What is told of a change that the state of a thing ruled out, unless the use case says more.
 fn told_of(refusal: &Refusal) -> Problem {
     match refusal {
-        Refusal::Exists | Refusal::Stale => Problem::new(Code::Conflict),
+        Refusal::Exists | Refusal::Stale | Refusal::Held => Problem::new(Code::Conflict),
         Refusal::Missing => Problem::new(Code::NotPermitted),
         Refusal::Token => Problem::new(Code::Unauthenticated)
             .detail("the one-time token is not accepted; ask an administrator for a new one"),

@@ -14,6 +14,7 @@ use portreeve_protocol::name::{AccountName, BastionName, HostName};
 use portreeve_protocol::order::Order;
 use portreeve_protocol::pair::Pair;
 use portreeve_protocol::problem::Code;
+use portreeve_protocol::recording::{Retention, RetentionRule};
 use portreeve_protocol::session::{BastionContact, BundleRef, SessionGranted, SessionRequest};
 use portreeve_protocol::signed::Signed;
 use portreeve_protocol::task::Task;
@@ -79,6 +80,7 @@ pub(super) struct Plan {
     expires_at: Timestamp,
     idle: Ttl,
     linger: Ttl,
+    retention: (Retention, RetentionRule),
 }
 
 /// What the signer made for the inside of a grant.
@@ -97,6 +99,7 @@ impl Plan {
         request: &SessionRequest,
         drawn: Drawn,
         config: &SessionConfig,
+        retention: Retention,
         origin: Origin,
     ) -> Self {
         let session = permit.session();
@@ -125,6 +128,10 @@ impl Plan {
             expires_at,
             idle: config.idle,
             linger: config.linger,
+            retention: match permit.retention() {
+                Some(retention) => (retention, RetentionRule::Policy),
+                None => (retention, RetentionRule::Configuration),
+            },
             drawn,
             permit,
         }
@@ -302,6 +309,8 @@ impl Plan {
             created_at: self.now,
             connect_by: self.connect_by,
             expires_at: self.expires_at,
+            retention: self.retention.0,
+            retention_rule: self.retention.1,
         };
         let fact = AccessFact::SessionIssued {
             access_serial: session.access_serial,

@@ -14,6 +14,7 @@ use portreeve_protocol::session::SessionSummary;
 
 use super::{App, Caller, Failure, Origin};
 use crate::decide::{HumanAct, Known, session};
+use crate::identity::Person;
 use crate::store::{Session, SessionFilter, StoreError};
 
 impl App {
@@ -38,16 +39,30 @@ impl App {
                 items.extend(own.into_iter().map(|session| session.summary));
             }
             Caller::Person(person) => {
-                let mut registry = Registry::new(self);
-                for found in self.store.sessions(&SessionFilter::default()).await? {
-                    let facts = Box::new(registry.facts_of(&found).await?);
-                    if self.may(person, HumanAct::ListSessions { session: facts }, origin)? {
-                        items.push(found.summary);
-                    }
-                }
+                let all = SessionFilter::default();
+                let listable = self.listable(person, &all, origin).await?;
+                items.extend(listable.into_iter().map(|session| session.summary));
             }
         }
         Ok(Listing { items })
+    }
+
+    /// Those of the sessions that a person may know of.
+    pub(super) async fn listable(
+        &self,
+        person: &Person,
+        filter: &SessionFilter,
+        origin: Origin,
+    ) -> Result<Vec<Session>, Failure> {
+        let mut registry = Registry::new(self);
+        let mut listable = Vec::new();
+        for found in self.store.sessions(filter).await? {
+            let facts = Box::new(registry.facts_of(&found).await?);
+            if self.may(person, HumanAct::ListSessions { session: facts }, origin)? {
+                listable.push(found);
+            }
+        }
+        Ok(listable)
     }
 
     /// One session.
@@ -82,22 +97,40 @@ impl App {
         id: SessionId,
         origin: Origin,
     ) -> Result<Session, Failure> {
-        let found = self.store.session(id).await?;
-        let claimed = match (caller, found) {
-            (Caller::Person(_), Some(found)) => return Ok(found),
-            (Caller::Pair(delegation), Some(found))
+        let delegation = match caller {
+            Caller::Person(person) => return self.found_for(person, id, origin).await,
+            Caller::Pair(delegation) => delegation,
+        };
+        match self.store.session(id).await? {
+            Some(found)
                 if found.summary.pair.human.id() == delegation.pair().human.id()
                     && found.summary.pair.agent == delegation.pair().agent =>
             {
-                return Ok(found);
+                Ok(found)
             }
-            (Caller::Person(person), None) => person.human().id(),
-            (Caller::Pair(delegation), _) => delegation.pair().to_string(),
-        };
+            _ => Err(self
+                .not_theirs(&delegation.pair().to_string(), id, origin)
+                .await),
+        }
+    }
+
+    /// A session that exists. What the person may do with it is still to be decided.
+    pub(super) async fn found_for(
+        &self,
+        person: &Person,
+        id: SessionId,
+        origin: Origin,
+    ) -> Result<Session, Failure> {
+        match self.store.session(id).await? {
+            Some(found) => Ok(found),
+            None => Err(self.not_theirs(&person.human().id(), id, origin).await),
+        }
+    }
+
+    async fn not_theirs(&self, claimed: &str, id: SessionId, origin: Origin) -> Failure {
         let detail = format!("there is no session `{id}` that is theirs to see");
-        Err(self
-            .refuse_claim(&claimed, detail, Code::NotPermitted, None, origin)
-            .await)
+        self.refuse_claim(claimed, detail, Code::NotPermitted, None, origin)
+            .await
     }
 
     /// A session as policy sees it.

@@ -43,6 +43,7 @@ impl App {
             &request,
             drawn,
             &self.settings.sessions,
+            self.settings.retention,
             origin,
         );
         self.record_intent(&plan, cleared.decided, origin).await?;

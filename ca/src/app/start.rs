@@ -66,7 +66,9 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<App, StartErr
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            retention: config.retention,
         },
+        recording_store: config.recording_store.clone(),
         log: Log::new(store.clone(), signer.clone()),
         token_key: TokenKey::new(&keys.token).map_err(StartError::TokenKey)?,
         policy: policy_of(&store).await?,
@@ -129,9 +131,13 @@ fn issuers(configs: &[IssuerConfig]) -> Result<Issuers, StartError> {
 }
 
 impl App {
-    /// Keeps the log's checkpoints and sweeps the store until the store is closed.
+    /// Keeps the log's checkpoints, sweeps the store, and has recordings deleted whose time is over, until the store
+    /// is closed.
     pub async fn keep(self: Arc<Self>) {
-        self.log.clone().keep().await;
+        tokio::select! {
+            () = self.log.clone().keep() => {}
+            () = self.keep_expiring() => {}
+        }
     }
 
     /// Records that the CA stops.

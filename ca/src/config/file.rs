@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use portreeve_protocol::age::Recipient;
+use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
+use portreeve_recording_store::config::StoreConfig;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
@@ -29,6 +31,10 @@ pub(super) struct File {
     pub(super) signer: Signer,
     #[serde(default)]
     pub(super) sessions: Sessions,
+    #[serde(default)]
+    pub(super) recordings: Recordings,
+    #[serde(default)]
+    pub(super) store: Option<Spanned<StoreConfig>>,
     #[serde(default)]
     pub(super) issuer: Vec<Issuer>,
 }
@@ -86,6 +92,12 @@ pub(super) struct Sessions {
     pub(super) max_live_per_agent: Option<Spanned<u32>>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Recordings {
+    pub(super) retention: Option<WrittenRetention>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Issuer {
@@ -128,6 +140,17 @@ pub(super) type Lifetime = Option<Spanned<WrittenTtl>>;
 pub(super) struct WrittenTtl(pub(super) Ttl);
 
 impl<'de> Deserialize<'de> for WrittenTtl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// How long recordings are kept, as people write it: `365d`.
+#[derive(Clone, Copy)]
+pub(super) struct WrittenRetention(pub(super) Retention);
+
+impl<'de> Deserialize<'de> for WrittenRetention {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Self).map_err(serde::de::Error::custom)

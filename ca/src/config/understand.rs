@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
 
+use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
+use portreeve_recording_store::config::StoreConfig;
+use portreeve_recording_store::store::Store as RecordingStore;
 use toml::Spanned;
 
 use super::file::{File, Issuer, Lifetime, Sessions, Signer};
@@ -80,6 +83,9 @@ pub enum Fault {
     /// A limit that lets no session begin.
     #[error("`sessions.max_live_per_agent`: at least 1")]
     NoSessions,
+    /// The recording store cannot be used.
+    #[error(transparent)]
+    Store(portreeve_recording_store::config::ConfigError),
     /// A log's name that cannot stand in a checkpoint.
     #[error("`log_origin`: a log's name has no white space and no `+`")]
     LogOrigin,
@@ -158,7 +164,23 @@ pub(super) fn understand(text: &str, directory: &Path) -> Result<Config, At> {
         token_ttl,
         enrolment_ttl: or(&file.enrolment_ttl, HOUR),
         review_recipients: file.review_recipients.into_inner(),
+        retention: file
+            .recordings
+            .retention
+            .map_or(Retention::YEAR, |written| written.0),
+        recording_store: file
+            .store
+            .as_ref()
+            .map(|store| recording_store(store, directory))
+            .transpose()?,
     })
+}
+
+fn recording_store(store: &Spanned<StoreConfig>, directory: &Path) -> Result<RecordingStore, At> {
+    store
+        .get_ref()
+        .open(directory, |name| std::env::var(name).ok())
+        .map_err(|error| (store.span().start, Fault::Store(error)))
 }
 
 fn parse(text: &str) -> Result<File, At> {

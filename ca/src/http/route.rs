@@ -3,7 +3,9 @@
 
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::{Server, bundles, feed, looks, oauth, published, registry, sessions};
+use super::{
+    Server, bundles, feed, looks, oauth, published, recordings, registry, sessions,
+};
 
 /// What a caller must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,11 @@ pub(crate) fn table() -> Vec<Route> {
         Route::new(POST, "/v1/sessions/{id}/kill", PersonOrPair, |method| on(method, sessions::kill)),
         Route::new(POST, "/v1/sessions/{id}/claim", Bastion, |method| on(method, sessions::claim)),
         Route::new(GET,  "/v1/sessions/{id}/trail", PersonOrPair, |method| on(method, sessions::trail)),
+        Route::new(GET,  "/v1/sessions/{id}/recording", Person, |method| on(method, recordings::fetch)),
+        Route::new(POST, "/v1/sessions/{id}/recording/hold", Person, |method| on(method, recordings::hold)),
+        Route::new(POST, "/v1/sessions/{id}/recording/release", Person, |method| on(method, recordings::release)),
+        Route::new(POST, "/v1/sessions/{id}/recording/deletion", Bastion, |method| on(method, recordings::deletion)),
+        Route::new(GET,  "/v1/recordings", Person, |method| on(method, recordings::list)),
         Route::new(GET,  "/v1/log/events", Person, |method| on(method, sessions::log)),
         Route::new(GET,  "/v1/log/checkpoint", Nothing, |method| on(method, sessions::checkpoint)),
 

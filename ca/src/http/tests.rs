@@ -10,6 +10,7 @@ mod feed;
 mod inventories;
 mod lab;
 mod looks;
+mod recordings;
 mod refusals;
 mod routes;
 mod serve;

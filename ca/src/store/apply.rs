@@ -6,8 +6,8 @@ use sqlx::SqliteConnection;
 
 use super::{Change, Refusal, StoreError};
 use super::{
-    agent, bastion, bundle, feed, host, human, inventory, log, look, published, session, sweep,
-    used,
+    agent, bastion, bundle, feed, host, human, inventory, log, look, published, recording, session,
+    sweep, used,
 };
 
 /// Why a change was not applied.
@@ -151,6 +151,34 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             confirmed,
             at,
         } => session::end(db, *session, *cause, *confirmed, *at).await,
+        Change::SealRecording {
+            session,
+            bastion,
+            manifest,
+            bytes,
+            cut,
+            at,
+        } => {
+            let sealed = recording::Sealed {
+                bastion,
+                manifest: *manifest,
+                bytes: *bytes,
+                cut: *cut,
+                at: *at,
+            };
+            recording::seal(db, *session, &sealed).await
+        }
+        Change::StoreRecording { session, store } => recording::store(db, *session, store).await,
+        Change::HoldRecording {
+            session,
+            by,
+            reason,
+            at,
+        } => recording::hold(db, *session, by, reason, *at).await,
+        Change::ReleaseRecording { session } => recording::release(db, *session).await,
+        Change::ExpireRecording { session, at } => recording::expire(db, *session, *at).await,
+        Change::PermitDeletion { session, at } => recording::permit(db, *session, *at).await,
+        Change::ForgetRecording { session, at } => recording::forget(db, *session, *at).await,
         Change::UseOnce { nonce, until } => used::once(db, nonce, *until).await,
         Change::Feed { item, at } => feed::append(db, item, *at).await,
         Change::KeepCheckpoint { size, note, at } => {

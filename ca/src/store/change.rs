@@ -7,6 +7,7 @@ use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::{OrderId, SessionId};
 use portreeve_protocol::name::{BastionName, BundleName, HostName, HumanName};
 use portreeve_protocol::pair::{Agent, Human};
+use portreeve_protocol::recording::StoreName;
 use portreeve_protocol::task::Purpose;
 use portreeve_protocol::time::Timestamp;
 
@@ -207,6 +208,66 @@ pub enum Change {
         at: Timestamp,
     },
 
+    /// A session's recording is whole, or as whole as it will be. Does nothing to one that was deleted.
+    SealRecording {
+        /// The session.
+        session: SessionId,
+        /// The bastion that has it.
+        bastion: BastionName,
+        /// The digest of its manifest.
+        manifest: Digest,
+        /// Its size.
+        bytes: u64,
+        /// Whether its end is missing.
+        cut: bool,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// A recording is in a store.
+    StoreRecording {
+        /// The session.
+        session: SessionId,
+        /// Which store.
+        store: StoreName,
+    },
+    /// Keeps a recording whatever its retention says. Refused when it was deleted.
+    HoldRecording {
+        /// The session.
+        session: SessionId,
+        /// Who wants it.
+        by: Human,
+        /// Why.
+        reason: Purpose,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Ends a hold. Refused when there is none.
+    ReleaseRecording {
+        /// The session.
+        session: SessionId,
+    },
+    /// Bastions are told that a recording's time is over. Refused when it is not, when it is held, or deleted.
+    ExpireRecording {
+        /// The session.
+        session: SessionId,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// A bastion may delete a recording now. Refused when bastions were not told to, when it is held, or deleted.
+    PermitDeletion {
+        /// The session.
+        session: SessionId,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// A recording was deleted. Does nothing the second time.
+    ForgetRecording {
+        /// The session.
+        session: SessionId,
+        /// When it was.
+        at: Timestamp,
+    },
+
     /// Uses up a text that may be used once, such as a token's `jti` with its issuer in front.
     /// Refused when it was used.
     UseOnce {
@@ -260,6 +321,9 @@ pub enum Refusal {
     /// The version of the bundle was withdrawn.
     #[error("the bundle was withdrawn")]
     Withdrawn,
+    /// The recording is held.
+    #[error("the recording is held")]
+    Held,
     /// A newer one is kept.
     #[error("a newer one is kept")]
     Stale,

@@ -140,5 +140,10 @@ fn migrator() -> Migrator {
             include_str!("../../migrations/0004_uid_floor.sql"),
         ),
         step(5, "look", include_str!("../../migrations/0005_look.sql")),
+        step(
+            6,
+            "recordings",
+            include_str!("../../migrations/0006_recordings.sql"),
+        ),
     ])
 }

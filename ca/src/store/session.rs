@@ -7,11 +7,12 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{AccountName, BastionName, HostName};
 use portreeve_protocol::pair::{Agent, Pair};
+use portreeve_protocol::recording::{Retention, RetentionRule};
 use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary};
 use portreeve_protocol::task::Task;
 use portreeve_protocol::time::Timestamp;
 
-pub(super) use query::{live, live_with_bundle, one, some};
+pub(super) use query::{live, live_with_bundle, one, retention, some};
 pub(super) use step::{add, claim, end, kill, open};
 
 /// A session whose certificates are signed.
@@ -47,6 +48,10 @@ pub struct NewSession {
     pub connect_by: Timestamp,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
+    /// How long its recording is kept.
+    pub retention: Retention,
+    /// What says so.
+    pub retention_rule: RetentionRule,
 }
 
 /// A session as it is now.
@@ -66,6 +71,10 @@ pub struct Session {
     pub bastions: Vec<BastionName>,
     /// By when a bastion must have claimed it.
     pub connect_by: Timestamp,
+    /// How long its recording is kept.
+    pub retention: Retention,
+    /// What says so.
+    pub retention_rule: RetentionRule,
 }
 
 /// Which sessions; nothing said means all.

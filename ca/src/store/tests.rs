@@ -100,6 +100,8 @@ pub(super) fn new_session() -> NewSession {
         bastions: vec!["east".parse().unwrap(), "west".parse().unwrap()],
         created_at: NOW,
         connect_by: after(60),
+        retention: portreeve_protocol::recording::Retention::YEAR,
+        retention_rule: portreeve_protocol::recording::RetentionRule::Configuration,
         expires_at: after(900),
     }
 }

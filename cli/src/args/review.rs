@@ -17,7 +17,7 @@ pub struct Recording {
     /// The age identity file that opens recordings
     #[arg(long, value_name = "FILE", env = variables::REVIEW_KEY, hide_env_values = true)]
     pub identity: Option<PathBuf>,
-    /// The folder in which recordings are looked for by session
+    /// The folder in which recordings are looked for by session, before the store
     #[arg(
         long,
         value_name = "DIR",
@@ -140,8 +140,8 @@ pub struct Log {
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Recordings (tar), trails (JSON) and files of evidence (tar)
-    #[arg(required = true, value_name = "FILE")]
+    /// Recordings (tar), trails (JSON), files of evidence (tar), and sessions whose recordings are fetched from the store
+    #[arg(required = true, value_name = "FILE|SESSION")]
     pub files: Vec<PathBuf>,
     /// What to verify with.
     #[command(flatten)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use portreeve_protocol::problem::{Code, Problem};
 use portreeve_protocol::token::TokenError;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,6 +19,8 @@ use crate::settings::Settings;
 
 /// The longest answer that is read: a trail with its proofs.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// How long a recording may take, however slow the line is; silence ends it much earlier.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// How often a request that changes nothing is sent before it is given up.
 const TRIES: u32 = 3;
 /// How long the first pause between tries is; each further one is twice as long.
@@ -189,6 +191,22 @@ impl Ca {
             .await
     }
 
+    /// Asks for something that is too large to be held, and that takes as long as it takes.
+    ///
+    /// # Errors
+    /// When the CA refuses or gives no answer.
+    pub async fn stream(&self, caller: &Caller, path: &str) -> Result<Response, CallError> {
+        let (url, request) = self.request(caller, Method::GET, path, Body::Empty)?;
+        let response = send(&url, request.timeout(LONGEST)).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        match taken(url, response).await?.understood::<()>() {
+            Err(refused) => Err(refused),
+            Ok(()) => Err(CallError::Request("a refusal says that it is none".into())),
+        }
+    }
+
     async fn once<T: DeserializeOwned>(
         &self,
         caller: &Caller,
@@ -206,6 +224,18 @@ impl Ca {
         path: &str,
         body: Body,
     ) -> Result<Answer, CallError> {
+        let (url, request) = self.request(caller, method, path, body)?;
+        let response = send(&url, request).await?;
+        taken(url, response).await
+    }
+
+    fn request(
+        &self,
+        caller: &Caller,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<(String, RequestBuilder), CallError> {
         let url = self.base.join(path);
         let unique = clock::random().map_err(|error| CallError::Request(error.to_string()))?;
         let proof = caller
@@ -226,34 +256,39 @@ impl Ca {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(text),
         };
-        let response = request
-            .send()
-            .await
-            .map_err(|source| CallError::Unreachable {
-                url: url.clone(),
-                // The address stands beside it already.
-                source: source.without_url(),
-            })?;
-        let status = response.status();
-        let kind = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        let body = http::body(response, MAX_ANSWER)
-            .await
-            .map_err(|source| CallError::Body {
-                url: url.clone(),
-                source,
-            })?;
-        Ok(Answer {
-            url,
-            status,
-            kind,
-            body,
-        })
+        Ok((url, request))
     }
+}
+
+async fn send(url: &str, request: RequestBuilder) -> Result<Response, CallError> {
+    let sent = request.send().await;
+    sent.map_err(|source| CallError::Unreachable {
+        url: url.to_owned(),
+        // The address stands beside it already.
+        source: source.without_url(),
+    })
+}
+
+async fn taken(url: String, response: Response) -> Result<Answer, CallError> {
+    let status = response.status();
+    let kind = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let body = http::body(response, MAX_ANSWER)
+        .await
+        .map_err(|source| CallError::Body {
+            url: url.clone(),
+            source,
+        })?;
+    Ok(Answer {
+        url,
+        status,
+        kind,
+        body,
+    })
 }
 
 /// An answer as it came.

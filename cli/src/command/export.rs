@@ -13,12 +13,17 @@ use crate::failure::Failure;
 use crate::files::WholeFile;
 use crate::output::Printer;
 use crate::review::recordings;
+use crate::settings::Settings;
 
 /// Converts a recording.
 ///
 /// # Errors
 /// When the recording cannot be opened or breaks off, or the output cannot be written.
-pub fn run(args: &Export, printer: &mut Printer) -> Result<Exit, Failure> {
+pub async fn run(
+    args: &Export,
+    settings: &Settings,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
     let cast = matches!(args.format, Format::AsciicastV2 | Format::AsciicastV3);
     if cast && args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(
@@ -26,7 +31,7 @@ pub fn run(args: &Export, printer: &mut Printer) -> Result<Exit, Failure> {
                 .next("give --output FILE, or choose `--format transcript`"),
         );
     }
-    let mut opened = recordings::open(&args.source)?;
+    let mut opened = recordings::open(&args.source, settings, printer).await?;
     let info = opened.recording.info().clone();
     let events = recordings::of_channel(opened.recording.events(&opened.identities), args.channel);
     let events: Box<dyn Iterator<Item = _>> = if args.unredacted {

@@ -22,14 +22,19 @@ use crate::review::replay::veil::Veil;
 use crate::review::replay::when::Extent;
 use crate::review::words::{self, moment};
 use crate::safe;
+use crate::settings::Settings;
 use crate::variables;
 
 /// Replays, or lists.
 ///
 /// # Errors
 /// When the recording cannot be opened or breaks off.
-pub fn run(args: &Replay, printer: &mut Printer) -> Result<Exit, Failure> {
-    let mut opened = recordings::open(&args.source)?;
+pub async fn run(
+    args: &Replay,
+    settings: &Settings,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let mut opened = recordings::open(&args.source, settings, printer).await?;
     let veil = if args.unredacted {
         printer.say("secrets are shown: passwords, keys and tokens as they were recorded");
         Veil::Lifted

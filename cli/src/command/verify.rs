@@ -9,21 +9,35 @@ use crate::keys::{log_key, public_key};
 use crate::output::Printer;
 use crate::review::evidence::Role;
 use crate::review::exhibit::{Exhibit, Kind, Report};
+use crate::review::fetch::Temporary;
 use crate::review::known::{Keys, Known};
 use crate::review::recordings;
 use crate::safe;
+use crate::settings::Settings;
 
 /// Verifies the files.
 ///
 /// # Errors
 /// When one cannot be read, or does not verify.
-pub fn run(args: &Verify, printer: &mut Printer) -> Result<Exit, Failure> {
+pub async fn run(
+    args: &Verify,
+    settings: &Settings,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
     let keys = keys(&args.keys)?;
-    let exhibits = args
-        .files
-        .iter()
-        .map(|path| Exhibit::read(path))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut exhibits = Vec::new();
+    // They stay until everything is verified.
+    let mut fetched = Vec::new();
+    for named in &args.files {
+        match recordings::session_without_file(named) {
+            Some(session) => {
+                let here = Temporary::fetch(session, settings, printer).await?;
+                exhibits.push(Exhibit::Recording(here.path.clone()));
+                fetched.push(here);
+            }
+            None => exhibits.push(Exhibit::read(named)?),
+        }
+    }
     let events: Vec<_> = exhibits
         .iter()
         .flat_map(|exhibit| exhibit.events(&keys))

@@ -6,12 +6,17 @@ use std::path::{Path, PathBuf};
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::event::{Channel, Event, Kind, Started};
+use portreeve_recording::info::SessionInfo;
 use portreeve_recording::read::seek::Begin;
 use portreeve_recording::read::{ReadError, Recording};
 
 use crate::args::review::Recording as Args;
 use crate::failure::Failure;
 use crate::files::{self, FileError};
+use crate::output::{self, Printer};
+use crate::review::fetch::Temporary;
+use crate::review::words;
+use crate::settings::Settings;
 use crate::variables;
 
 /// The longest identity file that is read.
@@ -28,35 +33,47 @@ pub struct Opened {
     pub path: PathBuf,
 }
 
-/// Opens the recording that the command line names.
+/// Opens the recording that the command line names: a file, or a session's, from the folder or else from the
+/// store.
+///
+/// Without a key only what every holder of the file can read is shown.
 ///
 /// # Errors
 /// When there is none, or no key was given.
-pub fn open(args: &Args) -> Result<Opened, Failure> {
+pub async fn open(
+    args: &Args,
+    settings: &Settings,
+    printer: &mut Printer,
+) -> Result<Opened, Failure> {
     let path = path_of(args);
-    let file = File::open(&path).map_err(|error| {
+    let elsewhere = match args.recording.parse::<SessionId>() {
+        Ok(session) if !path.exists() && settings.ca().is_ok() => {
+            Some(Temporary::fetch(session, settings, printer).await?)
+        }
+        _ => None,
+    };
+    let place = elsewhere.as_ref().map_or(&path, |fetched| &fetched.path);
+    let file = File::open(place).map_err(|error| {
         Failure::from(FileError::Read(path.clone(), error))
             .within(format!(
                 "the recording `{}` cannot be opened",
                 args.recording
             ))
             .next(format!(
-                "give its file, or point {} to the folder of recordings",
+                "give its file, point {} to the folder of recordings, or set a CA that reads the store",
                 variables::RECORDINGS
             ))
     })?;
-    let recording = Recording::open(file).map_err(|error| {
+    let mut recording = Recording::open(file).map_err(|error| {
         Failure::failed(format!("`{}` is no recording", path.display())).because(&error)
     })?;
     let identities = match &args.identity {
         Some(file) => identities(file)?,
         None => {
-            return Err(
-                Failure::usage("a recording is sealed, and no review key is given").next(format!(
-                    "give --identity or set {} to the age identity file",
-                    variables::REVIEW_KEY
-                )),
-            );
+            if !printer.json() {
+                printer.text(&metadata(&mut recording))?;
+            }
+            return Err(without_key(recording.info()));
         }
     };
     Ok(Opened {
@@ -64,6 +81,63 @@ pub fn open(args: &Args) -> Result<Opened, Failure> {
         identities,
         path,
     })
+}
+
+/// The session that is named where a file is not there.
+#[must_use]
+pub fn session_without_file(named: &Path) -> Option<SessionId> {
+    let session = named.to_str()?.parse().ok()?;
+    (!named.exists()).then_some(session)
+}
+
+/// What is readable without a key: whose session it was, and how much there is of it.
+fn metadata(recording: &mut Recording<File>) -> String {
+    let info = recording.info().clone();
+    let mut rows = vec![
+        ("session", info.session.to_string()),
+        ("human", info.pair.human.name.to_string()),
+        ("agent", info.pair.agent.to_string()),
+        ("host", format!("{} as {}", info.host, info.account)),
+        (
+            "task",
+            format!("{} {}", info.task.ticket, info.task.purpose),
+        ),
+        ("bastion", info.bastion.to_string()),
+        ("begun", words::moment(info.started_at)),
+    ];
+    match recording.unverified_manifest() {
+        Ok(Some(manifest)) => {
+            if let Some(ended) = manifest.ended_at {
+                rows.push(("ended", words::moment(ended)));
+            }
+            let events = manifest.totals.events;
+            let events = events.map_or_else(String::new, |events| format!(", {events} events"));
+            let cut = if manifest.cut { ", cut" } else { "" };
+            rows.push((
+                "holds",
+                format!(
+                    "{} segments, {} bytes{events}{cut}",
+                    manifest.totals.segments, manifest.totals.bytes
+                ),
+            ));
+        }
+        Ok(None) | Err(_) => rows.push((
+            "holds",
+            format!("{} segments, no manifest", recording.segment_count()),
+        )),
+    }
+    let sealed_to = info.recipients.iter().map(ToString::to_string);
+    rows.extend(sealed_to.map(|recipient| ("sealed to", recipient)));
+    output::fields(rows)
+}
+
+fn without_key(info: &SessionInfo) -> Failure {
+    let sealed_to: Vec<String> = info.recipients.iter().map(ToString::to_string).collect();
+    Failure::usage("a recording is sealed, and no review key is given").next(format!(
+        "give --identity or set {} to the age identity file of {}; `portreeve verify` needs none",
+        variables::REVIEW_KEY,
+        sealed_to.join(" or ")
+    ))
 }
 
 fn path_of(args: &Args) -> PathBuf {

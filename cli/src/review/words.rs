@@ -1,6 +1,6 @@
 //! Audit events in words. Everything foreign is made safe by whoever prints.
 
-use portreeve_protocol::attest::{EndCause, HostCheck, HostEvent, HostFact, Reach, Receipt};
+use portreeve_protocol::attest::{EndCause, HostEvent, HostFact};
 use portreeve_protocol::event::{
     AccessFact, AdminFact, Body, DecisionNote, Event, LookStep, Machine, MachineFact,
 };
@@ -8,7 +8,7 @@ use portreeve_protocol::session::{BundleRef, SessionState};
 use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::time::Timestamp;
 
-use super::watched;
+use super::{host_words, watched};
 use crate::ssh::quote;
 
 /// Who did it: both identities of an access, always.
@@ -134,7 +134,7 @@ fn access(fact: &AccessFact) -> String {
                 attestation
                     .check
                     .as_ref()
-                    .map_or_else(String::new, found_on_host)
+                    .map_or_else(String::new, host_words::found)
             ) + watched::by(attestation.watch)
         }),
         AccessFact::HostRefused { detail } => format!("the host refused the order: {detail}"),
@@ -179,14 +179,50 @@ fn access(fact: &AccessFact) -> String {
             None => format!("ended by the pair itself: {reason}"),
         },
         AccessFact::SessionEnding { cause } => format!("ending: {}", why(*cause)),
-        AccessFact::HostGone { receipt } => said(receipt, gone),
+        AccessFact::HostGone { receipt } => said(receipt, host_words::gone),
         AccessFact::RecordingSealed {
             file,
             bytes,
             manifest,
+            cut,
         } => {
-            format!("recording sealed: {file}, {bytes} bytes, manifest {manifest}")
+            let cut = if *cut {
+                ", CUT: its end is missing"
+            } else {
+                ""
+            };
+            format!("recording sealed: {file}, {bytes} bytes, manifest {manifest}{cut}")
         }
+        AccessFact::RecordingStored {
+            store,
+            parts,
+            bytes,
+            ..
+        } => format!("recording stored in {store}: {bytes} bytes in {parts} parts, read back"),
+        AccessFact::RecordingReviewed { by, what } => format!("recording {what} by {}", by.name),
+        AccessFact::RecordingHeld { by, reason } => {
+            format!("recording held by {}: {reason}", by.name)
+        }
+        AccessFact::RecordingReleased { by, reason } => {
+            format!("hold of the recording ended by {}: {reason}", by.name)
+        }
+        AccessFact::RecordingExpired {
+            rule,
+            retention,
+            due_at,
+            ..
+        } => format!(
+            "recording expired: kept for {retention} by {rule}, until {}",
+            moment(*due_at)
+        ),
+        AccessFact::RecordingDeleted {
+            manifest,
+            rule,
+            bytes,
+            place,
+        } => format!(
+            "recording DELETED by {rule}: {bytes} bytes from {place}; its manifest was {manifest}"
+        ),
         AccessFact::RecordingFailed { detail } => format!("the recording failed: {detail}"),
         AccessFact::SessionClosed { cause, confirmed } => format!(
             "closed: {}; {}",
@@ -198,52 +234,6 @@ fn access(fact: &AccessFact) -> String {
             }
         ),
     }
-}
-
-/// What a host found when it looked at itself; nothing when there is nothing to tell.
-fn found_on_host(check: &HostCheck) -> String {
-    let known = check.vulnerabilities.iter().map(|known| {
-        let doubt = if known.certain { "" } else { "possibly " };
-        match known.reach {
-            Reach::AnyAccount => format!("{doubt}{} (ANY ACCOUNT BECOMES ROOT)", known.id),
-            Reach::Configured | Reach::Minor => format!("{doubt}{}", known.id),
-        }
-    });
-    let findings = check.findings.iter().map(|finding| {
-        let path = finding
-            .path
-            .as_ref()
-            .map_or_else(String::new, |path| format!(" {path}:"));
-        format!("{}{path} {}", finding.code, finding.detail)
-    });
-    let more = (check.more > 0).then(|| format!("{} more findings", check.more));
-    let unseen = (!check.complete).then(|| "not everything could be looked at".to_owned());
-    let all: Vec<String> = known.chain(findings).chain(more).chain(unseen).collect();
-    if all.is_empty() {
-        String::new()
-    } else {
-        format!("; found: {}", all.join("; "))
-    }
-}
-
-fn gone(receipt: &Receipt) -> String {
-    let killed = receipt
-        .killed
-        .len()
-        .saturating_add(usize::try_from(receipt.killed_more).unwrap_or(usize::MAX));
-    let left = if receipt.left.is_empty() {
-        String::new()
-    } else {
-        format!("; LEFT BEHIND: {}", receipt.left.join(", "))
-    };
-    format!(
-        "{} receipts: {} is gone at {} ({}); {killed} processes killed, {} sudo commands ran{left}",
-        receipt.host,
-        receipt.account,
-        moment(receipt.gone_at),
-        why(receipt.cause),
-        receipt.sudo_commands
-    )
 }
 
 /// What a host reported, from the JSON in a recording, one by one where an event tells of many
@@ -412,7 +402,7 @@ mod tests {
     fn what_a_host_found_is_told_and_a_clean_host_says_nothing() {
         let check = |text: serde_json::Value| serde_json::from_value(text).unwrap();
         let clean = check(json!({"complete": true, "missing": 3}));
-        assert_eq!(found_on_host(&clean), "");
+        assert_eq!(host_words::found(&clean), "");
         let holed = check(json!({
             "complete": false,
             "vulnerabilities": [
@@ -423,7 +413,7 @@ mod tests {
             "more": 2,
         }));
         assert_eq!(
-            found_on_host(&holed),
+            host_words::found(&holed),
             "; found: CVE-2025-32463 (ANY ACCOUNT BECOMES ROOT); possibly CVE-2026-35535; \
              SP403 /opt/shop: its group may write it; 2 more findings; not everything could be looked at"
         );

@@ -18,6 +18,7 @@ use portreeve_protocol::look::{LookAnswer, LookOrder};
 use portreeve_protocol::name::{AccountName, HostName, HumanName, TeamName};
 use portreeve_protocol::order::Order;
 use portreeve_protocol::pair::Agent;
+use portreeve_protocol::recording::{HoldRequest, Retention, StoreName};
 use portreeve_protocol::secret::SecretText;
 use portreeve_protocol::session::{ClaimRequest, KillRequest, SessionRequest};
 use portreeve_protocol::signed::{Signed, Statement};
@@ -221,8 +222,13 @@ fn word(bytes: &[u8]) -> bool {
         same::<Digest>(text),
         same::<Ticket>(text),
         same::<Purpose>(text),
+        same::<StoreName>(text),
     ];
-    let by_value = [again::<Timestamp>(text), again::<Ttl>(text)];
+    let by_value = [
+        again::<Timestamp>(text),
+        again::<Ttl>(text),
+        again::<Retention>(text),
+    ];
     exactly
         .into_iter()
         .chain(by_value)
@@ -239,6 +245,8 @@ fn word_seeds() -> Vec<Vec<u8>> {
         "0190b8a2-7c1e-7000-8000-00000000002a",
         "2026-01-31T12:00:00.000000Z",
         "90s",
+        "365d",
+        "s3://s3.example.com/recordings/portreeve",
         "INC-4711",
         "Find the reverse shell",
     ];
@@ -393,6 +401,7 @@ fn request(bytes: &[u8]) -> bool {
     [
         json::<SessionRequest>(bytes),
         json::<KillRequest>(bytes),
+        json::<HoldRequest>(bytes),
         json::<ClaimRequest>(bytes),
         json::<AddAgent>(bytes),
         json::<AddHost>(bytes),
@@ -509,6 +518,12 @@ fn feed_seeds() -> Vec<Vec<u8>> {
             look: order().id,
             host: host(),
             claim_by: now(),
+        },
+        FeedItem::DeleteRecording {
+            session: order().session,
+            bastion: "b1".parse().unwrap(),
+            store: "s3://s3.example.com/recordings".parse().ok(),
+            attempt: 2,
         },
     ];
     items.iter().map(to_json).collect()

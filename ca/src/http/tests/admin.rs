@@ -300,6 +300,8 @@ async fn no_session_of_a_disabled_agent_survives_behind_many_others() {
             created_at: lab.now(),
             connect_by: first.connect_by,
             expires_at: first.summary.expires_at,
+            retention: first.retention,
+            retention_rule: first.retention_rule,
         }))
     });
     let store = lab.app.store();

@@ -14,13 +14,13 @@ use super::lab::{Lab, host_seed, private};
 use super::sessions::grant_of;
 
 /// A session that b1 has claimed.
-struct Live {
-    lab: Lab,
-    grant: Grant,
+pub(super) struct Live {
+    pub(super) lab: Lab,
+    pub(super) grant: Grant,
 }
 
 impl Live {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let lab = Lab::ready().await;
         lab.add_bastion("b2").await;
         let granted: SessionGranted = serde_json::from_value(lab.session().await).unwrap();
@@ -34,7 +34,7 @@ impl Live {
         Self { lab, grant }
     }
 
-    fn event(&self, number: u8, fact: AccessFact) -> Event {
+    pub(super) fn event(&self, number: u8, fact: AccessFact) -> Event {
         Event {
             id: EventId::new(self.lab.now(), [number; 10]),
             at: self.lab.now(),
@@ -48,7 +48,7 @@ impl Live {
         }
     }
 
-    async fn deliver(&self, bastion: &str, events: Vec<Event>) -> EventsStored {
+    pub(super) async fn deliver(&self, bastion: &str, events: Vec<Event>) -> EventsStored {
         let body = json!({ "events": events });
         let answer = self
             .lab

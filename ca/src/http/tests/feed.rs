@@ -65,7 +65,10 @@ async fn kill(lab: &Lab) -> String {
 fn killed(item: &FeedItem) -> String {
     match item {
         FeedItem::Kill { session, .. } => session.to_string(),
-        FeedItem::Policy { .. } | FeedItem::Look { .. } | FeedItem::Heartbeat { .. } => {
+        FeedItem::Policy { .. }
+        | FeedItem::Look { .. }
+        | FeedItem::DeleteRecording { .. }
+        | FeedItem::Heartbeat { .. } => {
             panic!("not a kill: {item:?}")
         }
     }

@@ -40,10 +40,12 @@ use crate::store::Change;
 pub(super) const AGENT_ADDRESS: &str = "192.0.2.10:50000";
 /// How many live sessions an agent of the lab may have.
 pub(super) const MAX_LIVE: u32 = 20;
+/// How long recordings are kept in the lab.
+pub(super) const RETENTION: &str = "30d";
 pub(super) const BUNDLE: &str = "forensic-read-only";
 
 pub(super) struct Lab {
-    _home: tempfile::TempDir,
+    pub(super) home: tempfile::TempDir,
     pub(super) app: Arc<App>,
     pub(super) router: Router,
     pub(super) clock: Clock,
@@ -106,7 +108,7 @@ impl Lab {
             clock,
             stop,
             count: AtomicU64::new(0),
-            _home: home,
+            home,
         }
     }
 
@@ -412,6 +414,17 @@ async fn publish_starter(config: &Config, clock: &Clock) {
     store.commit(vec![publish], Vec::new()).await.unwrap();
 }
 
+/// A folder in the lab's.
+fn recording_store(home: &Path) -> portreeve_recording_store::store::Store {
+    let folder = home.join("recordings");
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = portreeve_recording_store::config::StoreConfig {
+        folder: Some(folder),
+        ..Default::default()
+    };
+    config.open(home, |_| None).unwrap()
+}
+
 fn config(home: &Path) -> Config {
     let key_set = home.join("idp.json");
     std::fs::write(&key_set, tokens::key_set()).unwrap();
@@ -457,5 +470,7 @@ fn config(home: &Path) -> Config {
         token_ttl: ttl("15m"),
         enrolment_ttl: ttl("1h"),
         review_recipients: vec![unsealing_key().recipient()],
+        retention: RETENTION.parse().unwrap(),
+        recording_store: Some(recording_store(home)),
     }
 }

@@ -3,6 +3,7 @@
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::pair::Agent;
+use portreeve_protocol::recording::{Retention, RetentionRule};
 use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary};
 use portreeve_protocol::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -133,5 +134,24 @@ fn read(row: &SqliteRow) -> Result<Session, StoreError> {
         order: row.parsed("order_digest")?,
         bastions: row.json("bastions")?,
         connect_by: row.moment("connect_by")?,
+        retention: retention(row)?,
+        // Sessions of before were granted without a word about it.
+        retention_rule: row
+            .word_if_any("retention_rule")?
+            .unwrap_or(RetentionRule::Configuration),
+    })
+}
+
+pub(in crate::store) fn retention(row: &SqliteRow) -> Result<Retention, StoreError> {
+    let seconds: Option<i64> = row.raw("retention")?;
+    let Some(seconds) = seconds else {
+        return Ok(Retention::YEAR);
+    };
+    let retention = u32::try_from(seconds)
+        .ok()
+        .and_then(|seconds| Retention::try_from(seconds).ok());
+    retention.ok_or_else(|| StoreError::Damaged {
+        what: "retention",
+        detail: format!("{seconds} seconds are none"),
     })
 }

@@ -18,9 +18,9 @@ pub(in crate::store) async fn add(db: &mut SqliteConnection, new: &NewSession) -
     let done = sqlx::query(
         "INSERT INTO session (session, human, agent, host, pair, task, account, bundle_name,
              bundle_digest, policy, access_serial, session_serial, control_serial, order_digest,
-             bastions, created_at, connect_by, expires_at, state)
+             bastions, created_at, connect_by, expires_at, state, retention, retention_rule)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19)
+             $19, $20, $21)
          ON CONFLICT DO NOTHING",
     )
     .bind(new.session.to_string())
@@ -42,6 +42,8 @@ pub(in crate::store) async fn add(db: &mut SqliteConnection, new: &NewSession) -
     .bind(new.connect_by.as_micros())
     .bind(new.expires_at.as_micros())
     .bind(to_word(&SessionState::Issued)?)
+    .bind(i64::from(u32::from(new.retention)))
+    .bind(to_word(&new.retention_rule)?)
     .execute(db)
     .await?;
     if changed(&done) {

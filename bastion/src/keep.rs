@@ -1,0 +1,183 @@
+//! What becomes of recordings on this bastion's disk: into the store while they grow, and away when their time is
+//! over.
+//!
+//! Sessions neither wait for this nor know of it. The file is the truth until the store has every byte
+//! ([`portreeve_recording_store::confirm`]); a store that is away costs disk, and nothing else. Whether a recording
+//! may be deleted is the CA's word alone, asked for at the moment of it.
+
+mod delete;
+mod pace;
+mod upload;
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use portreeve_protocol::id::SessionId;
+use portreeve_recording_store::store::Store;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::ca::Ca;
+use crate::feed::Expired;
+use crate::report::Reporter;
+use crate::trouble::Trouble;
+
+/// How often the folder is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How many recordings are on their way at a time; each holds a part in memory.
+const AT_ONCE: usize = 4;
+
+/// What keeps recordings.
+#[derive(Debug)]
+pub struct Keeper {
+    /// Where they go, if anywhere.
+    pub store: Option<Store>,
+    /// Where they are made.
+    pub recordings: PathBuf,
+    /// Where live sessions are noted.
+    pub live: PathBuf,
+    /// The CA.
+    pub ca: Arc<Ca>,
+    /// Where events go, and what the time is.
+    pub reporter: Reporter,
+    /// What is on its way.
+    pub uploads: Uploads,
+}
+
+/// What is on its way into the store.
+#[derive(Debug)]
+pub struct Uploads {
+    known: Mutex<Known>,
+    places: Semaphore,
+    trouble: Mutex<Trouble>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    followed: HashMap<SessionId, Followed>,
+    /// Of these nothing is stored any more.
+    deleting: HashSet<SessionId>,
+}
+
+#[derive(Debug)]
+struct Followed {
+    /// The size of the file when it was last looked at.
+    size: watch::Sender<u64>,
+    task: JoinHandle<()>,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            places: Semaphore::new(AT_ONCE),
+            trouble: Mutex::default(),
+        }
+    }
+}
+
+impl Keeper {
+    /// Keeps recordings until nobody says any more which ones expire.
+    pub async fn keep(self: Arc<Self>, mut expired: mpsc::Receiver<Expired>) {
+        let storing = self
+            .store
+            .clone()
+            .map(|store| tokio::spawn(Arc::clone(&self).store_all(store)));
+        while let Some(one) = expired.recv().await {
+            self.expire(&one).await;
+        }
+        if let Some(storing) = storing {
+            storing.abort();
+        }
+    }
+
+    /// Whether every recording that is whole is in the store, if there is one.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.store.is_none()
+            || self
+                .known()
+                .followed
+                .values()
+                .all(|followed| followed.task.is_finished())
+    }
+
+    /// Follows every recording in the folder, and those that are made later.
+    async fn store_all(self: Arc<Self>, store: Store) {
+        tracing::info!(store = %store.name(), "recordings go to the store");
+        let mut trouble = Trouble::default();
+        loop {
+            let folder = self.recordings.clone();
+            let looked = tokio::task::spawn_blocking(move || recordings_in(&folder)).await;
+            match looked.map_err(io::Error::other).and_then(|found| found) {
+                Ok(found) => self.follow_these(&store, &found),
+                Err(error) if trouble.is_news(self.reporter.clock.now().steady) => {
+                    tracing::error!(%error, "the folder of recordings cannot be read; nothing of it is stored");
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn follow_these(self: &Arc<Self>, store: &Store, found: &HashMap<SessionId, u64>) {
+        let mut known = self.known();
+        // Dropping the sender tells the task that the file is gone.
+        known
+            .followed
+            .retain(|session, _| found.contains_key(session));
+        for (session, size) in found {
+            if let Some(followed) = known.followed.get(session) {
+                let seen = &followed.size;
+                seen.send_if_modified(|seen| std::mem::replace(seen, *size) != *size);
+                continue;
+            }
+            if known.deleting.contains(session) {
+                continue;
+            }
+            let (sender, receiver) = watch::channel(*size);
+            let task = tokio::spawn(Arc::clone(self).follow(store.clone(), *session, receiver));
+            known
+                .followed
+                .insert(*session, Followed { size: sender, task });
+        }
+    }
+
+    fn path_of(&self, session: SessionId) -> PathBuf {
+        self.recordings.join(format!("{session}.tar"))
+    }
+
+    /// A panic elsewhere leaves both whole: each change is a single insert or remove.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.uploads
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The recordings in a folder with their sizes. Blocking.
+fn recordings_in(folder: &Path) -> io::Result<HashMap<SessionId, u64>> {
+    let mut found = HashMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let session = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".tar")?.parse().ok());
+        let Some(session) = session else { continue };
+        match entry.metadata() {
+            Ok(metadata) => {
+                found.insert(session, metadata.len());
+            }
+            // It was deleted meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,195 @@
+//! One recording on its way into the store: a task that lives until the store has it, or the file is gone.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use portreeve_protocol::event::{AccessFact, MachineFact};
+use portreeve_protocol::id::SessionId;
+use portreeve_recording::info::SessionInfo;
+use portreeve_recording::read::Recording;
+use portreeve_recording_store::confirm::{ConfirmError, Confirmed, confirm};
+use portreeve_recording_store::store::Store;
+use portreeve_recording_store::upload::{Step, Upload, UploadError};
+use tokio::sync::watch;
+
+use super::Keeper;
+use super::pace::Pace;
+use crate::live;
+use crate::report::About;
+use crate::spool::SpoolError;
+
+/// How long to wait until a session's trail is closed.
+const TRAIL: Duration = Duration::from_secs(1);
+
+/// Why a recording does not go on into the store now.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    #[error(transparent)]
+    Confirm(#[from] ConfirmError),
+    #[error("the event that it is stored cannot be kept")]
+    Event(#[from] SpoolError),
+    #[error("`session.json` cannot be read: {0}")]
+    Info(String),
+    #[error("the local copy cannot be removed")]
+    Remove(#[source] std::io::Error),
+}
+
+impl Trouble {
+    const fn is_passing(&self) -> bool {
+        match self {
+            Self::Upload(error) => error.is_passing(),
+            Self::Confirm(error) => error.is_passing(),
+            Self::Event(_) | Self::Remove(_) => true,
+            Self::Info(_) => false,
+        }
+    }
+}
+
+impl Keeper {
+    /// Stores a recording as it grows, whose `size` is told whenever it changed.
+    pub(super) async fn follow(
+        self: Arc<Self>,
+        store: Store,
+        session: SessionId,
+        mut size: watch::Receiver<u64>,
+    ) {
+        let mut pace = Pace::since(self.reporter.clock.now().steady);
+        let mut upload = None;
+        loop {
+            let seen = *size.borrow_and_update();
+            match self.go_on(&store, session, &mut upload, &mut pace).await {
+                Ok(true) => return,
+                Ok(false) => {
+                    self.is_well();
+                    let is_behind = upload.as_ref().is_some_and(|upload| upload.stored() < seen);
+                    let overdue = self.reporter.clock.instant(pace.overdue_at());
+                    tokio::select! {
+                        changed = size.changed() => if changed.is_err() { return },
+                        () = tokio::time::sleep_until(overdue), if is_behind => {}
+                    }
+                }
+                Err(trouble) if trouble.is_passing() => {
+                    self.tell(session, &trouble);
+                    tokio::time::sleep(pace.failed()).await;
+                    if size.has_changed().is_err() {
+                        return;
+                    }
+                }
+                Err(trouble) => return self.alarm(session, &trouble),
+            }
+        }
+    }
+
+    /// Stores what is due; true when the store has everything and the local copy is gone.
+    async fn go_on(
+        &self,
+        store: &Store,
+        session: SessionId,
+        upload: &mut Option<Upload>,
+        pace: &mut Pace,
+    ) -> Result<bool, Trouble> {
+        // Closed is only what nobody waits for any more.
+        let _place = self.uploads.places.acquire().await;
+        let mut going = match upload.take() {
+            Some(upload) => upload,
+            None => Upload::resume(store.clone(), session, self.path_of(session)).await?,
+        };
+        let stepped = loop {
+            let now = self.reporter.clock.now().steady;
+            match going.step(pace.is_overdue(now)).await {
+                Ok(Step::Stored(_)) => pace.stored(self.reporter.clock.now().steady),
+                other => break other,
+            }
+        };
+        *upload = Some(going);
+        match stepped? {
+            Step::Nothing | Step::Stored(_) => Ok(false),
+            Step::Everything => self.finish(store, session).await.map(|()| true),
+        }
+    }
+
+    async fn finish(&self, store: &Store, session: SessionId) -> Result<(), Trouble> {
+        // The trail says that it was sealed before it says that it is stored.
+        while live::is_live(&self.live, session) {
+            tokio::time::sleep(TRAIL).await;
+        }
+        let confirmed = confirm(store, session, &self.path_of(session)).await?;
+        let about = self.about(session).await?;
+        let ticket = self.reporter.access(&about, stored(store, &confirmed))?;
+        // Whoever looks for a recording whose file is gone finds in the trail where it is.
+        let recorded = self.reporter.spool.durable(ticket).await?;
+        drop(recorded);
+        tracing::info!(%session, parts = confirmed.parts, bytes = confirmed.bytes, "a recording is stored");
+        confirmed.remove_local().map_err(Trouble::Remove)
+    }
+
+    /// Whose session a recording is of, from the recording itself.
+    pub(super) async fn info(&self, session: SessionId) -> Result<SessionInfo, String> {
+        let path = self.path_of(session);
+        let read = tokio::task::spawn_blocking(move || {
+            let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+            let recording = Recording::open(file).map_err(|error| error.to_string())?;
+            Ok(recording.info().clone())
+        });
+        read.await.map_err(|error| error.to_string())?
+    }
+
+    async fn about(&self, session: SessionId) -> Result<About, Trouble> {
+        let info = self.info(session).await.map_err(Trouble::Info)?;
+        Ok(About {
+            pair: info.pair,
+            task: info.task,
+            session,
+        })
+    }
+
+    fn is_well(&self) {
+        let mut trouble = self.trouble();
+        if trouble.ends() {
+            tracing::info!("the recording store takes recordings again");
+        }
+    }
+
+    fn tell(&self, session: SessionId, trouble: &Trouble) {
+        let now = self.reporter.clock.now().steady;
+        if self.trouble().is_news(now) {
+            tracing::warn!(
+                error = trouble as &dyn std::error::Error,
+                %session,
+                "recordings stay on this disk until the store takes them"
+            );
+        }
+    }
+
+    /// Says in the trail that somebody must look at a recording, which stays where it is.
+    fn alarm(&self, session: SessionId, trouble: &Trouble) {
+        tracing::error!(
+            error = trouble as &dyn std::error::Error,
+            %session,
+            "a recording is not stored, and stays on this disk until the bastion is started again"
+        );
+        let detail = format!("the recording of {session} is not stored: {trouble}");
+        if let Err(error) = self.reporter.machine(MachineFact::Alarm { detail }) {
+            tracing::error!(%error, "an alarm is not kept");
+        }
+    }
+
+    fn trouble(&self) -> std::sync::MutexGuard<'_, crate::trouble::Trouble> {
+        self.uploads
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stored(store: &Store, confirmed: &Confirmed) -> AccessFact {
+    AccessFact::RecordingStored {
+        store: store.name().clone(),
+        parts: confirmed.parts,
+        bytes: confirmed.bytes,
+        digest: confirmed.digest,
+        manifest: confirmed.manifest,
+    }
+}

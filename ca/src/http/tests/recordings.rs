@@ -1,0 +1,349 @@
+//! Recordings: who may read and hold them, when they expire, and what is left of them.
+
+use portreeve_access_policy::STARTER_POLICY;
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::event::{AccessFact, EventsStored};
+use portreeve_protocol::recording::{RecordingRow, RecordingState, RetentionRule, StoreName};
+use serde_json::{Value, json};
+
+use super::events::Live;
+use super::lab::{Answer, Lab, Proof, RETENTION, bearer};
+
+const DAY: u64 = 24 * 3600;
+const CONTENT: &[u8] = b"not a recording, but as good as one to whoever does not look";
+
+fn manifest() -> Digest {
+    Digest::of(b"manifest")
+}
+
+fn lead(lab: &Lab) -> Proof {
+    bearer(&lab.person("lea", &["soc-leads"]))
+}
+
+/// What a caller can tell one refusal from another by.
+fn seen(answer: &Answer) -> (u16, Value) {
+    let mut problem = answer.json();
+    problem.as_object_mut().unwrap().remove("event");
+    (answer.status.as_u16(), problem)
+}
+
+impl Live {
+    fn recording(&self, act: &str) -> String {
+        format!("/v1/sessions/{}/recording{act}", self.grant.session)
+    }
+
+    async fn say(&self, number: u8, bastion: &str, fact: AccessFact) -> EventsStored {
+        let mut event = self.event(number, fact);
+        event.source = portreeve_protocol::event::Machine::Bastion(bastion.parse().unwrap());
+        self.deliver(bastion, vec![event]).await
+    }
+
+    async fn seal(&self) {
+        let sealed = AccessFact::RecordingSealed {
+            manifest: manifest(),
+            file: format!("{}.tar", self.grant.session),
+            bytes: CONTENT.len() as u64,
+            cut: false,
+        };
+        assert_eq!(self.say(1, "b1", sealed).await.stored, 1);
+    }
+
+    fn store(&self) -> StoreName {
+        let folder = self
+            .lab
+            .home
+            .path()
+            .join("recordings")
+            .canonicalize()
+            .unwrap();
+        format!("file:{}", folder.display()).parse().unwrap()
+    }
+
+    /// Puts what stands for a recording into the store, in two parts.
+    async fn put(&self) {
+        let place = self.lab.home.path().join("recordings");
+        let place = place.join(self.grant.session.to_string());
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("part-000000"), &CONTENT[..20]).unwrap();
+        std::fs::write(place.join("part-000001"), &CONTENT[20..]).unwrap();
+        let stored = AccessFact::RecordingStored {
+            store: self.store(),
+            parts: 2,
+            bytes: CONTENT.len() as u64,
+            digest: Digest::of(CONTENT),
+            manifest: manifest(),
+        };
+        assert_eq!(self.say(2, "b1", stored).await.stored, 1);
+    }
+
+    async fn deleted(&self, number: u8, bastion: &str) -> EventsStored {
+        let deleted = AccessFact::RecordingDeleted {
+            manifest: manifest(),
+            rule: RetentionRule::Configuration,
+            bytes: CONTENT.len() as u64,
+            place: self.store().to_string(),
+        };
+        self.say(number, bastion, deleted).await
+    }
+
+    async fn row(&self) -> RecordingRow {
+        let listed = self
+            .lab
+            .get("/v1/recordings", &lead(&self.lab))
+            .await
+            .is(200);
+        serde_json::from_value(listed["items"][0].clone()).unwrap()
+    }
+
+    async fn ask_deletion(&self, bastion: &str) -> Answer {
+        let proof = self.lab.bastion(bastion);
+        self.lab
+            .raw("POST", &self.recording("/deletion"), &proof, "")
+            .await
+    }
+
+    async fn hold(&self, act: &str) -> Answer {
+        let body = json!({ "reason": "case 42" });
+        self.lab
+            .post(&self.recording(act), &lead(&self.lab), &body)
+            .await
+    }
+
+    /// The facts in the trail that are about the recording.
+    async fn facts(&self) -> Vec<String> {
+        let path = format!("/v1/sessions/{}/trail", self.grant.session);
+        let trail = self.lab.get(&path, &lead(&self.lab)).await.is(200);
+        let events = trail["events"].as_array().unwrap().clone();
+        let facts = events.iter().filter_map(|logged| {
+            let event: Value = serde_json::from_str(logged["event"].as_str()?).ok()?;
+            event["body"]["fact"]["fact"].as_str().map(str::to_owned)
+        });
+        facts
+            .filter(|fact| fact.starts_with("recording_"))
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_recording_is_read_from_the_store_and_that_is_in_the_trail() {
+    let live = Live::start().await;
+    let path = live.recording("");
+    assert_eq!(live.row().await.state, RecordingState::Running);
+    live.seal().await;
+    let early = live.lab.get(&path, &live.lab.analyst()).await;
+    assert_eq!(early.code(), "session_unavailable");
+    assert!(
+        early.detail().contains("on bastion `b1`"),
+        "{}",
+        early.detail()
+    );
+
+    live.put().await;
+    let row = live.row().await;
+    assert_eq!(
+        (row.state, row.store, row.bytes),
+        (
+            RecordingState::Stored,
+            Some(live.store()),
+            Some(CONTENT.len() as u64)
+        )
+    );
+    for (from, expected) in [
+        ("", 0),
+        ("?from=0", 0),
+        ("?from=7", 7),
+        ("?from=20", 20),
+        ("?from=33", 33),
+        ("?from=1000", CONTENT.len()),
+    ] {
+        let answer = live
+            .lab
+            .get(&format!("{path}{from}"), &live.lab.analyst())
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.text.as_bytes(), &CONTENT[expected..], "{from}");
+        assert_eq!(
+            answer.headers["content-length"],
+            (CONTENT.len() - expected).to_string()
+        );
+    }
+    let wrong = live
+        .lab
+        .get(&format!("{path}?to=7"), &live.lab.analyst())
+        .await;
+    assert_eq!(wrong.code(), "malformed");
+    let facts = live.facts().await;
+    assert_eq!(
+        facts[..3],
+        ["recording_sealed", "recording_stored", "recording_reviewed"]
+    );
+    assert_eq!(facts.len(), 2 + 6);
+}
+
+#[tokio::test]
+async fn who_may_not_review_learns_nothing_of_a_recording() {
+    let live = Live::start().await;
+    live.seal().await;
+    live.put().await;
+    let lab = &live.lab;
+    let mallory = bearer(&lab.person("mallory", &["sales"]));
+    let absent = "/v1/sessions/019a0000-0000-7000-8000-000000000000/recording";
+    let unknown = seen(&lab.get(absent, &lab.analyst()).await);
+    assert_eq!(unknown.0, 403);
+    assert_eq!(seen(&lab.get(&live.recording(""), &mallory).await), unknown);
+    let body = json!({ "reason": "case 42" });
+    for act in ["/hold", "/release"] {
+        for proof in [&mallory, &lab.analyst()] {
+            let answer = lab.post(&live.recording(act), proof, &body).await;
+            assert_eq!(seen(&answer), unknown, "{act}");
+        }
+    }
+    let listed = lab.get("/v1/recordings", &mallory).await.is(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 0);
+    assert!(
+        !live
+            .facts()
+            .await
+            .contains(&"recording_reviewed".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn what_is_due_is_deleted_once_and_leaves_a_tombstone() {
+    let live = Live::start().await;
+    live.seal().await;
+    live.put().await;
+    let app = &live.lab.app;
+    assert_eq!(live.ask_deletion("b1").await.code(), "not_permitted");
+    live.lab.pass(30 * DAY - 1);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    live.lab.pass(1);
+    // Nobody was told yet.
+    assert_eq!(live.ask_deletion("b1").await.code(), "not_permitted");
+    assert!(live.deleted(3, "b1").await.stored == 0);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    // A bastion that was away is told again, and the trail says it once.
+    live.lab.pass(3600);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+
+    let permitted = live.ask_deletion("b2").await.is(200);
+    assert_eq!(permitted["manifest"], manifest().to_string());
+    assert_eq!(live.row().await.state, RecordingState::Expiring);
+    assert_eq!(live.deleted(4, "b2").await.stored, 1);
+    // The other one says so too, which changes nothing.
+    live.lab.pass(5);
+    assert_eq!(live.deleted(5, "b1").await.stored, 1);
+    let row = live.row().await;
+    assert_eq!(row.state, RecordingState::Deleted);
+    assert!(row.deleted_at.unwrap() < live.lab.now());
+    assert_eq!(row.manifest, Some(manifest()));
+
+    live.lab.pass(DAY);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    let gone = live.lab.get(&live.recording(""), &live.lab.analyst()).await;
+    assert_eq!(gone.code(), "session_unavailable");
+    assert!(
+        gone.detail().contains("was deleted at"),
+        "{}",
+        gone.detail()
+    );
+    assert_eq!(live.hold("/hold").await.code(), "session_unavailable");
+    let expected = [
+        "recording_sealed",
+        "recording_stored",
+        "recording_expired",
+        "recording_deleted",
+        "recording_deleted",
+    ];
+    assert_eq!(live.facts().await, expected);
+}
+
+#[tokio::test]
+async fn a_hold_wins_over_every_step_towards_a_deletion() {
+    let live = Live::start().await;
+    live.seal().await;
+    let app = &live.lab.app;
+    let held = live.hold("/hold").await.is(200);
+    assert_eq!(held["hold"]["reason"], "case 42");
+    live.lab.pass(31 * DAY);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+
+    assert!(live.hold("/release").await.is(200)["hold"].is_null());
+    assert_eq!(live.hold("/release").await.code(), "conflict");
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    // It comes when bastions were told, and before one asked.
+    live.hold("/hold").await.is(200);
+    let refused = live.ask_deletion("b1").await;
+    assert_eq!(refused.code(), "not_permitted");
+    assert_eq!(refused.detail(), "the recording is held");
+    live.hold("/release").await.is(200);
+    live.ask_deletion("b1").await.is(200);
+    // It comes when one was permitted: whoever asks again is refused, and what was done is told, loudly.
+    let late = live.hold("/hold").await.is(200);
+    assert_eq!(late["state"], "expiring");
+    assert_eq!(live.ask_deletion("b1").await.code(), "not_permitted");
+    live.lab.pass(3600);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    assert_eq!(live.deleted(9, "b1").await.stored, 1);
+    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    assert!(
+        log.contains("is deleted although") && log.contains("holds it since"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_session_can_be_held_before_it_has_a_recording() {
+    let live = Live::start().await;
+    let held = live.hold("/hold").await.is(200);
+    assert_eq!(
+        (&held["state"], &held["hold"]["by"]["name"]),
+        (&json!("running"), &json!("lea@example.com"))
+    );
+    live.seal().await;
+    live.lab.pass(31 * DAY);
+    assert_eq!(
+        live.lab
+            .app
+            .expire_recordings(live.lab.now())
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(live.row().await.state, RecordingState::Sealed);
+}
+
+#[tokio::test]
+async fn the_longest_retention_that_policy_demands_is_the_sessions() {
+    let live = Live::start().await;
+    let row = live.row().await;
+    assert_eq!(
+        (row.retention, row.rule),
+        (RETENTION.parse().unwrap(), RetentionRule::Configuration)
+    );
+
+    let text = STARTER_POLICY
+        .replace(
+            "@id(\"sessions-for-tickets\")",
+            "@id(\"sessions-for-tickets\")\n@retention(\"90d\")",
+        )
+        .replace(
+            "@id(\"soc-may-delegate\")",
+            "@id(\"soc-may-delegate\")\n@retention(\"400d\")",
+        );
+    let (admin, body) = (live.lab.admin(), json!({ "text": text }));
+    let published = live.lab.json("PUT", "/v1/policy", &admin, &body);
+    published.await.is(200);
+    live.lab.pass(1);
+    let granted = live.lab.session().await;
+    let id = granted["session"].as_str().unwrap().parse().unwrap();
+    let session = live.lab.app.store().session(id).await.unwrap().unwrap();
+    assert_eq!(
+        (
+            session.retention.to_string().as_str(),
+            session.retention_rule
+        ),
+        ("400d", RetentionRule::Policy)
+    );
+}

@@ -1,0 +1,354 @@
+//! Recordings: what is known of one, and how it goes from sealed to deleted. A hold stops every step on that way.
+
+use std::collections::HashMap;
+
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::BastionName;
+use portreeve_protocol::pair::Human;
+use portreeve_protocol::recording::{Hold, StoreName};
+use portreeve_protocol::task::Purpose;
+use portreeve_protocol::time::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::apply::{Applied, NotApplied, changed};
+use super::row::{Columns as _, damaged, signed, to_json};
+use super::{Refusal, Store, StoreError, session};
+
+/// How many recordings a listing has at most, as many as it has sessions.
+const MAX_LISTING: u32 = 1000;
+
+/// What is known of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// What its bastion said of it.
+    pub seal: Option<Seal>,
+    /// In which store it is.
+    pub store: Option<StoreName>,
+    /// Who holds it.
+    pub hold: Option<Hold>,
+    /// How often bastions were told that its time is over.
+    pub told: u32,
+    /// When a bastion was last permitted to delete it.
+    pub permitted_at: Option<Timestamp>,
+    /// When it was deleted.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// What a bastion said of a recording when it was done with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// The bastion.
+    pub bastion: BastionName,
+    /// The digest of the manifest.
+    pub manifest: Digest,
+    /// The size of the file.
+    pub bytes: u64,
+    /// Whether its end is missing.
+    pub cut: bool,
+    /// When its time is over.
+    pub due_at: Timestamp,
+}
+
+/// The same on its way in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sealed<'a> {
+    pub(super) bastion: &'a BastionName,
+    pub(super) manifest: Digest,
+    pub(super) bytes: u64,
+    pub(super) cut: bool,
+    pub(super) at: Timestamp,
+}
+
+impl Store {
+    /// What is known of a session's recording.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recording(&self, session: SessionId) -> Result<Option<Recording>, StoreError> {
+        let row = sqlx::query("SELECT * FROM recording WHERE session = $1")
+            .bind(session.to_string())
+            .fetch_optional(&self.shared.readers)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// What is known of the recordings of the newest sessions.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recordings(&self) -> Result<HashMap<SessionId, Recording>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM recording WHERE session IN
+                 (SELECT session FROM session ORDER BY created_at DESC, session DESC LIMIT $1)",
+        )
+        .bind(MAX_LISTING)
+        .fetch_all(&self.shared.readers)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.parsed("session")?, read(row)?)))
+            .collect()
+    }
+
+    /// Recordings whose time is over, that are not held, and of which bastions were not told since
+    /// `told_before`: `limit` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn due_recordings(
+        &self,
+        now: Timestamp,
+        told_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        due(&self.shared.readers, now, told_before, limit).await
+    }
+}
+
+async fn due(
+    db: &SqlitePool,
+    now: Timestamp,
+    told_before: Timestamp,
+    limit: u32,
+) -> Result<Vec<SessionId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT session FROM recording
+         WHERE deleted_at IS NULL AND due_at <= $1 AND held_at IS NULL
+           AND (told_at IS NULL OR told_at <= $2)
+         ORDER BY due_at LIMIT $3",
+    )
+    .bind(now.as_micros())
+    .bind(told_before.as_micros())
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(|row| row.parsed("session")).collect()
+}
+
+pub(super) async fn seal(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    sealed: &Sealed<'_>,
+) -> Applied {
+    let row = sqlx::query("SELECT * FROM session WHERE session = $1")
+        .bind(session.to_string())
+        .fetch_optional(&mut *db)
+        .await?
+        .ok_or(Refusal::Missing)?;
+    // A bastion whose clock is behind must not make a recording expire before its time.
+    let since = sealed.at.max(row.moment("created_at")?);
+    let due_at = since.plus(session::retention(&row)?.as_duration());
+    sqlx::query(
+        "INSERT INTO recording (session, bastion, sealed_at, manifest, bytes, cut, due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (session) DO UPDATE SET bastion = $2, sealed_at = $3, manifest = $4,
+             bytes = $5, cut = $6, due_at = $7
+         WHERE recording.deleted_at IS NULL",
+    )
+    .bind(session.to_string())
+    .bind(sealed.bastion.as_str())
+    .bind(since.as_micros())
+    .bind(sealed.manifest.to_string())
+    .bind(signed(sealed.bytes))
+    .bind(sealed.cut)
+    .bind(due_at.as_micros())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn store(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    store: &StoreName,
+) -> Applied {
+    sqlx::query(
+        "INSERT INTO recording (session, store) VALUES ($1, $2)
+         ON CONFLICT (session) DO UPDATE SET store = $2 WHERE recording.deleted_at IS NULL",
+    )
+    .bind(session.to_string())
+    .bind(store.as_str())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn hold(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    by: &Human,
+    reason: &Purpose,
+    at: Timestamp,
+) -> Applied {
+    // Another hold replaces who, when and why; the trail has every one.
+    let done = sqlx::query(
+        "INSERT INTO recording (session, held_at, held_by, held_reason) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (session) DO UPDATE SET held_at = $2, held_by = $3, held_reason = $4
+         WHERE recording.deleted_at IS NULL",
+    )
+    .bind(session.to_string())
+    .bind(at.as_micros())
+    .bind(to_json(by)?)
+    .bind(reason.as_str())
+    .execute(db)
+    .await?;
+    if changed(&done) {
+        Ok(())
+    } else {
+        Err(Refusal::Over.into())
+    }
+}
+
+pub(super) async fn release(db: &mut SqliteConnection, session: SessionId) -> Applied {
+    let done = sqlx::query(
+        "UPDATE recording SET held_at = NULL, held_by = NULL, held_reason = NULL
+         WHERE session = $1 AND held_at IS NOT NULL",
+    )
+    .bind(session.to_string())
+    .execute(db)
+    .await?;
+    if changed(&done) {
+        Ok(())
+    } else {
+        Err(Refusal::Missing.into())
+    }
+}
+
+pub(super) async fn expire(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    at: Timestamp,
+) -> Applied {
+    Fate::read(db, session).await?.may_expire(at)?;
+    sqlx::query("UPDATE recording SET told = told + 1, told_at = $1 WHERE session = $2")
+        .bind(at.as_micros())
+        .bind(session.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn permit(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    at: Timestamp,
+) -> Applied {
+    let fate = Fate::read(db, session).await?;
+    fate.may_expire(at)?;
+    if !fate.told {
+        return Err(Refusal::Missing.into());
+    }
+    sqlx::query("UPDATE recording SET permitted_at = $1 WHERE session = $2")
+        .bind(at.as_micros())
+        .bind(session.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn forget(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    at: Timestamp,
+) -> Applied {
+    sqlx::query("UPDATE recording SET deleted_at = $1 WHERE session = $2 AND deleted_at IS NULL")
+        .bind(at.as_micros())
+        .bind(session.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// What decides whether a recording may go.
+#[derive(Debug, Clone, Copy)]
+struct Fate {
+    due_at: Option<Timestamp>,
+    held: bool,
+    told: bool,
+    deleted: bool,
+}
+
+impl Fate {
+    async fn read(db: &mut SqliteConnection, session: SessionId) -> Result<Self, NotApplied> {
+        let row = sqlx::query("SELECT * FROM recording WHERE session = $1")
+            .bind(session.to_string())
+            .fetch_optional(db)
+            .await?
+            .ok_or(Refusal::Missing)?;
+        Ok(Self {
+            due_at: row.moment_if_any("due_at")?,
+            held: row.moment_if_any("held_at")?.is_some(),
+            told: row.count("told")? > 0,
+            deleted: row.moment_if_any("deleted_at")?.is_some(),
+        })
+    }
+
+    fn may_expire(self, at: Timestamp) -> Result<(), Refusal> {
+        match self.due_at {
+            _ if self.deleted => Err(Refusal::Over),
+            _ if self.held => Err(Refusal::Held),
+            Some(due_at) if due_at <= at => Ok(()),
+            _ => Err(Refusal::Missing),
+        }
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Recording, StoreError> {
+    let seal = match row.parsed_if_any("bastion")? {
+        None => None,
+        Some(bastion) => Some(Seal {
+            bastion,
+            manifest: row.parsed("manifest")?,
+            bytes: row.count("bytes")?,
+            cut: row.raw("cut")?,
+            due_at: row.moment("due_at")?,
+        }),
+    };
+    let hold = match row.moment_if_any("held_at")? {
+        None => None,
+        Some(at) => Some(Hold {
+            by: row.json("held_by")?,
+            at,
+            reason: row.parsed("held_reason")?,
+        }),
+    };
+    Ok(Recording {
+        seal,
+        store: row.parsed_if_any("store")?,
+        hold,
+        told: u32::try_from(row.count("told")?).map_err(|error| damaged("told", error))?,
+        permitted_at: row.moment_if_any("permitted_at")?,
+        deleted_at: row.moment_if_any("deleted_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_due_and_not_held_may_go() {
+        let fate = Fate {
+            due_at: Some(Timestamp::from_seconds(100)),
+            held: false,
+            told: false,
+            deleted: false,
+        };
+        let at = Timestamp::from_seconds;
+        assert_eq!(fate.may_expire(at(100)), Ok(()));
+        assert_eq!(fate.may_expire(at(99)), Err(Refusal::Missing));
+        let held = Fate { held: true, ..fate };
+        assert_eq!(held.may_expire(at(100)), Err(Refusal::Held));
+        let gone = Fate {
+            deleted: true,
+            ..held
+        };
+        assert_eq!(gone.may_expire(at(100)), Err(Refusal::Over));
+        let unsealed = Fate {
+            due_at: None,
+            ..fate
+        };
+        assert_eq!(unsealed.may_expire(at(100)), Err(Refusal::Missing));
+    }
+}
