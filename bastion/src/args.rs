@@ -32,7 +32,8 @@ pub struct Args {
 pub enum Command {
     /// Make this bastion's keys and make it known to the CA.
     Enroll(Enroll),
-    /// Let agents in. On SIGTERM, end all sessions, seal their recordings, deliver what is left to tell, and stop.
+    /// Let agents in. On SIGTERM, end all sessions, seal their recordings, deliver what is left to tell, and stop. On
+    /// SIGHUP, take from the configuration again who can open recordings.
     Serve {
         /// The configuration.
         #[arg(long, default_value = "/etc/portreeve-bastion/config.toml")]

@@ -16,9 +16,9 @@ CREATE TABLE recording (
     held_at BIGINT,
     held_by TEXT,
     held_reason TEXT,
-    -- How often, and when last, the bastions were told that it is.
+    -- How often the bastions were told that it is, and from when on they are told again.
     told BIGINT NOT NULL DEFAULT 0,
-    told_at BIGINT,
+    tell_at BIGINT,
     -- When a bastion was last permitted to delete it.
     permitted_at BIGINT,
     deleted_at BIGINT

@@ -47,7 +47,7 @@ variables! {
     REVIEW_KEY = "PORTREEVE_REVIEW_KEY";
     /// The audit log's key, or a file with it: its verifier key, or the CA's `keys/log.pub`
     LOG_KEY = "PORTREEVE_LOG_KEY";
-    /// The folder in which recordings are looked for by session
+    /// The folder in which recordings are looked for by session, before the store
     RECORDINGS = "PORTREEVE_RECORDINGS";
     /// Where live sessions keep their sockets; default `$XDG_RUNTIME_DIR/portreeve`
     RUNTIME_DIR = "PORTREEVE_RUNTIME_DIR";

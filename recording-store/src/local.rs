@@ -21,7 +21,7 @@ pub(crate) struct Piece {
 }
 
 /// The next piece from `from` on: `enough` bytes, or what there is of it when the archive has its end or it is
-/// wanted anyway. What it holds is on the disk.
+/// wanted anyway. Empty at the end of an archive of which everything was taken. What it holds is on the disk.
 pub(crate) fn next_piece(
     path: &Path,
     from: u64,
@@ -31,12 +31,12 @@ pub(crate) fn next_piece(
     let mut file = File::open(path)?;
     let Cut { end, is_last } = cut(&mut file, from, enough)?;
     let size = end.saturating_sub(from);
-    let is_due = size >= enough || is_last || wanted_anyway;
-    if size == 0 || !is_due {
-        return Ok((is_last && size == 0).then(|| Piece {
-            content: Bytes::new(),
-            is_last,
-        }));
+    if size == 0 {
+        let content = Bytes::new();
+        return Ok(is_last.then_some(Piece { content, is_last }));
+    }
+    if size < enough && !is_last && !wanted_anyway {
+        return Ok(None);
     }
     // Whoever writes it may not have come to this yet, and the store must never know more than the disk.
     file.sync_data()?;

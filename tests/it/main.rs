@@ -24,7 +24,6 @@ mod kill9;
 mod labs;
 mod packages;
 mod recording;
-mod recordings;
 mod scenario;
 mod shipped;
 mod standing_access;

@@ -34,6 +34,12 @@ impl Keeper {
             Ok(bytes) => {
                 tracing::info!(session = %expired.session, bytes, "a recording is deleted")
             }
+            // It was held, or it is gone already: the feed also tells what was before this program started.
+            Err(NotDeleted::Ca(CaError::Refused(problem))) => tracing::info!(
+                session = %expired.session,
+                detail = problem.detail,
+                "a recording may not be deleted"
+            ),
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 session = %expired.session,

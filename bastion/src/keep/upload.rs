@@ -18,8 +18,19 @@ use crate::live;
 use crate::report::About;
 use crate::spool::SpoolError;
 
-/// How long to wait until a session's trail is closed.
+/// How often it is looked whether a session's trail is closed.
 const TRAIL: Duration = Duration::from_secs(1);
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// There is nothing to store for now.
+    Waits,
+    /// Everything is stored, and the trail does not say yet that the recording is sealed.
+    Ends,
+    /// The store has everything, and the local copy is gone.
+    Done,
+}
 
 /// Why a recording does not go on into the store now.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +71,9 @@ impl Keeper {
         loop {
             let seen = *size.borrow_and_update();
             match self.go_on(&store, session, &mut upload, &mut pace).await {
-                Ok(true) => return,
-                Ok(false) => {
+                Ok(Turn::Done) => return,
+                Ok(Turn::Ends) => tokio::time::sleep(TRAIL).await,
+                Ok(Turn::Waits) => {
                     self.is_well();
                     let is_behind = upload.as_ref().is_some_and(|upload| upload.stored() < seen);
                     let overdue = self.reporter.clock.instant(pace.overdue_at());
@@ -82,14 +94,14 @@ impl Keeper {
         }
     }
 
-    /// Stores what is due; true when the store has everything and the local copy is gone.
+    /// Stores what is due.
     async fn go_on(
         &self,
         store: &Store,
         session: SessionId,
         upload: &mut Option<Upload>,
         pace: &mut Pace,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<Turn, Trouble> {
         // Closed is only what nobody waits for any more.
         let _place = self.uploads.places.acquire().await;
         let mut going = match upload.take() {
@@ -105,16 +117,14 @@ impl Keeper {
         };
         *upload = Some(going);
         match stepped? {
-            Step::Nothing | Step::Stored(_) => Ok(false),
-            Step::Everything => self.finish(store, session).await.map(|()| true),
+            Step::Nothing | Step::Stored(_) => Ok(Turn::Waits),
+            // The trail says that it was sealed before it says that it is stored.
+            Step::Everything if live::is_live(&self.live, session) => Ok(Turn::Ends),
+            Step::Everything => self.finish(store, session).await.map(|()| Turn::Done),
         }
     }
 
     async fn finish(&self, store: &Store, session: SessionId) -> Result<(), Trouble> {
-        // The trail says that it was sealed before it says that it is stored.
-        while live::is_live(&self.live, session) {
-            tokio::time::sleep(TRAIL).await;
-        }
         let confirmed = confirm(store, session, &self.path_of(session)).await?;
         let about = self.about(session).await?;
         let ticket = self.reporter.access(&about, stored(store, &confirmed))?;

@@ -14,8 +14,9 @@ use crate::store::{Change, CommitError};
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(60);
-/// After how long without a report bastions are told again.
+/// After how long without a report bastions are told again at first; it doubles up to the last.
 const AGAIN: Duration = Duration::from_secs(3600);
+const AGAIN_AT_LAST: Duration = Duration::from_secs(24 * 3600);
 /// How many are told of at a time: as many as a bastion that comes back can take.
 const AT_ONCE: u32 = 256;
 
@@ -30,15 +31,12 @@ impl App {
         }
     }
 
-    /// Tells bastions of every recording that is due at `now`, once an hour each; says how many.
+    /// Tells bastions of every recording that is due at `now`, ever less often until one reports; says how many.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn expire_recordings(&self, now: Timestamp) -> Result<usize, Failure> {
-        let due = self
-            .store
-            .due_recordings(now, now.minus(AGAIN), AT_ONCE)
-            .await?;
+        let due = self.store.due_recordings(now, AT_ONCE).await?;
         let mut told = 0;
         for session in due {
             if self.expire(session, now).await? {
@@ -59,6 +57,7 @@ impl App {
         let changes = vec![
             Change::ExpireRecording {
                 session: id,
+                again_at: now.plus(pause(known.told)),
                 at: now,
             },
             Change::Feed {
@@ -93,5 +92,24 @@ impl App {
             Err(CommitError::Refused(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// How long to wait for a report after bastions were told so often before.
+fn pause(told: u32) -> Duration {
+    let doubled = 1_u32.checked_shl(told).unwrap_or(u32::MAX);
+    AGAIN.saturating_mul(doubled).min(AGAIN_AT_LAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bastion_that_never_reports_is_told_once_a_day() {
+        let hours = |told| pause(told).as_secs() / 3600;
+        let pauses: Vec<u64> = (0..7).map(hours).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 24, 24]);
+        assert_eq!(hours(u32::MAX), 24);
     }
 }

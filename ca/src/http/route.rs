@@ -3,9 +3,7 @@
 
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::{
-    Server, bundles, feed, looks, oauth, published, recordings, registry, sessions,
-};
+use super::{Server, bundles, feed, looks, oauth, published, recordings, registry, sessions};
 
 /// What a caller must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -176,7 +176,11 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             at,
         } => recording::hold(db, *session, by, reason, *at).await,
         Change::ReleaseRecording { session } => recording::release(db, *session).await,
-        Change::ExpireRecording { session, at } => recording::expire(db, *session, *at).await,
+        Change::ExpireRecording {
+            session,
+            again_at,
+            at,
+        } => recording::expire(db, *session, *again_at, *at).await,
         Change::PermitDeletion { session, at } => recording::permit(db, *session, *at).await,
         Change::ForgetRecording { session, at } => recording::forget(db, *session, *at).await,
         Change::UseOnce { nonce, until } => used::once(db, nonce, *until).await,

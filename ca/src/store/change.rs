@@ -250,6 +250,8 @@ pub enum Change {
     ExpireRecording {
         /// The session.
         session: SessionId,
+        /// From when on they are told again.
+        again_at: Timestamp,
         /// When this is done.
         at: Timestamp,
     },

@@ -91,35 +91,27 @@ impl Store {
             .collect()
     }
 
-    /// Recordings whose time is over, that are not held, and of which bastions were not told since
-    /// `told_before`: `limit` at most.
+    /// Recordings whose time is over, that are not held, and of which bastions are to be told: `limit` at most.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn due_recordings(
         &self,
         now: Timestamp,
-        told_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<SessionId>, StoreError> {
-        due(&self.shared.readers, now, told_before, limit).await
+        due(&self.shared.readers, now, limit).await
     }
 }
 
-async fn due(
-    db: &SqlitePool,
-    now: Timestamp,
-    told_before: Timestamp,
-    limit: u32,
-) -> Result<Vec<SessionId>, StoreError> {
+async fn due(db: &SqlitePool, now: Timestamp, limit: u32) -> Result<Vec<SessionId>, StoreError> {
     let rows = sqlx::query(
         "SELECT session FROM recording
          WHERE deleted_at IS NULL AND due_at <= $1 AND held_at IS NULL
-           AND (told_at IS NULL OR told_at <= $2)
-         ORDER BY due_at LIMIT $3",
+           AND (tell_at IS NULL OR tell_at <= $1)
+         ORDER BY due_at LIMIT $2",
     )
     .bind(now.as_micros())
-    .bind(told_before.as_micros())
     .bind(limit)
     .fetch_all(db)
     .await?;
@@ -218,11 +210,12 @@ pub(super) async fn release(db: &mut SqliteConnection, session: SessionId) -> Ap
 pub(super) async fn expire(
     db: &mut SqliteConnection,
     session: SessionId,
+    again_at: Timestamp,
     at: Timestamp,
 ) -> Applied {
     Fate::read(db, session).await?.may_expire(at)?;
-    sqlx::query("UPDATE recording SET told = told + 1, told_at = $1 WHERE session = $2")
-        .bind(at.as_micros())
+    sqlx::query("UPDATE recording SET told = told + 1, tell_at = $1 WHERE session = $2")
+        .bind(again_at.as_micros())
         .bind(session.to_string())
         .execute(db)
         .await?;

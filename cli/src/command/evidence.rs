@@ -17,6 +17,7 @@ use crate::files::{FileError, WholeFile};
 use crate::output::Printer;
 use crate::review::evidence;
 use crate::review::exhibit::{self, Exhibit};
+use crate::review::fetch::Temporary;
 use crate::settings::Settings;
 use crate::variables;
 
@@ -30,7 +31,7 @@ pub async fn run(
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     match &args.act {
-        Some(EvidenceAct::Verify(args)) => verify::run(args, printer),
+        Some(EvidenceAct::Verify(args)) => verify::run(args, settings, printer).await,
         None => make(&args.make, settings, printer).await,
     }
 }
@@ -51,6 +52,12 @@ async fn make(
         .recording
         .clone()
         .unwrap_or_else(|| args.recordings.join(format!("{session}.tar")));
+    let fetched = if args.recording.is_none() && !path.exists() && settings.ca().is_ok() {
+        Some(Temporary::fetch(session, settings, printer).await?)
+    } else {
+        None
+    };
+    let path = fetched.as_ref().map_or(path, |here| here.path.clone());
     let mut file = File::open(&path).map_err(|error| {
         Failure::from(FileError::Read(path.clone(), error)).next(format!(
             "give it with --recording, or point {} to the folder of recordings",
@@ -69,7 +76,7 @@ async fn make(
     }
     let trail = match &args.trail {
         Some(path) => exhibit::trail(path)?,
-        None => fetched(session, settings).await?,
+        None => trail_from_ca(session, settings).await?,
     };
     let material = evidence::make(&mut recording, &trail, &keys)
         .map_err(|error| Failure::failed(no_evidence(session)).because(&error))?;
@@ -86,7 +93,7 @@ async fn make(
     verify::told(&[report], printer)
 }
 
-async fn fetched(session: SessionId, settings: &Settings) -> Result<Trail, Failure> {
+async fn trail_from_ca(session: SessionId, settings: &Settings) -> Result<Trail, Failure> {
     let ca = Ca::new(settings)?;
     let caller = exchange::caller(&ca, settings).await?;
     Ok(trail_of(&ca, &caller, session).await?)

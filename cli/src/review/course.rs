@@ -156,6 +156,12 @@ impl<'a> Course<'a> {
             | AccessFact::HostRefused { .. }
             | AccessFact::BundleWithdrawn { .. }
             | AccessFact::SessionKilled { .. }
+            | AccessFact::RecordingStored { .. }
+            | AccessFact::RecordingReviewed { .. }
+            | AccessFact::RecordingHeld { .. }
+            | AccessFact::RecordingReleased { .. }
+            | AccessFact::RecordingExpired { .. }
+            | AccessFact::RecordingDeleted { .. }
             | AccessFact::RecordingFailed { .. } => {}
         }
     }

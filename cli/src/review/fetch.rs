@@ -11,7 +11,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_recording::read::{Recording, Tail};
 use portreeve_recording::verify::{Evidence, verify};
 
-use crate::ca::client::{Ca, CallError};
+use crate::ca::client::Ca;
 use crate::ca::exchange;
 use crate::ca::trails::trail_of;
 use crate::clock;
@@ -177,13 +177,18 @@ async fn manifest_in_trail(
             Failure::new(Exit::VerificationFailed, "the trail does not verify").reason(fault),
         );
     }
-    let sealed = judged.events.into_iter().rev().find_map(|event| match event.body {
-        Body::Access {
+    let sealed = judged.events.iter().rev().find_map(|event| {
+        if let Body::Access {
             session: Some(whose),
             fact: AccessFact::RecordingSealed { manifest, .. },
             ..
-        } if whose == session => Some(manifest),
-        _ => None,
+        } = &event.body
+            && *whose == session
+        {
+            Some(*manifest)
+        } else {
+            None
+        }
     });
     sealed.ok_or_else(|| {
         Failure::failed("the trail names no recording of this session")
