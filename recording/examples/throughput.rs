@@ -1,4 +1,5 @@
-//! How fast one recorder thread takes bulk output: `throughput FOLDER [zeroes|log|random] [MIB]`.
+//! How fast one recorder thread takes bulk output: `throughput FOLDER [zeroes|log|random|terminal] [MIB]`;
+//! `terminal` is `log` written to a terminal.
 //!
 //! Run it in release. It hands over packets of 32 KiB as fast as they are taken and waits for room when they are not.
 
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::time::Timestamp;
-use portreeve_recording::event::{Channel, Event, Kind};
+use portreeve_recording::event::{Channel, Event, Kind, Program, Started, Terminal, WindowSize};
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::End;
 use portreeve_recording::write::{PoolOptions, RecorderPool, Refused};
@@ -29,7 +30,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments
         .next()
-        .expect("usage: throughput FOLDER [zeroes|log|random] [MIB]");
+        .expect("usage: throughput FOLDER [zeroes|log|random|terminal] [MIB]");
     let content = arguments.next().unwrap_or_else(|| "log".into());
     let mib: u64 = arguments
         .next()
@@ -51,6 +52,9 @@ fn main() {
     let count = mib * 1024 * 1024 / PACKET as u64;
 
     let started = Instant::now();
+    recorder
+        .try_record(&start(content == "terminal"))
+        .expect("the first event has room");
     let (mut waits, mut at_us) = (0, 0);
     for packet in packets
         .iter()
@@ -82,6 +86,30 @@ fn main() {
         finished.bytes
     );
     pool.close();
+}
+
+fn start(terminal: bool) -> Event {
+    let size = WindowSize {
+        columns: 120,
+        rows: 40,
+        pixel_width: 0,
+        pixel_height: 0,
+    };
+    let started = Started {
+        program: Program::Shell,
+        environment: Vec::new(),
+        terminal: terminal.then(|| Terminal {
+            term: "xterm".into(),
+            size,
+            modes: Vec::new(),
+        }),
+        decision: None,
+    };
+    Event {
+        at_us: 0,
+        channel: Channel(1),
+        kind: Kind::Started(started),
+    }
 }
 
 fn info() -> SessionInfo {

@@ -16,18 +16,38 @@ use crate::segment::Pending;
 /// After how much output of terminals a reader gets a new place to begin at.
 const OUTPUT: u64 = 256 * 1024;
 /// After how many segments at the latest.
-const SEGMENTS: u32 = 16;
+const SEGMENTS: u32 = 8;
+/// How much output of terminals is drawn at once, and how much more in each second of the session.
+/// Drawing takes many times as long as recording, and the thread has other sessions: the terminal
+/// of a program that floods it is given up.
+const FLOOD: u64 = 4 * 1024 * 1024;
+const FLOOD_PER_SECOND: u64 = 512 * 1024;
 /// How much all drawings of one moment may have together.
 const MAX_DRAWINGS: usize = MAX_CONTENT;
 
 /// The programs of one session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Screens {
     running: BTreeMap<Channel, Program>,
     /// Output of terminals since a reader could last begin.
     output: u64,
     /// Segments since then.
     segments: u32,
+    /// How much may still be drawn, and when that was last added to.
+    allowance: u64,
+    allowed_us: u64,
+}
+
+impl Default for Screens {
+    fn default() -> Self {
+        Self {
+            running: BTreeMap::new(),
+            output: 0,
+            segments: 0,
+            allowance: FLOOD,
+            allowed_us: 0,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -100,10 +120,15 @@ impl Screens {
                 self.running.insert(event.channel, program);
             }
             Kind::Output(bytes) | Kind::ErrorOutput(bytes) => {
-                if let Some(screen) = self.screen(event.channel) {
-                    screen.feed(bytes);
-                    self.output = self.output.saturating_add(bytes.len() as u64);
+                let is_allowed = self.allows(event.at_us, bytes.len() as u64);
+                match self.screen(event.channel) {
+                    Some(screen) if is_allowed => screen.feed(bytes),
+                    Some(_) => return self.give_up(event.channel),
+                    None => return,
                 }
+                let drawn = bytes.len() as u64;
+                self.allowance = self.allowance.saturating_sub(drawn);
+                self.output = self.output.saturating_add(drawn);
             }
             Kind::Window(size) => {
                 if let Some(screen) = self.screen(event.channel) {
@@ -124,6 +149,24 @@ impl Screens {
             | Kind::HostEvent(_)
             | Kind::File(_)
             | Kind::Omitted(_) => {}
+        }
+    }
+
+    /// Whether so much may be drawn now.
+    fn allows(&mut self, at_us: u64, bytes: u64) -> bool {
+        let passed = at_us.saturating_sub(self.allowed_us);
+        let earned = passed.saturating_mul(FLOOD_PER_SECOND) / 1_000_000;
+        if earned > 0 {
+            self.allowance = self.allowance.saturating_add(earned).min(FLOOD);
+            self.allowed_us = at_us;
+        }
+        bytes <= self.allowance
+    }
+
+    /// Nobody knows any more what is on this terminal.
+    fn give_up(&mut self, channel: Channel) {
+        if let Some(program) = self.running.get_mut(&channel) {
+            program.terminal = Terminal::Absent;
         }
     }
 
