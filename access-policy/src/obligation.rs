@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use portreeve_protocol::grant::RecordingMode;
+use portreeve_protocol::grant::{ContentLimit, RecordingMode};
 use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
 use serde::{Deserialize, Serialize};
@@ -26,10 +26,14 @@ pub struct Obligations {
     /// The session's recording is kept for at least this long (`@retention("365d")`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+    /// No more than this of each file's content is recorded (`@recording_content("1MiB")`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_content: Option<ContentLimit>,
 }
 
 impl Obligations {
-    /// Both together: the shorter lifetime, every approval, the stricter recording, the longer retention.
+    /// Both together: the shorter lifetime, every approval, the stricter recording, the longer
+    /// retention, the smaller part of each file's content.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.max_ttl = match (self.max_ttl, other.max_ttl) {
@@ -45,6 +49,10 @@ impl Obligations {
         };
         // Nothing is less than something, so the longer one wins.
         self.retention = self.retention.max(other.retention);
+        self.recording_content = match (self.recording_content, other.recording_content) {
+            (Some(one), Some(another)) => Some(one.min(another)),
+            (one, another) => one.or(another),
+        };
         self
     }
 
@@ -71,6 +79,10 @@ impl Obligations {
             "retention" => {
                 self.retention = Some(value.parse().map_err(|_| BadAnnotation::Retention)?);
             }
+            "recording_content" => {
+                let limit = value.parse().map_err(|_| BadAnnotation::RecordingContent)?;
+                self.recording_content = Some(limit);
+            }
             "id" | "description" => {}
             _ => return Err(BadAnnotation::Unknown),
         }
@@ -95,8 +107,10 @@ pub(crate) enum BadAnnotation {
     Recording,
     #[error("`@retention` takes a whole number and a unit, as `365d`, `12h` or `90m`")]
     Retention,
+    #[error("`@recording_content` takes a size, as `0`, `64KiB`, `1MiB` or `2GiB`")]
+    RecordingContent,
     #[error(
-        "the annotations are `@id`, `@description`, `@max_ttl`, `@approval`, `@recording` and `@retention`"
+        "the annotations are `@id`, `@description`, `@max_ttl`, `@approval`, `@recording`, `@recording_content` and `@retention`"
     )]
     Unknown,
 }
@@ -118,6 +132,7 @@ mod tests {
         let one = obligations(&[
             ("max_ttl", "2h"),
             ("recording", "strict"),
+            ("recording_content", "1MiB"),
             ("approval", "a"),
             ("retention", "90d"),
         ])
@@ -125,6 +140,7 @@ mod tests {
         let other = obligations(&[
             ("max_ttl", "30m"),
             ("recording", "standard"),
+            ("recording_content", "2KiB"),
             ("approval", "b"),
             ("retention", "400d"),
         ])
@@ -132,6 +148,7 @@ mod tests {
         let both = obligations(&[
             ("max_ttl", "30m"),
             ("recording", "strict"),
+            ("recording_content", "2KiB"),
             ("approval", "a"),
             ("approval", "b"),
             ("retention", "400d"),
@@ -151,6 +168,7 @@ mod tests {
             ("recording", "Strict", BadAnnotation::Recording),
             ("retention", "forever", BadAnnotation::Retention),
             ("retention", "0d", BadAnnotation::Retention),
+            ("recording_content", "1MB", BadAnnotation::RecordingContent),
             ("max-ttl", "30m", BadAnnotation::Unknown),
             ("maxttl", "30m", BadAnnotation::Unknown),
         ] {

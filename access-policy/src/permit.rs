@@ -5,7 +5,7 @@
 //! another. Nothing outside this crate can construct one, and none can be copied.
 
 use portreeve_protocol::facts::SignIn;
-use portreeve_protocol::grant::RecordingMode;
+use portreeve_protocol::grant::{ContentLimit, RecordingMode};
 use portreeve_protocol::pair::Pair;
 use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
@@ -63,6 +63,12 @@ impl StartPermit {
     #[must_use]
     pub fn retention(&self) -> Option<Retention> {
         self.obligations.retention
+    }
+
+    /// How much of each file's content is recorded, if a policy limits it.
+    #[must_use]
+    pub fn recording_content(&self) -> Option<ContentLimit> {
+        self.obligations.recording_content
     }
 
     /// Everything that the decision was made from.
@@ -179,6 +185,12 @@ impl SessionPermit {
     #[must_use]
     pub fn recording(&self) -> Option<RecordingMode> {
         self.obligations.recording
+    }
+
+    /// How much of each file's content is recorded, if a policy limits it.
+    #[must_use]
+    pub fn recording_content(&self) -> Option<ContentLimit> {
+        self.obligations.recording_content
     }
 
     /// Everything that the decision was made from.

@@ -12,7 +12,7 @@ use portreeve_access_policy::facts::{Circumstances, HostFacts, Session};
 use portreeve_access_policy::permit::SessionPermit;
 use portreeve_protocol::event::DecisionNote;
 use portreeve_protocol::facts::SignIn;
-use portreeve_protocol::grant::{Grant, RecordingMode};
+use portreeve_protocol::grant::{ContentLimit, Grant, RecordingMode};
 use portreeve_protocol::id::DecisionId;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::event::Program;
@@ -61,6 +61,7 @@ pub struct ChannelPermit {
     id: DecisionId,
     is_strict: bool,
     rights: Rights,
+    content_limit: Option<ContentLimit>,
 }
 
 impl ChannelPermit {
@@ -86,6 +87,12 @@ impl ChannelPermit {
     #[must_use]
     pub const fn rights(&self) -> Rights {
         self.rights
+    }
+
+    /// How much of each file's content is recorded, where policy limits it for this channel.
+    #[must_use]
+    pub const fn content_limit(&self) -> Option<ContentLimit> {
+        self.content_limit
     }
 }
 
@@ -234,10 +241,20 @@ impl Verdict {
                     read: may(&SessionAct::SftpRead),
                     write: may(&SessionAct::SftpWrite),
                 },
+                content_limit: permits
+                    .iter()
+                    .map(|(_, permit)| permit.recording_content())
+                    .fold(None, least),
             });
         }
         self
     }
+}
+
+/// The smaller of two limits.
+#[must_use]
+pub fn least(one: Option<ContentLimit>, another: Option<ContentLimit>) -> Option<ContentLimit> {
+    one.into_iter().chain(another).min()
 }
 
 /// What policy is asked. The sftp subsystem reads and writes: either is enough to start it, and what follows its files

@@ -2,6 +2,7 @@
 //! carried inside the access certificate.
 
 use std::fmt;
+use std::str::FromStr;
 
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -53,6 +54,9 @@ pub struct Grant {
     pub linger: Ttl,
     /// How strictly the recording binds.
     pub recording: RecordingMode,
+    /// How much of each file's content the recording keeps; all of it where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_content: Option<ContentLimit>,
     /// The policy version that permitted the session.
     pub policy: Digest,
     /// The private half of the key that both certificates below certify.
@@ -87,6 +91,56 @@ pub enum RecordingMode {
     Standard,
     /// Nothing reaches the agent that is not yet durable.
     Strict,
+}
+
+/// How many bytes of one file's content a recording keeps. In text a whole number and a unit, as
+/// `64KiB`, `1MiB` or `2GiB`, or `0`; in JSON the number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ContentLimit(u64);
+
+/// The text is no limit of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a limit of content is written as `0`, `64KiB`, `1MiB` or `2GiB`")]
+pub struct NotAContentLimit;
+
+impl ContentLimit {
+    /// So many bytes.
+    #[must_use]
+    pub const fn of_bytes(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for ContentLimit {
+    type Err = NotAContentLimit;
+
+    fn from_str(text: &str) -> Result<Self, NotAContentLimit> {
+        const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+        if text == "0" {
+            return Ok(Self(0));
+        }
+        let (digits, unit) = UNITS
+            .into_iter()
+            .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
+            .ok_or(NotAContentLimit)?;
+        if digits.starts_with(['0', '+']) {
+            return Err(NotAContentLimit);
+        }
+        // Up to six digits, so that every number stays one that JSON readers keep exactly.
+        let number: u32 = digits
+            .parse()
+            .ok()
+            .filter(|number| *number < 1_000_000)
+            .ok_or(NotAContentLimit)?;
+        Ok(Self(u64::from(number) * unit))
+    }
 }
 
 /// The seed of a session's Ed25519 key. Only a bastion ever holds it, in memory.
@@ -129,6 +183,34 @@ impl<'de> Deserialize<'de> for SessionKey {
             _ => Err(serde::de::Error::custom(
                 "a session key has 32 bytes in base64",
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_content_is_a_number_and_a_unit() {
+        for (text, bytes) in [
+            ("0", Some(0)),
+            ("64KiB", Some(65_536)),
+            ("1MiB", Some(1 << 20)),
+            ("999999GiB", Some(999_999 << 30)),
+            ("1000000KiB", None),
+            ("01MiB", None),
+            ("+1MiB", None),
+            ("1MB", None),
+            ("1", None),
+            ("MiB", None),
+            ("1.5MiB", None),
+            ("-1KiB", None),
+            (" 1KiB", None),
+            ("", None),
+        ] {
+            let limit = text.parse::<ContentLimit>().ok();
+            assert_eq!(limit.map(ContentLimit::bytes), bytes, "{text}");
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use portreeve_protocol::age::Recipient;
 use portreeve_protocol::canonical::{self, NotCanonical};
-use portreeve_protocol::grant::RecordingMode;
+use portreeve_protocol::grant::{ContentLimit, RecordingMode};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{AccountName, BastionName, HostName};
 use portreeve_protocol::pair::Pair;
@@ -39,6 +39,9 @@ pub struct SessionInfo {
     pub started_at: Timestamp,
     /// How strictly the recording binds the session.
     pub recording: RecordingMode,
+    /// How much of each file's content is kept; all of it where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_limit: Option<ContentLimit>,
     /// Who can open the segments.
     pub recipients: Vec<Recipient>,
 }

@@ -180,6 +180,20 @@ fn everything_else_is_refused() {
 }
 
 #[test]
+fn the_smallest_limit_of_content_comes_with_the_permit() {
+    let limits = r#"
+@id("some") @recording_content("1MiB") permit (principal, action, resource);
+@id("less") @recording_content("4KiB") permit (principal, action == Portreeve::Action::"sftpWrite", resource);
+"#;
+    for (program, bytes) in [(Wanted::Shell, 1 << 20), (Wanted::Sftp, 4096)] {
+        let Outcome::Permitted(permit) = answer(limits, program).outcome else {
+            panic!("refused");
+        };
+        assert_eq!(permit.content_limit(), Some(ContentLimit::of_bytes(bytes)));
+    }
+}
+
+#[test]
 fn strictness_of_a_policy_comes_with_the_permit() {
     let strict = r#"@id("all") @recording("strict") permit (principal, action, resource);"#;
     let Outcome::Permitted(permit) = answer(strict, Wanted::Shell).outcome else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::control::FromBastion;
 use portreeve_protocol::event::AccessFact;
-use portreeve_protocol::grant::RecordingMode;
+use portreeve_protocol::grant::{ContentLimit, RecordingMode};
 use portreeve_protocol::problem::Code;
 use portreeve_recording::event::{Kind, Started};
 use portreeve_recording::files::Tracker;
@@ -17,7 +17,7 @@ use super::notes::Notes;
 use super::{Driver, Message};
 use crate::ca::CaError;
 use crate::channel::{Answer, Setup};
-use crate::decide::{self, ChannelPermit, Verdict};
+use crate::decide::{self, ChannelPermit, Verdict, least};
 use crate::host::HostLink;
 use crate::host::control;
 use crate::live;
@@ -125,6 +125,7 @@ impl Driver {
                 bastion: self.world.reporter.name.clone(),
                 started_at: now.wall,
                 recording: grant.recording,
+                content_limit: grant.recording_content,
                 recipients: self.world.recipients.borrow().clone(),
             },
         );
@@ -171,7 +172,15 @@ impl Driver {
         let tap = tap.on(channel);
         let is_strict =
             permit.is_strict() || self.access.grant().recording == RecordingMode::Strict;
-        let files = Tracker::of(permit.program(), permit.rights(), None);
+        let content_limit = least(
+            permit.content_limit(),
+            self.access.grant().recording_content,
+        );
+        let files = Tracker::of(
+            permit.program(),
+            permit.rights(),
+            content_limit.map(ContentLimit::bytes),
+        );
         let (spool, ticket) = (self.world.reporter.spool.clone(), self.last_event);
         let mut ending = self.agents.ending();
         tokio::spawn(async move {

@@ -8,7 +8,7 @@ use portreeve_protocol::certificate::{
 };
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::facts::{Facts, Intent, SignIn};
-use portreeve_protocol::grant::{Grant, HostTarget, RecordingMode, SessionKey};
+use portreeve_protocol::grant::{ContentLimit, Grant, HostTarget, RecordingMode, SessionKey};
 use portreeve_protocol::id::{OrderId, SessionId, TaskId};
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::order::Order;
@@ -50,6 +50,7 @@ pub(crate) struct Mint {
     pub(crate) host_address: String,
     pub(crate) host_keys: Vec<PublicKey>,
     pub(crate) recording: RecordingMode,
+    pub(crate) recording_content: Option<ContentLimit>,
     pub(crate) idle: u32,
     pub(crate) linger: u32,
     pub(crate) policy: Digest,
@@ -83,6 +84,7 @@ impl Mint {
             host_address: "192.0.2.10:22".into(),
             host_keys: vec![public(&key(8))],
             recording: RecordingMode::Standard,
+            recording_content: None,
             idle: 300,
             linger: 30,
             policy: Digest::of(b"policy"),
@@ -177,6 +179,7 @@ impl Mint {
             idle: Ttl::from_seconds(self.idle).unwrap(),
             linger: Ttl::from_seconds(self.linger).unwrap(),
             recording: self.recording,
+            recording_content: self.recording_content,
             policy: self.policy,
             session_key: SessionKey::from_seed(self.session_seed),
             session_certificate: self.inner(&session_principal(&account, &host), 41, true),

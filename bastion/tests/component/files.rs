@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::AccessFact;
+use portreeve_protocol::grant::ContentLimit;
 use portreeve_protocol::problem::Code;
 use portreeve_recording::event::{FileAct, FileOperation, Kind};
 use portreeve_recording::read::Recording;
@@ -117,6 +118,59 @@ async fn who_may_only_read_files_reads_them_and_writes_none() {
     let get = operations(&kinds)[5].content.clone().unwrap();
     assert_eq!(get.digest, Some(Digest::of(b"what there is")));
     assert_eq!(refusals(&kinds).len(), 4 + 1, "{:?}", refusals(&kinds));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_beyond_what_policy_keeps_passes_and_is_not_recorded() {
+    let mut world = World::start().await;
+    let mut mint = world.mint();
+    mint.recording_content = Some(ContentLimit::of_bytes(1000));
+    let agent = world.agent_of(&mint);
+    assert_status(&agent.run("true").await, 0);
+    let bytes: Vec<u8> = (0..100_000_u32)
+        .map(|n| n.wrapping_mul(n).to_be_bytes()[2])
+        .collect();
+    write(&agent.file("here"), &bytes);
+    let commands = format!(
+        "put {} there\nget there {}\n",
+        path(&agent.file("here")),
+        path(&agent.file("down")),
+    );
+    assert_status(&sftp(&agent, &commands).await, 0);
+    let mut scp = agent.command("scp");
+    scp.args(["-O", path(&agent.file("here"))])
+        .arg(format!("{}:again", agent.target()));
+    assert_status(&output(scp).await, 0);
+    assert_eq!(std::fs::read(agent.file("down")).unwrap(), bytes);
+    let mut scp = agent.command("scp");
+    scp.args(["-O", &format!("{}:again", agent.target())])
+        .arg(agent.file("down"));
+    assert_status(&output(scp).await, 0);
+    assert_eq!(std::fs::read(agent.file("down")).unwrap(), bytes);
+    let again = world.home(agent.session).join("again");
+    assert_eq!(std::fs::read(again).unwrap(), bytes);
+
+    let kinds = recorded(&world, &agent).await;
+    for done in operations(&kinds) {
+        let moved = done.content.as_ref().unwrap();
+        assert_eq!(moved.digest, Some(Digest::of(&bytes)), "{done:?}");
+    }
+    let left_out = |output: bool| -> u64 {
+        let omitted = kinds.iter().filter_map(|kind| match kind {
+            Kind::Omitted(omitted) if omitted.is_output == output => Some(omitted.bytes),
+            _ => None,
+        });
+        omitted.sum()
+    };
+    assert_eq!((left_out(false), left_out(true)), (2 * 99_000, 2 * 99_000));
+    let kept: usize = kinds
+        .iter()
+        .map(|kind| match kind {
+            Kind::Input(bytes) | Kind::Output(bytes) => bytes.len(),
+            _ => 0,
+        })
+        .sum();
+    assert!(kept < 20_000, "{kept}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

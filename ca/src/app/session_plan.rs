@@ -250,6 +250,7 @@ impl Plan {
             idle: self.idle,
             linger: self.linger,
             recording: self.permit.recording(),
+            recording_content: self.permit.recording_content(),
             policy: self.permit.record().policy,
             session_key: self.drawn.key.clone(),
             session_certificate: inside.session_certificate,

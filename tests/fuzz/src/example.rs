@@ -139,6 +139,7 @@ pub(crate) fn grant() -> Grant {
         idle: Ttl::from_seconds(300).unwrap(),
         linger: Ttl::from_seconds(30).unwrap(),
         recording: RecordingMode::Strict,
+        recording_content: None,
         policy: Digest::of(b"policy"),
         session_key: SessionKey::from_seed([6; 32]),
         session_certificate: "ssh-ed25519-cert-v01@openssh.com AAAA".into(),
