@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// The program, installed below cargo's build directory `target` when it is not there yet. `source` is the
 /// root of the source tree.
@@ -62,10 +62,16 @@ pub fn ensure(source: &Path, target: &Path) -> io::Result<PathBuf> {
     Ok(program)
 }
 
-/// A running moto. Dropping it ends it, and forgets what was in it.
+/// Runs a program until its own input ends, as it does when whoever started it is gone, killed or not.
+const UNTIL_ALONE: &str =
+    r#"exec 3<&0; "$@" & child=$!; { read -r _ <&3; kill $child; } 2>/dev/null & wait $child"#;
+
+/// A running moto. It ends, and forgets what was in it, when this is dropped or with this process.
 #[derive(Debug)]
 pub struct Moto {
     process: Child,
+    /// Closing it is the order to end.
+    life: Option<ChildStdin>,
     address: SocketAddr,
 }
 
@@ -83,10 +89,12 @@ impl Moto {
     /// # Errors
     /// When it does not come up.
     pub fn start_at(program: &Path, port: u16) -> io::Result<Self> {
-        let mut process = Command::new(program)
+        let mut process = Command::new("sh")
+            .args(["-c", UNTIL_ALONE, "sh"])
+            .arg(program)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .env("PYTHONUNBUFFERED", "1")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
@@ -105,7 +113,12 @@ impl Moto {
         // Nobody reads what it says of each request, and it must not wait for somebody who would.
         std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Ok(Self { process, address })
+        let life = process.stdin.take();
+        Ok(Self {
+            process,
+            life,
+            address,
+        })
     }
 
     /// Where it listens.
@@ -143,8 +156,8 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
+        drop(self.life.take());
         // One that is gone already is what is wanted.
-        let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
