@@ -96,6 +96,7 @@ fn program(started: &Started) -> Value {
     json!({
         "program": program,
         "command": command,
+        "argv": started.program.argv().map(|words| words.iter().map(|word| data(word)).collect::<Vec<_>>()),
         "environment": started.environment.iter()
             .map(|(name, value)| json!({ "name": data(name), "value": data(value) }))
             .collect::<Vec<_>>(),

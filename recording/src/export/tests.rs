@@ -205,6 +205,7 @@ fn json_lines_hold_bytes_as_text_or_base64() {
     assert_eq!(lines[6]["text"], "0\n");
     assert_eq!(lines[0]["terminal"]["size"]["columns"], 120);
     assert_eq!(lines[5]["command"]["text"], "id -u");
+    assert_eq!(lines[5]["argv"][1]["text"], "-u");
 }
 
 #[test]

@@ -1,9 +1,19 @@
 //! Programs and file operations on one line each, safe for any terminal.
 
+use crate::argv;
 use crate::event::{FileOperation, Moved, Omitted, Program, meaning};
 use crate::printable::one_line;
 
 impl Program {
+    /// The words of a command, where no shell is needed to tell them ([`crate::argv`]).
+    #[must_use]
+    pub fn argv(&self) -> Option<argv::Words> {
+        match self {
+            Self::Shell | Self::Sftp => None,
+            Self::Exec(command) => argv::words(command),
+        }
+    }
+
     /// The program on one line and safe for any terminal.
     #[must_use]
     pub fn line(&self) -> String {
