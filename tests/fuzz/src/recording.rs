@@ -4,12 +4,13 @@ use std::io::{Cursor, sink};
 
 use portreeve_protocol::age::{self, Identity};
 use portreeve_recording::argv;
-use portreeve_recording::event::Event;
+use portreeve_recording::event::{Channel, Event, Kind, Program, Started, Terminal, WindowSize};
 use portreeve_recording::export::{
     AsciicastOptions, AsciicastVersion, asciicast, json_lines, masked, plain,
 };
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::Manifest;
+use portreeve_recording::moment::{Found, Moments};
 use portreeve_recording::printable::{Printable, one_line};
 use portreeve_recording::read::Recording;
 use portreeve_recording::redact::{self, Redactor};
@@ -55,6 +56,11 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "redaction",
         feed: redaction,
         seeds: redaction_seeds,
+    },
+    Target {
+        name: "moments",
+        feed: moments,
+        seeds: moments_seeds,
     },
     Target {
         name: "screen",
@@ -236,6 +242,55 @@ fn command_words(bytes: &[u8]) -> bool {
     if let Some(words) = argv::words(bytes) {
         let only: Vec<_> = commands.into_iter().map(|command| command.words).collect();
         assert_eq!(only, [words]);
+    }
+    true
+}
+
+fn moments_seeds() -> Vec<Vec<u8>> {
+    [
+        "pass\x1b[31mword\r\n\x1b]0;t\x07gr\u{fc}\u{df}e\x08x\u{200b}\n",
+        "\x1b[2J\x1b[3;5Hword\x1b[3;1Hpass\x1b[K",
+    ]
+    .map(Into::into)
+    .to_vec()
+}
+
+/// Whatever a host prints, what is searched of it is text that drives no terminal.
+fn moments(bytes: &[u8]) -> bool {
+    let event = |at_us, kind| Event {
+        at_us,
+        channel: Channel(1),
+        kind,
+    };
+    let size = WindowSize {
+        columns: 20,
+        rows: 5,
+        pixel_width: 0,
+        pixel_height: 0,
+    };
+    let started = Started {
+        program: Program::Exec(bytes.to_vec().into()),
+        environment: Vec::new(),
+        terminal: Some(Terminal {
+            term: Vec::new().into(),
+            size,
+            modes: Vec::new(),
+        }),
+        decision: None,
+    };
+    let mut moments = Moments::new(|json| vec![json.to_owned()]);
+    let mut found = Vec::new();
+    moments.add(&event(0, Kind::Started(started)), &mut found);
+    for (at_us, piece) in (1..).zip(bytes.chunks(64)) {
+        let output = Kind::Output(piece.to_vec().into());
+        moments.add(&event(at_us * 200_000, output), &mut found);
+    }
+    moments.finish(&mut found);
+    for one in &found {
+        if let Found::Moment(moment) = one {
+            let is_shown = |c: char| c == '\n' || !c.is_control();
+            assert!(!moment.text.is_empty() && moment.text.chars().all(is_shown));
+        }
     }
     true
 }
