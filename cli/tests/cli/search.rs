@@ -118,6 +118,17 @@ fn recordings_are_found_by_what_was_seen_and_secrets_are_not() {
     assert_eq!(replay[1], "replay");
     assert!(Path::new(replay[2].as_str().unwrap()).exists());
     assert!(newest["command"].as_str().is_some());
+    // The command that a result names shows the moment.
+    let shown: Said = reviewer
+        .user
+        .command(&program::path())
+        .args(replay.iter().skip(1).map(|word| word.as_str().unwrap()))
+        .args(["--no-wait", "--identity"])
+        .arg(reviewer.user.home().join("review.key"))
+        .output()
+        .unwrap()
+        .into();
+    assert!(shown.ok().out.contains("omma seen"));
 
     assert_eq!(reviewer.found(&[COMMON]).len(), 50);
     assert_eq!(reviewer.found(&["nowherewords"]).len(), 0);
