@@ -31,6 +31,8 @@ pub struct Opened {
     pub identities: Vec<Identity>,
     /// Its file.
     pub path: PathBuf,
+    /// Removes the file in the end, where it was fetched from the store.
+    _fetched: Option<Temporary>,
 }
 
 /// Opens the recording that the command line names: a file, or a session's, from the folder or else from the
@@ -79,7 +81,8 @@ pub async fn open(
     Ok(Opened {
         recording,
         identities,
-        path,
+        path: place.clone(),
+        _fetched: elsewhere,
     })
 }
 
