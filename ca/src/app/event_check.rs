@@ -179,7 +179,8 @@ fn check_access(
             // An order that names the floor is refused by a host client that does not know it. Those that do say
             // what they watch by, too.
             let used = said.watch.is_some().then_some(said.uid);
-            Ok((Some(Change::OpenSession { session: id, used }), None))
+            let alarm = below_floor(&said, session);
+            Ok((Some(Change::OpenSession { session: id, used }), alarm))
         }
         AccessFact::Host { event } => {
             let said = believe(event, subject)?;
@@ -252,6 +253,17 @@ fn check_attestation(
     demand(said.order_digest == subject.session.order, "order")?;
     demand(said.has_account_uid(), "uid")?;
     Ok(said)
+}
+
+/// What is wrong when a host gave a session a UID that its order forbade: it was used before, and
+/// what it owned then is the session's now.
+fn below_floor(said: &attest::Attestation, session: &Session) -> Option<String> {
+    let floor = session.uid_floor.filter(|floor| said.uid < *floor)?;
+    Some(format!(
+        "host `{}` gave session {} the UID {}, below {floor}, from which on its order allowed them: it may have used \
+         that number before",
+        said.host, said.session, said.uid
+    ))
 }
 
 fn check_receipt(receipt: &Signed<attest::Receipt>, subject: &Subject) -> Outcome {

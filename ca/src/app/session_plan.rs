@@ -306,6 +306,7 @@ impl Plan {
             session_serial: self.drawn.session_serial,
             control_serial: self.drawn.control_serial,
             order: order.digest(),
+            uid_floor: self.uid_floor,
             bastions: self.bastions(),
             created_at: self.now,
             connect_by: self.connect_by,

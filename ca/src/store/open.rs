@@ -145,5 +145,10 @@ fn migrator() -> Migrator {
             "recordings",
             include_str!("../../migrations/0006_recordings.sql"),
         ),
+        step(
+            7,
+            "session uid floor",
+            include_str!("../../migrations/0007_session_uid_floor.sql"),
+        ),
     ])
 }

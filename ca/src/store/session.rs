@@ -40,6 +40,8 @@ pub struct NewSession {
     pub control_serial: u64,
     /// The digest of the order's text.
     pub order: Digest,
+    /// The lowest UID that the order allows, if it names one.
+    pub uid_floor: Option<u32>,
     /// The bastions that can open its grant.
     pub bastions: Vec<BastionName>,
     /// When it was granted.
@@ -67,6 +69,8 @@ pub struct Session {
     pub session_serial: u64,
     /// The digest of the order's text.
     pub order: Digest,
+    /// The lowest UID that the order allows, if it names one.
+    pub uid_floor: Option<u32>,
     /// The bastions that can open its grant.
     pub bastions: Vec<BastionName>,
     /// By when a bastion must have claimed it.

@@ -97,6 +97,7 @@ pub(super) fn new_session() -> NewSession {
         session_serial: 12,
         control_serial: 13,
         order: Digest::of(b"order"),
+        uid_floor: None,
         bastions: vec!["east".parse().unwrap(), "west".parse().unwrap()],
         created_at: NOW,
         connect_by: after(60),

@@ -296,6 +296,7 @@ async fn no_session_of_a_disabled_agent_survives_behind_many_others() {
             session_serial: 1,
             control_serial: 1,
             order: first.order,
+            uid_floor: None,
             bastions: first.bastions.clone(),
             created_at: lab.now(),
             connect_by: first.connect_by,

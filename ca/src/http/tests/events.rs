@@ -10,7 +10,7 @@ use portreeve_protocol::signed::{Signed, Statement};
 use serde_json::json;
 use ssh_key::Certificate;
 
-use super::lab::{Lab, host_seed, private};
+use super::lab::{Lab, bearer, host_seed, private};
 use super::sessions::grant_of;
 
 /// A session that b1 has claimed.
@@ -23,6 +23,11 @@ impl Live {
     pub(super) async fn start() -> Self {
         let lab = Lab::ready().await;
         lab.add_bastion("b2").await;
+        Self::in_lab(lab).await
+    }
+
+    /// Another session of the same.
+    async fn in_lab(lab: Lab) -> Self {
         let granted: SessionGranted = serde_json::from_value(lab.session().await).unwrap();
         let serial = Certificate::from_openssh(&granted.certificate)
             .unwrap()
@@ -55,6 +60,11 @@ impl Live {
             .post("/v1/events", &self.lab.bastion(bastion), &body)
             .await;
         serde_json::from_value(answer.is(200)).unwrap()
+    }
+
+    async fn log(&self) -> String {
+        let reader = bearer(&self.lab.person("lena", &["soc-leads"]));
+        self.lab.get("/v1/log/events", &reader).await.text
     }
 
     async fn state(&self) -> String {
@@ -225,6 +235,30 @@ async fn an_order_says_which_uids_the_host_has_used() {
         assert_eq!(live.deliver("b1", vec![opened]).await.stored, 1);
         let granted = serde_json::from_value(live.lab.session().await).unwrap();
         assert_eq!(floor(&grant_of(&granted)), expected);
+    }
+}
+
+/// What a number owned before is the session's that has it now.
+#[tokio::test]
+async fn a_uid_below_the_floor_of_its_order_raises_an_alarm() {
+    let live = Live::start().await;
+    let attested = |live: &Live, uid| Attestation {
+        uid,
+        gid: uid,
+        watch: Some(HostWatch::NOTHING),
+        ..live.attestation()
+    };
+    let first = live.event(1, ready(&attested(&live, 200_001)));
+    assert_eq!(live.deliver("b1", vec![first]).await.stored, 1);
+    let mut lab = live.lab;
+    for (number, uid, alarms) in [(2, 200_002, 0), (3, 200_001, 1), (4, 7, 2)] {
+        let live = Live::in_lab(lab).await;
+        let event = live.event(number, ready(&attested(&live, uid)));
+        assert_eq!(live.deliver("b1", vec![event]).await.stored, 1);
+        let log = live.log().await;
+        let told = log.matches("below 20000").count();
+        assert_eq!(told, alarms, "{uid}: {log}");
+        lab = live.lab;
     }
 }
 

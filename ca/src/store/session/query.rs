@@ -126,7 +126,10 @@ fn read(row: &SqliteRow) -> Result<Session, StoreError> {
         killed_by: row.parsed_if_any("killed_by")?,
         kill_reason: row.raw("kill_reason")?,
     };
+    // One session's number must not keep anybody from reading about the others.
+    let uid_floor: Option<i64> = row.raw("uid_floor")?;
     Ok(Session {
+        uid_floor: uid_floor.map(|floor| u32::try_from(floor).unwrap_or(u32::MAX)),
         summary,
         policy: row.parsed("policy")?,
         access_serial: row.count("access_serial")?,

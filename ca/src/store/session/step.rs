@@ -18,9 +18,10 @@ pub(in crate::store) async fn add(db: &mut SqliteConnection, new: &NewSession) -
     let done = sqlx::query(
         "INSERT INTO session (session, human, agent, host, pair, task, account, bundle_name,
              bundle_digest, policy, access_serial, session_serial, control_serial, order_digest,
-             bastions, created_at, connect_by, expires_at, state, retention, retention_rule)
+             bastions, created_at, connect_by, expires_at, state, retention, retention_rule,
+             uid_floor)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21)
+             $19, $20, $21, $22)
          ON CONFLICT DO NOTHING",
     )
     .bind(new.session.to_string())
@@ -44,6 +45,7 @@ pub(in crate::store) async fn add(db: &mut SqliteConnection, new: &NewSession) -
     .bind(to_word(&SessionState::Issued)?)
     .bind(i64::from(u32::from(new.retention)))
     .bind(to_word(&new.retention_rule)?)
+    .bind(new.uid_floor.map(i64::from))
     .execute(db)
     .await?;
     if changed(&done) {
