@@ -6,12 +6,13 @@
 //! another matter (`end.rs`): by then anything may be in what was made for it.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
 use std::path::Path;
 
+use nix::libc;
 use portreeve_protocol::digest::Digest;
-use portreeve_sudo_policy::sudoers::MAX_BYTES;
+use portreeve_sudo_policy::sudoers::{self, MAX_BYTES};
 use rustix::io::Errno;
 
 use crate::account;
@@ -27,7 +28,14 @@ pub(crate) fn take_back(step: &Step) -> Vec<Left> {
         Step::SudoLog { file } => left(file, empty_file(file)),
         Step::Account { account } => account::remove(account),
         Step::Home { directory, uid } => empty_directory(directory, Some(*uid)),
-        Step::Rules { file, digest } => left(file, rules(file, *digest)),
+        Step::Rules { file, digest } => {
+            let mut all = match file::beside(file) {
+                Ok(beside) => left(&beside, half_of_rules(&beside)),
+                Err(error) => left(file, Err(error)),
+            };
+            all.extend(left(file, rules(file, *digest)));
+            all
+        }
     }
 }
 
@@ -75,9 +83,38 @@ fn empty_file(path: &Path) -> io::Result<Fate> {
     }
 }
 
-/// Removes the rules if they are the planned ones, and what a crash left beside them.
+/// Removes what a crash left beside the rules: a file of root's alone with the beginning of rules, or
+/// nothing, in it. The journal names the rules and not this file, so its name says nothing.
+fn half_of_rules(path: &Path) -> io::Result<Fate> {
+    let Some(facts) = facts(path)? else {
+        return Ok(Fate::Gone);
+    };
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    let is_begun = facts.is_file()
+        && facts.uid() == 0
+        && facts.mode() & 0o077 & !0o040 == 0
+        && facts.len() <= most
+        && sudoers::is_beginning(&head(path)?);
+    if is_begun {
+        file::remove_if_there(path).map(|()| Fate::Gone)
+    } else {
+        Ok(Fate::Foreign)
+    }
+}
+
+/// The first bytes of a file.
+fn head(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)?;
+    opened.take(64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Removes the rules if they are the planned ones, and makes what is gone beside them durable too.
 fn rules(path: &Path, digest: Digest) -> io::Result<Fate> {
-    file::remove_if_there(&file::beside(path)?)?;
     let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
     let fate = match file::read_trusted(path, most) {
         Ok(text) if Digest::of(text.as_bytes()) == digest => {
@@ -120,6 +157,7 @@ fn left(path: &Path, fate: io::Result<Fate>) -> Vec<Left> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     /// What is at the place of a step, whether it goes, and whether it is named.
     fn check(step: impl Fn(&Path) -> Step, put: impl Fn(&Path), goes: bool) {
@@ -165,8 +203,44 @@ mod tests {
             |path| file::replace(path, b"rules", 0o440).unwrap(),
             true,
         );
-        let half = |path: &Path| fs::write(file::beside(path).unwrap(), "ru").unwrap();
-        check(rules_of("rules"), half, true);
+    }
+
+    /// What lies beside the place of rules, and whether it goes with them.
+    #[test]
+    fn what_a_crash_left_beside_the_rules_goes_and_nothing_else() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let of = |content: &'static str, mode: u32| {
+            move |beside: &Path| {
+                fs::write(beside, content).unwrap();
+                fs::set_permissions(beside, fs::Permissions::from_mode(mode)).unwrap();
+            }
+        };
+        type Put = Box<dyn Fn(&Path)>;
+        let rows: [(Put, bool); 9] = [
+            (Box::new(of("", 0o600)), true),
+            (Box::new(of("# portr", 0o600)), true),
+            (Box::new(of("# portreeve: forensic sha256:0", 0o600)), true),
+            (Box::new(of("# portreeve: forensic sha256:0", 0o440)), true),
+            (Box::new(of("# theirs", 0o600)), false),
+            (Box::new(of("ada ALL=(ALL) ALL\n", 0o440)), false),
+            (Box::new(of("# portr", 0o644)), false),
+            (Box::new(|beside| fs::create_dir(beside).unwrap()), false),
+            (
+                Box::new(|beside| std::os::unix::fs::symlink("/etc/passwd", beside).unwrap()),
+                false,
+            ),
+        ];
+        for (row, (put, goes)) in rows.into_iter().enumerate() {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("portreeve-pr-0123456789abcdef");
+            let beside = file::beside(&path).unwrap();
+            put(&beside);
+            let left = take_back(&rules_of("rules")(&path));
+            assert_eq!(file::is_there(&beside), !goes, "row {row}: {left:?}");
+            assert_eq!(left.is_empty(), goes, "row {row}: {left:?}");
+        }
     }
 
     #[test]

@@ -40,6 +40,15 @@ pub struct Rules {
     pub(crate) permissions: Vec<Permission>,
 }
 
+/// Whether bytes are how a file of rules begins, however short it was cut.
+#[must_use]
+pub fn is_beginning(bytes: &[u8]) -> bool {
+    write::HEAD
+        .bytes()
+        .zip(bytes)
+        .all(|(head, byte)| head == *byte)
+}
+
 impl Rules {
     /// Reads a file back that [`render`](crate::render::render) wrote.
     ///
