@@ -161,6 +161,11 @@ impl Counter {
         }
     }
 
+    /// Nothing up to `uid` is handed out any more.
+    pub(crate) fn rise_above(&mut self, uid: u32) {
+        self.next = self.next.max(uid.saturating_add(1));
+    }
+
     /// Whether `floor` is above every UID that this host remembers to have reserved.
     pub(crate) fn forgot(&self, floor: u32) -> bool {
         floor > self.durable.next_uid
@@ -306,6 +311,17 @@ mod tests {
                 let durable: Durable = serde_json::from_str(&text).unwrap();
                 assert!(durable.next_uid > uid.as_raw());
             }
+        }
+    }
+
+    #[test]
+    fn what_is_found_late_to_own_something_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut counter = counter(&directory, u32::MAX, None);
+        for (found, expected) in [(FIRST + 9, FIRST + 10), (FIRST + 2, FIRST + 11)] {
+            counter.rise_above(found);
+            let uid = counter.next(None, |_| Ok(false)).unwrap();
+            assert_eq!(uid.as_raw(), expected);
         }
     }
 

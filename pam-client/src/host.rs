@@ -22,6 +22,7 @@ use crate::look::Looks;
 use crate::mounts;
 use crate::nss;
 use crate::observe;
+use crate::owners::{NotKnown, Owners};
 use crate::paths::Paths;
 use crate::plan::Place;
 use crate::retire::Retirement;
@@ -69,6 +70,8 @@ pub(crate) struct Host {
     pub(crate) looks: Looks,
     /// The unused UIDs.
     counter: Mutex<Counter>,
+    /// Which of them own files.
+    owners: Mutex<Owners>,
     /// Sessions of which something is left that is tried again.
     unfinished: Mutex<Vec<Unfinished>>,
     last_error: Mutex<Option<String>>,
@@ -126,10 +129,11 @@ impl Host {
         let (first, last) = (config.first_uid, config.last_uid);
         // A counter that was lost, or restored from a backup, begins above what is on disk.
         let search = config.search();
-        let places = search.iter().map(|root| &root.path);
-        let places = places.chain([&config.home_base]);
-        let mounts = mounts::text();
-        let owner = observe::highest_owner(config.uids(), places, &mounts);
+        let places = search.iter().map(|root| root.path.clone());
+        let places: Vec<_> = places.chain([config.home_base.clone()]).collect();
+        let uids = config.uids();
+        let look = move || observe::highest_owner(uids, &places, &mounts::text());
+        let (owners, owner) = Owners::ask(look, OWNERS_PATIENCE);
         let used = owner.max(highest_uid.map(SessionUid::as_raw));
         let counter = Counter::load(paths.counter(), first, last, used)?;
         let sudo = Arc::new(Sudo::default());
@@ -149,11 +153,16 @@ impl Host {
             cgroup_root,
             spool,
             counter: Mutex::new(counter),
+            owners: Mutex::new(owners),
             unfinished: Mutex::default(),
             last_error: Mutex::default(),
             stopping: AtomicBool::new(false),
             retirement: Mutex::default(),
         };
+        if !host.owners().are_known() {
+            let told = NotKnown.to_string();
+            host.complain(&format!("{told}; no session begins until then"));
+        }
         for Unreadable { session, why } in unreadable {
             match session {
                 Some(session) => host.unreadable(session, &why),
@@ -179,6 +188,11 @@ impl Host {
     /// The unused UIDs.
     pub(crate) fn counter(&self) -> MutexGuard<'_, Counter> {
         locked(&self.counter)
+    }
+
+    /// Which UIDs own files.
+    pub(crate) fn owners(&self) -> MutexGuard<'_, Owners> {
+        locked(&self.owners)
     }
 
     /// Something went wrong: for the log and for whoever asks how the daemon is.
@@ -293,6 +307,9 @@ impl Host {
         }
     }
 }
+
+/// How long the daemon's start waits to hear which UIDs own files.
+const OWNERS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a question through the socket may take to arrive, and an answer to be taken.
 pub(crate) const SOCKET_PATIENCE: Duration = Duration::from_secs(5);

@@ -52,6 +52,7 @@ mod book;
 mod chain;
 mod counter;
 mod journal;
+mod owners;
 mod receipt;
 mod spool;
 

@@ -10,6 +10,7 @@ use crate::file;
 use crate::host::Host;
 use crate::log;
 use crate::observe;
+use crate::owners::NotKnown;
 use crate::paths::Paths;
 use crate::range::{self, Claim, Range};
 
@@ -22,6 +23,9 @@ pub(crate) enum NoUid {
     /// Somebody else may hand them out.
     #[error("{0}")]
     Claimed(Claim),
+    /// Nobody knows which were used.
+    #[error(transparent)]
+    Owners(#[from] NotKnown),
     /// The counter has none.
     #[error(transparent)]
     Counter(#[from] CounterError),
@@ -33,6 +37,9 @@ pub(crate) enum NoUid {
 /// When there is none that was never used and will never be somebody else's.
 pub(crate) fn next(host: &Host, floor: Option<u32>) -> Result<SessionUid, NoUid> {
     unclaimed(host.config.uids(), &host.paths)?;
+    if let Some(highest) = host.owners().late()? {
+        host.counter().rise_above(highest);
+    }
     let installation = installation(host);
     {
         let mut counter = host.counter();
