@@ -98,7 +98,7 @@ pub(crate) fn run(paths: Paths) -> Result<(), DaemonError> {
     let listener = listen(&host)?;
     // The socket is there before the removal is done, because PAM asks it about every login and
     // is told that no account has a lease.
-    let recovery = finish(&host, unfinished);
+    let recovery = finish(&host, [unfinished, host.to_retry()].concat());
     host.checker.warm();
     let looks = Arc::clone(&host);
     // A name service that does not answer takes minutes to say so.

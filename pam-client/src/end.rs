@@ -17,6 +17,7 @@ use crate::clock::{self, Moment};
 use crate::file;
 use crate::hands::HostHands;
 use crate::host::Host;
+use crate::journal::Journal;
 use crate::log;
 use crate::missing;
 use crate::plan::Plan;
@@ -232,7 +233,10 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
     let (journal, story) = match host.spool.resume(session) {
         Ok(Some(found)) => found,
         Ok(None) => return,
-        Err(error) => return host.unreadable(session, &error),
+        Err(error) => {
+            end_processes(host, session);
+            return host.unreadable(session, &error);
+        }
     };
     if story.is_finished() {
         // It could not be read when the daemon started.
@@ -293,6 +297,26 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
         drop(book);
         host.spool.put_back(session);
         host.unfinished(session, again);
+    }
+}
+
+/// Ends the processes of a session whose journal cannot be read, as far as they are known to be its:
+/// nobody else may have a control group of its name, nor a number of the reserved range. Its account,
+/// its rules and its files wait for whoever can read what they are.
+fn end_processes(host: &Host, session: SessionId) {
+    let account = session.account();
+    if host.leases.live(account.as_str(), clock::now()).is_some() {
+        return;
+    }
+    let uid = Journal::uid(&host.paths.journal(session));
+    let uid = uid.filter(|uid| host.config.uids().contains(u64::from(uid.as_raw())));
+    let mut killed = Killed::default();
+    process::kill_known(uid, &host.cgroup_root.join(account.as_str()), &mut killed);
+    let count = killed.total();
+    if count > 0 {
+        host.complain(&format!(
+            "session {session}: its journal cannot be read; {count} of its processes were ended"
+        ));
     }
 }
 

@@ -16,6 +16,8 @@ use crate::accept::{self, Circumstances};
 use crate::bundle_check::decoders;
 use crate::clock::Moment;
 use crate::config::Config;
+use crate::counter::SessionUid;
+use crate::journal;
 use crate::lines::Lines;
 use crate::paths::Paths;
 use crate::range::{self, Sources};
@@ -129,6 +131,34 @@ pub fn package_facts(bytes: &[u8]) -> Vec<String> {
     facts.extend(decoders::codename(&text));
     facts.extend(decoders::named_vulnerabilities(&text));
     facts
+}
+
+/// What a journal tells.
+#[derive(Debug, Clone, Copy)]
+pub struct JournalSaid {
+    /// How many records are understood; none where one is of another version.
+    pub records: usize,
+    /// How many bytes they are.
+    pub good: usize,
+    /// The UID in its plan, whatever version wrote it.
+    pub uid: Option<u32>,
+}
+
+/// A journal on disk, of this version or another.
+#[must_use]
+pub fn journal(bytes: &[u8]) -> JournalSaid {
+    let (records, good) = journal::decode(bytes).map_or((0, 0), |(all, good)| (all.len(), good));
+    JournalSaid {
+        records,
+        good,
+        uid: journal::uid_in(bytes).map(SessionUid::as_raw),
+    }
+}
+
+/// A line of a journal with the check that it must have.
+#[must_use]
+pub fn journal_line(json: &[u8]) -> Vec<u8> {
+    [journal::check_of(json).as_bytes(), b" ", json, b"\n"].concat()
 }
 
 /// What is read of the files that say who hands out which ids.

@@ -168,6 +168,13 @@ pub(crate) enum JournalError {
         path = .0.display()
     )]
     OtherVersion(PathBuf, #[source] serde_json::Error),
+    /// Its first line is whole and not what was written.
+    #[error(
+        "the journal `{path}` is damaged: its plan does not fit its check; look for what is left of \
+        its session, then remove the file",
+        path = .0.display()
+    )]
+    Damaged(PathBuf),
     /// A record does not serialise.
     #[error("a record of the journal does not serialise: {0}")]
     Format(#[from] serde_json::Error),
@@ -216,12 +223,10 @@ impl Journal {
     /// The records of a journal, which stays as it is.
     ///
     /// # Errors
-    /// When the system refuses, or another version wrote it.
+    /// When the system refuses, another version wrote it, or its plan is damaged.
     pub(crate) fn read(path: &Path) -> Result<Vec<Record>, JournalError> {
         let bytes = bytes_of(path).map_err(|error| JournalError::Io(path.to_owned(), error))?;
-        decode(&bytes)
-            .map(|(records, _)| records)
-            .map_err(|error| JournalError::OtherVersion(path.to_owned(), error))
+        understood(path, &bytes).map(|(records, _)| records)
     }
 
     /// The UID of a journal whose records cannot be read, where its plan says it all the same.
@@ -232,7 +237,8 @@ impl Journal {
     /// Opens a journal that is there: its records, and the file cut back to them.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// When the system refuses, another version wrote it, or its plan is damaged; it stays as it is
+    /// then.
     pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
         let io = |error| JournalError::Io(path.to_owned(), error);
         let mut file = OpenOptions::new()
@@ -246,8 +252,7 @@ impl Journal {
             .take(MAX_BYTES)
             .read_to_end(&mut bytes)
             .map_err(io)?;
-        let (records, good) =
-            decode(&bytes).map_err(|error| JournalError::OtherVersion(path.to_owned(), error))?;
+        let (records, good) = understood(path, &bytes)?;
         let length = u64::try_from(good).unwrap_or(u64::MAX);
         if good < bytes.len() {
             file.set_len(length)
@@ -334,6 +339,20 @@ impl Journal {
     }
 }
 
+/// The records of a journal that tells of something.
+///
+/// A crash leaves a first line that is cut, and then nothing was made. One that is whole was on
+/// disk, and relied upon: where it is not what was written, nobody knows what the session left.
+fn understood(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, usize), JournalError> {
+    let (records, good) =
+        decode(bytes).map_err(|error| JournalError::OtherVersion(path.to_owned(), error))?;
+    let has_plan = matches!(records.first(), Some(Record::Plan { .. }));
+    if !has_plan && bytes.contains(&b'\n') {
+        return Err(JournalError::Damaged(path.to_owned()));
+    }
+    Ok((records, good))
+}
+
 fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     OpenOptions::new()
@@ -345,129 +364,4 @@ fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::tests::example;
-
-    fn records() -> Vec<Record> {
-        vec![
-            Record::Plan {
-                plan: Box::new(example()),
-            },
-            Record::Ready {
-                attestation: Signed::assemble("{\"a\":1}\n".into(), "sig\n".into()),
-            },
-            Record::Event {
-                event: Signed::assemble("{}".into(), "sig".into()),
-            },
-            Record::Acknowledged {
-                reports: vec![Digest::of(b"x")],
-            },
-            Record::Ending {
-                cause: EndCause::Expired,
-                at: Timestamp::from_seconds(9),
-            },
-            Record::Gone {
-                receipt: Signed::assemble("{}".into(), "sig".into()),
-                again: false,
-            },
-        ]
-    }
-
-    fn text(records: &[Record]) -> Vec<u8> {
-        records
-            .iter()
-            .flat_map(|record| encode(record).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn records_read_back() {
-        let bytes = text(&records());
-        assert_eq!(decode(&bytes).unwrap(), (records(), bytes.len()));
-    }
-
-    /// A crash can cut the file anywhere: what was whole stays, and nothing else appears.
-    #[test]
-    fn a_cut_at_any_byte_loses_only_the_record_that_it_cuts() {
-        let records = records();
-        let bytes = text(&records);
-        let ends: Vec<_> = records
-            .iter()
-            .scan(0, |end, record| {
-                *end += encode(record).unwrap().len();
-                Some(*end)
-            })
-            .collect();
-        for cut in 0..=bytes.len() {
-            let whole = ends.iter().filter(|&&end| end <= cut).count();
-            let (read, good) = decode(&bytes[..cut]).unwrap();
-            assert_eq!(read, records[..whole], "cut at {cut}");
-            let end = whole.checked_sub(1).map_or(0, |last| ends[last]);
-            assert_eq!(good, end, "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn one_flipped_bit_hides_its_line_and_what_follows() {
-        let bytes = text(&records()[3..5]);
-        let first = encode(&records()[3]).unwrap().len();
-        for at in 0..bytes.len() {
-            let mut altered = bytes.clone();
-            altered[at] ^= 1;
-            let (read, good) = decode(&altered).unwrap();
-            let expected = if at < first { 0 } else { 1 };
-            assert_eq!(
-                (read.len(), good),
-                (expected, expected * first),
-                "byte {at}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_uid_is_read_whatever_another_version_says_beside_it() {
-        let line = |json: &str| format!("{} {json}\n", check_of(json.as_bytes()));
-        let plan = r#"{"record":"plan","new":1,"plan":{"from":"the future","account":{"uid":2010000007,"x":[]}}}"#;
-        let journal = line(plan) + &line(r#"{"record":"unheard_of"}"#);
-        assert!(decode(journal.as_bytes()).is_err());
-        assert_eq!(
-            uid_in(journal.as_bytes()),
-            Some(SessionUid::for_test(2_010_000_007))
-        );
-        assert_eq!(uid_in(&text(&records())), Some(example().account.uid));
-        let damaged = journal.replace("2010000007", "2010000008");
-        for none in ["", &damaged, &line(r#"{"record":"undone","at":1}"#)] {
-            assert_eq!(uid_in(none.as_bytes()), None);
-        }
-    }
-
-    #[test]
-    fn what_a_crash_cut_is_gone_before_anything_is_appended() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.journal");
-        drop(Journal::create(path.clone(), &example()).unwrap());
-        let whole = std::fs::read(&path).unwrap();
-        for cut in [1, 17, 40] {
-            let half = encode(&records()[4]).unwrap();
-            std::fs::write(&path, [&whole[..], &half[..cut]].concat()).unwrap();
-            let (mut journal, read) = Journal::open(&path).unwrap();
-            assert_eq!(read, records()[..1]);
-            journal.append(&records()[3]).unwrap();
-            let (_, read) = Journal::open(&path).unwrap();
-            assert_eq!(read, [records()[0].clone(), records()[3].clone()]);
-        }
-    }
-
-    #[test]
-    fn a_session_has_one_journal() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.journal");
-        let _first = Journal::create(path.clone(), &example()).unwrap();
-        assert!(matches!(
-            Journal::create(path.clone(), &example()),
-            Err(JournalError::Io(..))
-        ));
-        assert!(path.exists(), "the first one is still there");
-    }
-}
+mod tests;

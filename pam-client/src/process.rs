@@ -55,6 +55,17 @@ pub(crate) fn kill_all(uid: SessionUid, group: &Path, killed: &mut Killed) {
     }
 }
 
+/// Kills what is known to be a session's of which little is known: the members of its control
+/// group, and those with its UID where that is known. Never more than a few seconds.
+pub(crate) fn kill_known(uid: Option<SessionUid>, group: &Path, killed: &mut Killed) {
+    match uid {
+        Some(uid) => kill_all(uid, group, killed),
+        None => {
+            kill_group(group, killed);
+        }
+    }
+}
+
 /// What of a session lives still.
 pub(crate) fn verify(uid: SessionUid, group: &Path) -> Vec<Left> {
     let in_group = cgroup::processes(group).into_iter().collect();

@@ -24,7 +24,8 @@ impl Range {
         first <= u64::from(self.last) && u64::from(self.first) <= last
     }
 
-    fn contains(self, number: u64) -> bool {
+    /// Whether a number is of it.
+    pub(crate) fn contains(self, number: u64) -> bool {
         self.overlaps(number, number)
     }
 }

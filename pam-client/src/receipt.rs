@@ -63,6 +63,13 @@ impl Killed {
     pub(crate) fn has_room(&self) -> bool {
         self.listed.len() < MOST_LISTED
     }
+
+    /// How many there were.
+    pub(crate) fn total(&self) -> u32 {
+        u32::try_from(self.listed.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.more)
+    }
 }
 
 /// So many of the arguments as have room, and a sign where that is not all of them.

@@ -74,7 +74,7 @@ pub(crate) struct Found {
     pub(crate) highest_uid: Option<SessionUid>,
 }
 
-/// A journal that cannot be read: the system refuses, or another version wrote it.
+/// A journal that cannot be read: the system refuses, another version wrote it, or it is damaged.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
     /// Its session; none if the name is not one of ours.

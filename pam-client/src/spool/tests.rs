@@ -193,6 +193,27 @@ fn a_journal_of_another_version_is_neither_read_nor_removed() {
     assert_eq!((seen.unfinished, seen.highest_uid), (1, uid));
 }
 
+/// Nobody knows what its session left, so it is not as if there had been none.
+#[test]
+fn a_journal_whose_plan_is_damaged_is_neither_cut_nor_removed() {
+    let fixture = Fixture::new();
+    let (spool, _) = fixture.open();
+    let plan = example();
+    drop(spool.begin(&plan).unwrap());
+    let path = fixture.paths.journal(plan.session);
+    let mut damaged = fs::read(&path).unwrap();
+    damaged[40] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    let (spool, found) = fixture.open();
+    let unreadable: Vec<_> = found.unreadable.iter().map(|one| one.session).collect();
+    assert_eq!(unreadable, [Some(plan.session)]);
+    assert_eq!((found.unfinished, found.highest_uid), (vec![], None));
+    assert!(spool.resume(plan.session).is_err());
+    assert!(spool.begin(&plan).is_err(), "its session is not made again");
+    assert_eq!(fs::read(&path).unwrap(), damaged);
+    assert_eq!(look(&fixture.paths).unwrap().unfinished, 1);
+}
+
 /// A disk that refused once need not refuse again.
 #[test]
 fn a_journal_that_can_be_read_again_is_gone_on_with() {

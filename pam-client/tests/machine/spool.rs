@@ -8,7 +8,7 @@ use portreeve_sudo_policy::STARTER_BUNDLE;
 
 use crate::bastion::{Answer, Control, chain, run, until};
 use crate::ca::{Ca, Pass};
-use crate::host::{Host, sh, status};
+use crate::host::{Host, runs, sh, status};
 use crate::{clean, open, sandbox};
 
 #[test]
@@ -206,6 +206,36 @@ fn sudo_waits_for_its_bastion_and_too_much_of_it_ends_the_session() {
             let receipt = receipt.verify(&host.identity).unwrap().into_inner();
             assert_eq!(receipt.cause, EndCause::Flooded, "{}", crate::host::log());
             assert_eq!(receipt.events, 2000);
+        },
+    );
+}
+
+/// Nobody knows what is left of such a session, but what runs under its name is its own.
+#[test]
+fn a_session_whose_journal_is_damaged_loses_its_processes_and_not_its_journal() {
+    sandbox::run(
+        "spool::a_session_whose_journal_is_damaged_loses_its_processes_and_not_its_journal",
+        || {
+            let ca = Ca::new();
+            let mut host = Host::start(&ca);
+            let pass = ca.pass(STARTER_BUNDLE, 300);
+            let (control, _) = open(&pass, &host);
+            run(&pass, "setsid sleep 4711 </dev/null >/dev/null 2>&1 &");
+            until("the process runs", || runs("sleep 4711"));
+            host.kill_daemon();
+            drop(control);
+            assert!(runs("sleep 4711"), "a daemon that is dead ends nothing");
+            sh(
+                "printf X | dd of=$(ls /var/lib/portreeve/journal/*.journal) bs=1 seek=40 conv=notrunc 2>&1",
+            );
+            let before = sh("sha256sum /var/lib/portreeve/journal/*.journal");
+
+            host.restart_daemon();
+            until("the process is gone", || !runs("sleep 4711"));
+            until("it is told", || status().1.contains("is damaged"));
+            assert_eq!(status().0, Some(5));
+            let after = sh("sha256sum /var/lib/portreeve/journal/*.journal");
+            assert_eq!(after, before);
         },
     );
 }

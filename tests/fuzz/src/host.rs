@@ -78,6 +78,11 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: || vec![UID_CLAIMS.to_vec()],
     },
     Target {
+        name: "journal_records",
+        feed: journal_records,
+        seeds: journal_seeds,
+    },
+    Target {
         name: "sudo_rights",
         feed: sudo_rights,
         seeds: || vec![SUDO_RIGHTS.to_vec()],
@@ -192,6 +197,24 @@ fn uid_claims(bytes: &[u8]) -> bool {
     assert!(claims.len() <= 64);
     assert!(claims.iter().all(|claim| !claim.contains('\n')));
     !claims.is_empty()
+}
+
+/// A journal of any version. What fits its check is a line; whatever it says, its UID is read or is not.
+fn journal_records(bytes: &[u8]) -> bool {
+    let journal = fuzz::journal(bytes);
+    assert!(journal.good <= bytes.len());
+    assert!(journal.records == 0 || journal.good > 0);
+    journal.uid.is_some() || journal.records > 0
+}
+
+fn journal_seeds() -> Vec<Vec<u8>> {
+    let later = br#"{"record":"plan","new":1,"plan":{"from":"the future","account":{"uid":2010000007,"x":[]}}}"#;
+    let undone = br#"{"record":"undone","at":"2026-03-01T10:00:00Z"}"#;
+    vec![
+        fuzz::journal_line(later),
+        [fuzz::journal_line(later), fuzz::journal_line(undone)].concat(),
+        fuzz::journal_line(undone),
+    ]
 }
 
 fn sudo_rights(bytes: &[u8]) -> bool {
