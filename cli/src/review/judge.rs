@@ -117,7 +117,16 @@ pub fn recording<R: Read + Seek>(
         trail: course.and_then(|course| course.sealed.map(|(manifest, _)| manifest)),
     };
     let mut seen = Seen::default();
-    let verdict = verify::verify_and_read(recording, evidence, |event| seen.add(event))?;
+    let verdict = match verify::verify_and_read(recording, evidence, |event| seen.add(event)) {
+        Ok(verdict) => verdict,
+        // The file can be read, and has what no recording has.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            let mut judged = JudgedRecording::default();
+            judged.findings.fault(error.to_string());
+            return Ok(judged);
+        }
+        Err(error) => return Err(error),
+    };
     let is_opened = verdict
         .proved
         .iter()
