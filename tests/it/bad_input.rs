@@ -12,6 +12,7 @@ mod cli;
 mod control;
 mod draft;
 mod https;
+mod inventories;
 mod orders;
 mod published;
 mod requests;
