@@ -226,6 +226,15 @@ pub enum AccessFact {
         /// The proof.
         receipt: Signed<Receipt>,
     },
+    /// So much of the recording is on the bastion's disk. Reported while it grows.
+    RecordingHead {
+        /// How many segments.
+        segments: u32,
+        /// What stands for them and for whose session it is, as `docs/spec/recording.md` has it.
+        head: Digest,
+        /// The size of the file up to and with the last of them, in bytes.
+        bytes: u64,
+    },
     /// The recording was sealed.
     RecordingSealed {
         /// The digest of its manifest.
@@ -294,7 +303,7 @@ pub enum AccessFact {
         /// From where: the store's name, or the bastion's.
         place: String,
     },
-    /// The recording could not be written, which ended the session.
+    /// The session could no longer be recorded, which ended it.
     RecordingFailed {
         /// What was wrong.
         detail: String,

@@ -60,6 +60,13 @@ pub struct SegmentEntry {
     pub last_us: Option<u64>,
 }
 
+impl SegmentEntry {
+    /// As it stands in `manifest.json`.
+    pub(crate) fn to_json(self) -> Result<String, NotCanonical> {
+        canonical::to_string(&self)
+    }
+}
+
 /// Sums over all segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

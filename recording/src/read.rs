@@ -16,6 +16,7 @@ use thiserror::Error;
 use crate::container::{self, Index, Span};
 pub use crate::container::{IndexError, Name, Tail};
 use crate::event::{DecodeError, Event};
+use crate::head::{Chain, Head};
 use crate::info::SessionInfo;
 use crate::manifest::Manifest;
 use crate::segment::{self, Header, OpenSegmentError, Opened};
@@ -175,6 +176,15 @@ impl<R: Read + Seek> Recording<R> {
         span.map(|span| content(&mut self.file, span)).transpose()
     }
 
+    /// What stood for the file after each of its segments, from none on.
+    pub fn heads(&mut self) -> Heads<'_, R> {
+        Heads {
+            chain: Chain::begin(self.session_file),
+            next: 0,
+            recording: self,
+        }
+    }
+
     pub(crate) fn session_span(&self) -> Span {
         self.index.session
     }
@@ -296,6 +306,48 @@ impl<R: Read + Seek> Events<'_, R> {
             self.previous = Digest::of(&sealed);
             self.next += 1;
             self.current = Some(opened);
+        }
+    }
+}
+
+/// The heads of a recording in order, made from the file.
+#[derive(Debug)]
+pub struct Heads<'a, R> {
+    recording: &'a mut Recording<R>,
+    chain: Chain,
+    /// How many segments the next one stands for.
+    next: u32,
+}
+
+impl<R: Read + Seek> Iterator for Heads<'_, R> {
+    type Item = io::Result<Head>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let segments = self.next;
+        self.next = segments.checked_add(1)?;
+        let Some(number) = segments.checked_sub(1) else {
+            return Some(Ok(self.head(0, self.recording.session_span())));
+        };
+        let span = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.recording.segment_spans().get(number).copied())?;
+        match self.recording.sealed_segment(number) {
+            Ok(sealed) => {
+                let digest = Digest::of(&sealed.unwrap_or_default());
+                self.chain = self.chain.with(digest);
+                Some(Ok(self.head(segments, span)))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl<R> Heads<'_, R> {
+    fn head(&self, segments: u32, last: Span) -> Head {
+        Head {
+            segments,
+            digest: self.chain.digest(),
+            bytes: last.next_entry(),
         }
     }
 }

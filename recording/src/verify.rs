@@ -1,5 +1,7 @@
 //! The verdict on a recording: what is proved, by what, and what is not.
 
+mod heads;
+
 use std::fmt;
 use std::io::{self, Read, Seek};
 
@@ -8,6 +10,7 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::key::{Fingerprint, PublicKey};
 
 use crate::event::Event;
+use crate::head::Head;
 use crate::manifest::{Manifest, SegmentEntry, Totals, is_signed_by};
 use crate::read::{ReadError, Recording, Tail, open_in_chain};
 use crate::segment::{OpenSegmentError, Run};
@@ -21,6 +24,8 @@ pub struct Evidence<'a> {
     pub identities: &'a [Identity],
     /// The digest of the manifest in the session's trail.
     pub trail: Option<Digest>,
+    /// What the session's trail says of the recording while it grew.
+    pub heads: &'a [Head],
 }
 
 /// What is known about a recording.
@@ -61,6 +66,8 @@ pub enum Proved {
     Signed(Fingerprint),
     /// The manifest is the one in the trail.
     InTrail,
+    /// `session.json` and so many segments are those that the trail named while the session ran.
+    Logged(u32),
     /// `session.json` is what the manifest names.
     SessionFile,
     /// The segments are what the manifest names.
@@ -99,6 +106,15 @@ pub enum Fault {
     OtherInTrail,
     /// The trail names a manifest, and there is none here.
     EndRemoved,
+    /// The trail names more segments than there are.
+    CutBelowTrail {
+        /// In the trail.
+        stated: u32,
+        /// In the file.
+        found: u32,
+    },
+    /// `session.json` or one of the first so many segments is not what the trail names.
+    OtherThanLogged(u32),
     /// `session.json` is not what the manifest names.
     SessionFile,
     /// There are more or fewer segments than the manifest names.
@@ -153,6 +169,7 @@ pub fn verify_and_read<R: Read + Seek>(
     if let Some(manifest) = &manifest {
         check_against_file(recording, manifest, &mut verdict)?;
     }
+    heads::check(recording, evidence.heads, &mut verdict)?;
     check_content(
         recording,
         manifest.as_ref(),
@@ -352,6 +369,10 @@ impl fmt::Display for Proved {
         match self {
             Self::Signed(key) => write!(f, "the bastion's key {key} signed this manifest"),
             Self::InTrail => f.write_str("the manifest is the one that the session's trail names"),
+            Self::Logged(segments) => write!(
+                f,
+                "`session.json` and the first {segments} segments are those that the session's trail named while it ran"
+            ),
             Self::SessionFile => {
                 f.write_str("whose session, where and why is as it was when the session began")
             }
@@ -392,6 +413,14 @@ impl fmt::Display for Fault {
             Self::OtherInTrail => f.write_str("the session's trail names another manifest"),
             Self::EndRemoved => f.write_str(
                 "the session's trail names a manifest, and this file has none: its end was removed",
+            ),
+            Self::CutBelowTrail { stated, found } => write!(
+                f,
+                "the session's trail names {stated} segments and the file has {found}: it was cut, or is another"
+            ),
+            Self::OtherThanLogged(segments) => write!(
+                f,
+                "the file is not the one that the session's trail names: `session.json` or one of the first {segments} segments was exchanged"
             ),
             Self::SessionFile => {
                 f.write_str("`session.json` is not the one that the manifest names")

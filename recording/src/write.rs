@@ -22,6 +22,7 @@
 //! refused and [`Recorder::failed`] resolves. The caller closes the session; this module closes
 //! none.
 
+mod disk;
 mod gathered;
 mod inbox;
 mod recorder;
@@ -31,11 +32,12 @@ mod tape;
 #[cfg(test)]
 mod tests;
 mod wait;
+mod watch;
 mod worker;
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -43,14 +45,16 @@ use std::time::Duration;
 
 use crate::event::MAX_CONTENT;
 use crate::info::SessionInfo;
-use crate::manifest::ManifestSigner;
+use crate::manifest::{MAX_MANIFEST, ManifestSigner};
+use crate::recover::{RecoverError, Recovered, recover};
 use crate::segment::{MAX_RAW, Sealer};
+use disk::{Disk, LocalDisk};
 use inbox::Inbox;
 
 pub use recorder::{Position, Recorder, Refused};
 pub(crate) use tape::close_archive;
 pub use tape::{Finished, RecordingFailed, WriteError};
-pub use wait::{Failed, Finishing, FlushThrough, Room};
+pub use wait::{Failed, Finishing, FlushThrough, Growth, Length, Room};
 
 /// Fills a slice with bytes of a cryptographic generator.
 pub type Entropy = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
@@ -68,6 +72,13 @@ pub struct PoolOptions {
     pub segment_bytes: usize,
     /// How old the first event of a segment may become before the segment is closed.
     pub segment_age: Duration,
+    /// How long what was recorded may wait for the disk before the recording has failed.
+    pub patience: Duration,
+    /// How many bytes a manifest may have.
+    pub manifest_bytes: usize,
+    /// Record nothing, to measure what recording costs.
+    #[cfg(feature = "unrecorded")]
+    pub discards: bool,
 }
 
 impl Default for PoolOptions {
@@ -77,7 +88,12 @@ impl Default for PoolOptions {
             compression: 1,
             session_bytes: 8 * 1024 * 1024,
             segment_bytes: 512 * 1024,
-            segment_age: Duration::from_secs(1),
+            // On disk within a second, with what sealing and a slow disk take.
+            segment_age: Duration::from_millis(800),
+            patience: Duration::from_secs(10),
+            manifest_bytes: MAX_MANIFEST,
+            #[cfg(feature = "unrecorded")]
+            discards: false,
         }
     }
 }
@@ -89,6 +105,7 @@ impl PoolOptions {
             .session_bytes
             .clamp(2 * MAX_CONTENT, MAX_RAW - MAX_CONTENT);
         self.segment_bytes = self.segment_bytes.clamp(1, self.session_bytes / 2);
+        self.manifest_bytes = self.manifest_bytes.min(MAX_MANIFEST);
         self
     }
 }
@@ -100,6 +117,8 @@ pub struct RecorderPool {
     entropy: Entropy,
     inboxes: Vec<Arc<Inbox>>,
     threads: Vec<JoinHandle<()>>,
+    /// Dropped, it ends the watch.
+    watch: Option<watch::Watch>,
     next: AtomicUsize,
 }
 
@@ -114,10 +133,20 @@ impl RecorderPool {
         signer: Arc<dyn ManifestSigner>,
         entropy: Entropy,
     ) -> io::Result<Self> {
+        Self::start_on(options, signer, entropy, Arc::new(LocalDisk))
+    }
+
+    fn start_on(
+        options: PoolOptions,
+        signer: Arc<dyn ManifestSigner>,
+        entropy: Entropy,
+        disk: Arc<dyn Disk>,
+    ) -> io::Result<Self> {
         let options = options.clamped();
         let mut pool = Self {
             inboxes: Vec::new(),
             threads: Vec::new(),
+            watch: None,
             next: AtomicUsize::new(0),
             options,
             signer,
@@ -130,7 +159,8 @@ impl RecorderPool {
                 Sealer::new(pool.options.compression)?,
                 Arc::clone(&pool.signer),
                 Arc::clone(&pool.entropy),
-                pool.options.segment_bytes,
+                Arc::clone(&disk),
+                &pool.options,
             );
             let thread = std::thread::Builder::new()
                 .name(format!("recorder-{number}"))
@@ -140,6 +170,10 @@ impl RecorderPool {
             pool.inboxes.push(inbox);
             pool.threads.push(thread?);
         }
+        pool.watch = Some(watch::Watch::start(
+            pool.inboxes.clone(),
+            pool.options.patience,
+        )?);
         Ok(pool)
     }
 
@@ -157,6 +191,15 @@ impl RecorderPool {
             .and_then(|turn| self.inboxes.get(turn))
             .map_or_else(|| Arc::new(Inbox::closed()), Arc::clone);
         Recorder::begin(inbox, &self.options, folder, info)
+    }
+
+    /// Closes a recording as cut that failed and is no longer written. Not one that failed because its disk did not answer:
+    /// a thread may still be at it. Blocks.
+    ///
+    /// # Errors
+    /// When its disk still takes nothing.
+    pub fn close_failed(&self, path: &Path) -> Result<Recovered, RecoverError> {
+        recover(path, &*self.signer)
     }
 
     /// Writes everything that was recorded, then ends the threads. Sessions that were not finished

@@ -146,6 +146,7 @@ fn check_access(
         | AccessFact::ChannelDecided { .. }
         | AccessFact::ChannelClosed { .. }
         | AccessFact::SessionEnding { .. }
+        | AccessFact::RecordingHead { .. }
         | AccessFact::RecordingFailed { .. } => claimed().map(|()| (None, None)),
         AccessFact::RecordingSealed {
             manifest,

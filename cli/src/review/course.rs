@@ -12,6 +12,7 @@ use portreeve_protocol::pair::Pair;
 use portreeve_protocol::session::BundleRef;
 use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::task::Task;
+use portreeve_recording::head::Head;
 
 use super::findings::Findings;
 
@@ -43,6 +44,8 @@ pub struct Course<'a> {
     /// The recording's manifest and size when it was sealed. Whoever recovers one seals it again,
     /// so the last counts.
     pub sealed: Option<(Digest, u64)>,
+    /// What was reported of the recording while it grew. All of it counts: whoever took the bastion over may add to it.
+    pub heads: Vec<Head>,
     is_ended: bool,
     is_closed: bool,
     is_attested: bool,
@@ -142,6 +145,15 @@ impl<'a> Course<'a> {
                 }
             }
             AccessFact::HostGone { .. } => self.has_host_words = true,
+            AccessFact::RecordingHead {
+                segments,
+                head,
+                bytes,
+            } => self.heads.push(Head {
+                segments: *segments,
+                digest: *head,
+                bytes: *bytes,
+            }),
             AccessFact::RecordingSealed {
                 manifest, bytes, ..
             } => self.sealed = Some((*manifest, *bytes)),

@@ -115,6 +115,7 @@ pub fn recording<R: Read + Seek>(
         bastions: &bastions,
         identities: &keys.identities,
         trail: course.and_then(|course| course.sealed.map(|(manifest, _)| manifest)),
+        heads: course.map_or(&[], |course| &course.heads),
     };
     let mut seen = Seen::default();
     let verdict = match verify::verify_and_read(recording, evidence, |event| seen.add(event)) {

@@ -180,6 +180,13 @@ fn access(fact: &AccessFact) -> String {
         },
         AccessFact::SessionEnding { cause } => format!("ending: {}", why(*cause)),
         AccessFact::HostGone { receipt } => said(receipt, host_words::gone),
+        AccessFact::RecordingHead {
+            segments,
+            head,
+            bytes,
+        } => {
+            format!("recorded so far: {segments} segments, {bytes} bytes, head {head}")
+        }
         AccessFact::RecordingSealed {
             file,
             bytes,
@@ -223,7 +230,7 @@ fn access(fact: &AccessFact) -> String {
         } => format!(
             "recording DELETED by {rule}: {bytes} bytes from {place}; its manifest was {manifest}"
         ),
-        AccessFact::RecordingFailed { detail } => format!("the recording failed: {detail}"),
+        AccessFact::RecordingFailed { detail } => format!("can no longer be recorded: {detail}"),
         AccessFact::SessionClosed { cause, confirmed } => format!(
             "closed: {}; {}",
             why(*cause),

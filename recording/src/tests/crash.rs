@@ -112,6 +112,7 @@ fn a_recovered_recording_is_signed_as_cut() {
         bastions: &bastions,
         identities: &identities,
         trail: None,
+        heads: &[],
     };
     let verdict = verify(&mut open(&path), evidence).unwrap();
     assert!(

@@ -30,6 +30,7 @@ fn what_is_recorded_reads_back_and_is_proved() {
         bastions: &bastions,
         identities: &identities,
         trail: Some(finished.manifest),
+        heads: &[],
     };
     let verdict = verify(&mut recording, evidence).unwrap();
     assert_eq!(verdict.faults, []);
@@ -123,7 +124,7 @@ proptest! {
         let finished = write(folder.path(), &batches);
         prop_assert_eq!(events(&finished.path), batches.concat());
         let (bastions, identities) = ([bastion_public()], [reviewer()]);
-        let evidence = Evidence { bastions: &bastions, identities: &identities, trail: None };
+        let evidence = Evidence { bastions: &bastions, identities: &identities, trail: None, heads: &[] };
         prop_assert!(verify(&mut open(&finished.path), evidence).unwrap().is_signed_and_whole());
     }
 }

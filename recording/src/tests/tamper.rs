@@ -86,6 +86,7 @@ fn verdict(bytes: &[u8]) -> Option<Verdict> {
             bastions: &bastions,
             identities: &identities,
             trail: None,
+            heads: &[],
         },
     )
     .ok()
@@ -250,6 +251,7 @@ fn another_bastions_signature_and_another_trail_are_refused() {
         bastions: &stranger,
         identities: &[],
         trail: Some(Digest::of(b"other")),
+        heads: &[],
     };
     let verdict = verify(&mut recording, evidence).unwrap();
     assert_eq!(verdict.faults, [Fault::Signature, Fault::OtherInTrail]);

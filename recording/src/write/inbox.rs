@@ -14,9 +14,11 @@ pub(super) struct Inbox {
 
 #[derive(Default)]
 struct Queue {
-    ready: VecDeque<Arc<Session>>,
+    ready: VecDeque<(Instant, Arc<Session>)>,
     /// Every entry waits equally long, so the first one is always the next one due.
     aging: VecDeque<(Instant, Arc<Session>)>,
+    /// What the thread has in hand, and since when without getting on.
+    in_hand: Option<(Instant, Arc<Session>)>,
     sleep: Sleep,
     closing: bool,
 }
@@ -62,7 +64,7 @@ impl Inbox {
         if queue.closing {
             return Err(Closed);
         }
-        queue.ready.push_back(session);
+        queue.ready.push_back((Instant::now(), session));
         let ring = queue.sleep != Sleep::Awake;
         queue.sleep = Sleep::Awake;
         drop(queue);
@@ -93,21 +95,22 @@ impl Inbox {
     /// Waits for work; `None` when the inbox is closed and empty.
     pub(super) fn next(&self) -> Option<Job> {
         let mut queue = self.lock();
+        queue.in_hand = None;
         loop {
             queue.sleep = Sleep::Awake;
             // Sessions that are due come first: there is at most one entry of each, so they cannot
             // starve the others.
             let wait = match queue.aging.front() {
                 Some((due, _)) if queue.closing || *due <= Instant::now() => {
-                    return queue
-                        .aging
-                        .pop_front()
-                        .map(|(_, session)| Job::Due(session));
+                    let (_, session) = queue.aging.pop_front()?;
+                    queue.in_hand = Some((Instant::now(), Arc::clone(&session)));
+                    return Some(Job::Due(session));
                 }
                 Some((due, _)) => Some(due.saturating_duration_since(Instant::now())),
                 None => None,
             };
-            if let Some(session) = queue.ready.pop_front() {
+            if let Some((_, session)) = queue.ready.pop_front() {
+                queue.in_hand = Some((Instant::now(), Arc::clone(&session)));
                 return Some(Job::Ready(session));
             }
             if queue.closing {
@@ -129,6 +132,31 @@ impl Inbox {
                 }
             };
         }
+    }
+
+    /// The thread got on with what it has in hand.
+    pub(super) fn got_on(&self) {
+        if let Some((since, _)) = &mut self.lock().in_hand {
+            *since = Instant::now();
+        }
+    }
+
+    /// The session in the thread's hand, if it has not got on with it for longer than `patience`, and those that have
+    /// waited for it as long. While it gets on, however slowly, waiting is no failure: memory is bounded.
+    pub(super) fn overdue(&self, patience: Duration) -> Vec<Arc<Session>> {
+        let Some(before) = Instant::now().checked_sub(patience) else {
+            return Vec::new();
+        };
+        let queue = self.lock();
+        let Some(in_hand) = queue.in_hand.iter().find(|(since, _)| *since < before) else {
+            return Vec::new();
+        };
+        std::iter::once(in_hand)
+            .chain(&queue.ready)
+            .chain(&queue.aging)
+            .filter(|(since, _)| *since < before)
+            .map(|(_, session)| Arc::clone(session))
+            .collect()
     }
 
     pub(super) fn close(&self) {

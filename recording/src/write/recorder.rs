@@ -9,8 +9,9 @@ use super::PoolOptions;
 use super::inbox::Inbox;
 use super::state::{Ending, Phase, Session, wake};
 use super::tape::RecordingFailed;
-use super::wait::{Failed, Finishing, FlushThrough, Room};
+use super::wait::{Failed, Finishing, FlushThrough, Growth, Length, Room};
 use crate::event::{Event, MAX_CONTENT, encoded_bound};
+use crate::head::Head;
 use crate::info::SessionInfo;
 use crate::manifest::End;
 
@@ -27,6 +28,12 @@ pub struct Position(u64);
 impl Position {
     /// Before any event: the file exists and says whose session it is.
     pub const BEGINNING: Self = Self(0);
+
+    /// How many events.
+    #[must_use]
+    pub const fn events(self) -> u64 {
+        self.0
+    }
 }
 
 /// Why an event was not recorded. What it carries must not be passed on.
@@ -75,6 +82,12 @@ impl Recorder {
             Phase::Ending(_) | Phase::Finished(_) => return Err(Refused::Finished),
             Phase::Failed(why) => return Err(Refused::Failed(why.clone())),
         }
+        #[cfg(feature = "unrecorded")]
+        if session.limits.discards {
+            state.recorded += 1;
+            state.durable = state.durable.map(|_| state.recorded);
+            return Ok(Position(state.recorded));
+        }
         if state.used() + bound > session.limits.session_bytes {
             return Err(Refused::Full);
         }
@@ -109,6 +122,22 @@ impl Recorder {
     /// Resolves when there is room again after [`Refused::Full`].
     pub fn room(&self) -> Room {
         Room::new(&self.0.0)
+    }
+
+    /// What stands for everything that is on disk; nothing before the first segment is.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        self.0.0.lock().head
+    }
+
+    /// Resolves when more than `segments` segments are on disk.
+    pub fn growth(&self, segments: u32) -> Growth {
+        Growth::new(&self.0.0, segments)
+    }
+
+    /// Resolves when the recording is so long that the session should end while it can be closed in order.
+    pub fn length(&self) -> Length {
+        Length::new(&self.0.0)
     }
 
     /// Resolves when the recording fails; never, when it does not.

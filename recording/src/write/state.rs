@@ -10,6 +10,7 @@ use super::gathered::Gathered;
 use super::inbox::Inbox;
 use super::screens::Screens;
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
+use crate::head::Head;
 use crate::info::SessionInfo;
 use crate::manifest::End;
 
@@ -28,6 +29,9 @@ pub(super) struct Limits {
     pub(super) session_bytes: usize,
     pub(super) segment_bytes: usize,
     pub(super) segment_age: Duration,
+    /// Events are counted and thrown away.
+    #[cfg(feature = "unrecorded")]
+    pub(super) discards: bool,
 }
 
 /// How far the file is.
@@ -57,6 +61,10 @@ pub(super) struct State {
     pub(super) recorded: u64,
     /// How many of them are on disk; nothing before the file itself is.
     pub(super) durable: Option<u64>,
+    /// What stands for all segments that are on disk; nothing before the first is.
+    pub(super) head: Option<Head>,
+    /// The session should end while the recording can still be closed in order.
+    pub(super) is_nearly_full: bool,
     /// The session is in its thread's list of ready ones.
     pub(super) is_ready: bool,
     /// The session is in its thread's list of aging ones.
@@ -92,6 +100,9 @@ pub(super) enum Ending {
 pub(super) enum WaitFor {
     Durable(u64),
     Room,
+    /// More segments than so many.
+    Growth(u32),
+    Length,
     Failure,
     Finish,
 }
@@ -115,12 +126,16 @@ impl Session {
                 session_bytes: options.session_bytes,
                 segment_bytes: options.segment_bytes,
                 segment_age: options.segment_age,
+                #[cfg(feature = "unrecorded")]
+                discards: options.discards,
             },
             state: Mutex::new(State {
                 pending: Gathered::default(),
                 in_flight: 0,
                 recorded: 0,
                 durable: None,
+                head: None,
+                is_nearly_full: false,
                 is_ready: false,
                 is_aging: false,
                 phase: Phase::Open,
@@ -164,13 +179,18 @@ impl Session {
         }
     }
 
-    /// So many bytes that the thread had taken are in the file, or in nobody's way any more.
-    pub(super) fn has_written(&self, bytes: usize) {
+    /// A segment that held so many bytes of memory is in the file.
+    pub(super) fn has_written(&self, bytes: usize, head: Head, is_nearly_full: bool) {
         let mut state = self.lock();
         state.in_flight = state.in_flight.saturating_sub(bytes);
-        if state.has_room(&self.limits) {
-            wake(state);
-        }
+        state.head = Some(head);
+        state.is_nearly_full = is_nearly_full;
+        wake(state);
+    }
+
+    /// Whether nothing of it will be written any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.lock().phase, Phase::Failed(_) | Phase::Finished(_))
     }
 
     pub(super) fn fail(&self, why: RecordingFailed) {
@@ -195,6 +215,10 @@ impl State {
             Phase::Failed(why) => Some(why.clone()),
             Phase::Open | Phase::Ending(_) | Phase::Finished(_) => None,
         }
+    }
+
+    pub(super) fn has_grown(&self, beyond: u32) -> bool {
+        self.head.is_some_and(|head| head.segments > beyond)
     }
 
     pub(super) fn has_room(&self, limits: &Limits) -> bool {
@@ -230,6 +254,8 @@ impl State {
             (_, WaitFor::Durable(position)) => {
                 self.durable.is_some_and(|durable| durable >= position)
             }
+            (_, WaitFor::Growth(segments)) => self.has_grown(segments),
+            (_, WaitFor::Length) => self.is_nearly_full,
             // Waking a waiter for room too often costs a poll; it looks for itself.
             (_, WaitFor::Room) => true,
             (_, WaitFor::Failure | WaitFor::Finish) => false,

@@ -2,9 +2,7 @@
 //! recovery.
 
 use std::error::Error;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +13,9 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
 use thiserror::Error;
 
+use super::disk::{Disk, Media};
 use crate::container::{self, Name};
+use crate::head::{Chain, Head};
 use crate::info::{Format, SessionInfo};
 use crate::manifest::{End, Manifest, ManifestSigner, SegmentEntry, Totals};
 use crate::segment::{Header, SealSegmentError, Sealed};
@@ -59,9 +59,12 @@ pub enum WriteError {
     /// The manifest cannot be signed.
     #[error("cannot sign the manifest of the recording")]
     Sign(#[source] Box<dyn Error + Send + Sync>),
-    /// The session has more segments than can be numbered.
+    /// The session has more segments than a manifest can name.
     #[error("the recording has too many segments")]
     TooManySegments,
+    /// What was recorded is not on the disk long after it should be.
+    #[error("the disk of the recordings does not answer")]
+    Stalled,
     /// The threads that write recordings have ended.
     #[error("the recorder was closed")]
     Closed,
@@ -84,9 +87,14 @@ impl RecordingFailed {
     }
 }
 
+/// How much of a manifest is kept for its end: some thousand segments.
+const ROOM_TO_END: usize = 1024 * 1024;
+/// What a manifest has beside its segments, at most.
+const MANIFEST_FRAME: usize = 1024;
+
 /// An open recording.
 pub(super) struct Tape {
-    file: File,
+    file: Box<dyn Media>,
     path: PathBuf,
     /// Everything before is whole and on disk.
     len: u64,
@@ -94,46 +102,72 @@ pub(super) struct Tape {
     started_at: Timestamp,
     recipients: Vec<Recipient>,
     session_file: Digest,
+    chain: Chain,
     segments: Vec<SegmentEntry>,
+    /// How long the manifest would be now, and may become.
+    manifest_bytes: usize,
+    manifest_limit: usize,
 }
 
 impl Tape {
     /// Makes the file, which must not exist, and writes `session.json`.
-    pub(super) fn create(folder: &Path, info: &SessionInfo) -> Result<Self, WriteError> {
+    pub(super) fn create(
+        disk: &dyn Disk,
+        folder: &Path,
+        info: &SessionInfo,
+        manifest_limit: usize,
+    ) -> Result<Self, WriteError> {
         let json = info.to_json()?;
         let path = folder.join(format!("{}.tar", info.session));
-        let created = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        let file = created.map_err(|source| WriteError::Create {
+        let failed = |source| WriteError::Create {
             path: path.clone(),
             source,
-        })?;
+        };
+        let file = disk.create(&path).map_err(failed)?;
+        let session_file = Digest::of(json.as_bytes());
         let mut tape = Self {
             file,
-            path,
+            path: path.clone(),
             len: 0,
             session: info.session,
             started_at: info.started_at,
             recipients: info.recipients.clone(),
-            session_file: Digest::of(json.as_bytes()),
+            session_file,
+            chain: Chain::begin(session_file),
             segments: Vec::new(),
+            manifest_bytes: MANIFEST_FRAME,
+            manifest_limit,
         };
-        tape.write(&container::frame(
-            Name::Session,
-            json.as_bytes(),
-            info.started_at.as_unsigned_seconds(),
-        ))?;
-        // A name is durable when its folder is.
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| WriteError::Create {
-                path: tape.path.clone(),
-                source,
-            })?;
-        Ok(tape)
+        let begun = tape
+            .write(&container::frame(
+                Name::Session,
+                json.as_bytes(),
+                info.started_at.as_unsigned_seconds(),
+            ))
+            // A name is durable when its folder is.
+            .and_then(|()| disk.keep_names(folder).map_err(failed));
+        match begun {
+            Ok(()) => Ok(tape),
+            Err(why) => {
+                // Nothing was recorded in it, and it would be no recording.
+                let _ = disk.remove(&path);
+                Err(why)
+            }
+        }
+    }
+
+    /// What stands for everything in the file so far.
+    pub(super) fn head(&self) -> Head {
+        Head {
+            segments: self.next_number(),
+            digest: self.chain.digest(),
+            bytes: self.len,
+        }
+    }
+
+    /// Whether the session should end while its manifest can still name every segment.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        self.manifest_bytes.saturating_add(ROOM_TO_END) > self.manifest_limit
     }
 
     /// Where the next segment will belong.
@@ -155,7 +189,16 @@ impl Tape {
     /// Appends a sealed segment; on disk when this returns.
     pub(super) fn append(&mut self, sealed: Sealed<'_>) -> Result<(), WriteError> {
         let number = self.next_number();
-        if number == u32::MAX {
+        let entry = SegmentEntry {
+            digest: sealed.digest,
+            size: sealed.size,
+            events: Some(sealed.run.events),
+            first_us: Some(sealed.run.first_us),
+            last_us: Some(sealed.run.last_us),
+        };
+        // And the comma.
+        let manifest_bytes = self.manifest_bytes + entry.to_json()?.len() + 1;
+        if number == u32::MAX || manifest_bytes > self.manifest_limit {
             return Err(WriteError::TooManySegments);
         }
         let last = self
@@ -167,13 +210,9 @@ impl Tape {
             last.as_unsigned_seconds(),
         );
         self.write(sealed.entry)?;
-        self.segments.push(SegmentEntry {
-            digest: sealed.digest,
-            size: sealed.size,
-            events: Some(sealed.run.events),
-            first_us: Some(sealed.run.first_us),
-            last_us: Some(sealed.run.last_us),
-        });
+        self.chain = self.chain.with(entry.digest);
+        self.segments.push(entry);
+        self.manifest_bytes = manifest_bytes;
         Ok(())
     }
 
@@ -211,17 +250,13 @@ impl Tape {
     /// One write, then to the disk. After a failure the file is brought back to its last whole
     /// entry, if that can be done; recovery does the same for files that could not.
     fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        match self
-            .file
-            .write_all(bytes)
-            .and_then(|()| self.file.sync_data())
-        {
+        match self.file.append(bytes) {
             Ok(()) => {
                 self.len += bytes.len() as u64;
                 Ok(())
             }
             Err(source) => {
-                let _ = self.file.set_len(self.len);
+                let _ = self.file.cut(self.len);
                 Err(WriteError::Append {
                     path: self.path.clone(),
                     source,

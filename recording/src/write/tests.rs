@@ -1,5 +1,7 @@
 //! The recorder as the bastion meets it: never waiting, bounded, failing closed.
 
+mod faults;
+
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -185,7 +187,7 @@ fn a_signer_that_fails_leaves_a_recording_that_can_be_recovered() {
     let failure = block_on(recorder.finish(end())).unwrap_err();
     assert!(matches!(failure.cause(), WriteError::Sign(_)));
     let path = folder.path().join(format!("{}.tar", info().session));
-    crate::recover::recover(&path, &bastion()).unwrap();
+    recover(&path, &bastion()).unwrap();
     assert_eq!(events(&path), [output(5)]);
 }
 

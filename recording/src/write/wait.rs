@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use super::state::{Phase, Session, State, WaitFor};
 use super::tape::{Finished, RecordingFailed};
+use crate::head::Head;
 
 /// The common part of all waits.
 struct Wait {
@@ -105,6 +106,53 @@ impl Future for Room {
     }
 }
 
+/// Resolves when the file has more segments than it had, with what stands for all of them; never, when it gets none any
+/// more.
+#[must_use = "nothing is awaited until this is polled"]
+pub struct Growth {
+    wait: Wait,
+    beyond: u32,
+}
+
+impl Growth {
+    pub(super) fn new(session: &Arc<Session>, beyond: u32) -> Self {
+        Self {
+            wait: Wait::new(session, WaitFor::Growth(beyond)),
+            beyond,
+        }
+    }
+}
+
+impl Future for Growth {
+    type Output = Head;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let beyond = self.beyond;
+        self.wait.poll(context, |state| {
+            state.head.filter(|head| head.segments > beyond)
+        })
+    }
+}
+
+/// Resolves when the recording is nearly as long as one may be, and never otherwise.
+#[must_use = "nothing is awaited until this is polled"]
+pub struct Length(Wait);
+
+impl Length {
+    pub(super) fn new(session: &Arc<Session>) -> Self {
+        Self(Wait::new(session, WaitFor::Length))
+    }
+}
+
+impl Future for Length {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0
+            .poll(context, |state| state.is_nearly_full.then_some(()))
+    }
+}
+
 /// Resolves when the recording failed, and never otherwise.
 #[must_use = "nothing is awaited until this is polled"]
 pub struct Failed(Wait);
@@ -154,4 +202,4 @@ macro_rules! debug_as_name {
         }
     )*};
 }
-debug_as_name!(FlushThrough, Room, Failed, Finishing);
+debug_as_name!(FlushThrough, Room, Growth, Length, Failed, Finishing);

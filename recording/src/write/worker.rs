@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
-use super::Entropy;
+use super::disk::Disk;
 use super::gathered::Spares;
 use super::inbox::{Inbox, Job};
 use super::screens::Screens;
 use super::state::{Ending, Phase, Reel, Running, Session, State, wake};
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
+use super::{Entropy, PoolOptions};
 use crate::manifest::ManifestSigner;
 use crate::segment::{Pending, Sealer};
 
@@ -21,7 +22,9 @@ pub(super) struct Worker {
     sealer: Sealer,
     signer: Arc<dyn ManifestSigner>,
     entropy: Entropy,
+    disk: Arc<dyn Disk>,
     segment_bytes: usize,
+    manifest_bytes: usize,
     /// Used buffers. A session under load gets them in exchange for its full ones, so bulk
     /// allocates nothing.
     spares: Spares,
@@ -55,14 +58,17 @@ impl Worker {
         sealer: Sealer,
         signer: Arc<dyn ManifestSigner>,
         entropy: Entropy,
-        segment_bytes: usize,
+        disk: Arc<dyn Disk>,
+        options: &PoolOptions,
     ) -> Self {
         Self {
             inbox,
             sealer,
             signer,
             entropy,
-            segment_bytes,
+            disk,
+            segment_bytes: options.segment_bytes,
+            manifest_bytes: options.manifest_bytes,
             spares: Spares::new(),
         }
     }
@@ -86,6 +92,10 @@ impl Worker {
     fn visit(&mut self, session: &Session, taken: Taken) {
         let recorded = taken.recorded;
         let mut reel = session.reel.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.is_over() {
+            // It may have failed without this thread's doing, because the disk took too long.
+            *reel = Reel::Done;
+        }
         let mut last = None;
         let written = self.write(session, &mut reel, taken, &mut last);
         if !matches!(written, Ok(None)) {
@@ -128,7 +138,7 @@ impl Worker {
             // A visit that was asked for before the recording ended or failed.
             Reel::Done => return Ok(None),
             Reel::Blank { folder, info } => {
-                let tape = Tape::create(folder, info)?;
+                let tape = Tape::create(&*self.disk, folder, info, self.manifest_bytes)?;
                 let screens = Screens::default();
                 *reel = Reel::Running(Box::new(Running { tape, screens }));
                 match reel {
@@ -153,8 +163,10 @@ impl Worker {
                     entropy(bytes);
                 },
             )?;
+            self.inbox.got_on();
             tape.append(sealed)?;
-            session.has_written(bytes);
+            self.inbox.got_on();
+            session.has_written(bytes, tape.head(), tape.is_nearly_full());
             *last = Some(Written { segment, number });
         }
         match taken.ending {

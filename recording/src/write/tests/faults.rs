@@ -1,0 +1,269 @@
+//! Disks that are full, broken or hang: what was not written is never said to be durable, and what was is readable.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+
+use portreeve_protocol::digest::Digest;
+use proptest::prelude::*;
+
+use super::super::disk::{Disk, LocalDisk, Media};
+use super::*;
+use crate::head::Chain;
+use crate::recover::{Recovered, recover};
+
+/// A disk of the machine's that fails as it is told to.
+#[derive(Clone, Default)]
+struct Spoiled(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    fault: Mutex<Fault>,
+    bell: Condvar,
+}
+
+#[derive(Default, Clone, Copy, PartialEq)]
+enum Fault {
+    #[default]
+    None,
+    /// So many bytes fit.
+    Room(usize),
+    /// What is written does not get to the disk.
+    Sync,
+    /// Nothing returns.
+    Hang,
+}
+
+impl Spoiled {
+    fn with(fault: Fault) -> Self {
+        let disk = Self::default();
+        disk.set(fault);
+        disk
+    }
+
+    fn set(&self, fault: Fault) {
+        *self.0.fault.lock().unwrap() = fault;
+        self.0.bell.notify_all();
+    }
+
+    fn pool(&self, options: PoolOptions) -> RecorderPool {
+        let disk = Arc::new(self.clone());
+        RecorderPool::start_on(options, Arc::new(bastion()), entropy(), disk).unwrap()
+    }
+}
+
+impl Disk for Spoiled {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Media>> {
+        LocalDisk.create(path)?;
+        let file = std::fs::OpenOptions::new().write(true).open(path)?;
+        Ok(Box::new(SpoiledFile {
+            file,
+            disk: self.clone(),
+        }))
+    }
+
+    fn keep_names(&self, folder: &Path) -> io::Result<()> {
+        LocalDisk.keep_names(folder)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        LocalDisk.remove(path)
+    }
+}
+
+struct SpoiledFile {
+    file: File,
+    disk: Spoiled,
+}
+
+impl Media for SpoiledFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let shared = &self.disk.0;
+        let mut fault = shared.fault.lock().unwrap();
+        while *fault == Fault::Hang {
+            fault = shared.bell.wait(fault).unwrap();
+        }
+        match &mut *fault {
+            Fault::None | Fault::Hang => self.file.append(bytes),
+            Fault::Sync => {
+                self.file.write_all(bytes)?;
+                Err(io::Error::other("input/output error"))
+            }
+            Fault::Room(left) => {
+                let fits = bytes.len().min(*left);
+                *left -= fits;
+                self.file.write_all(&bytes[..fits])?;
+                if fits < bytes.len() {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.file.cut(len)
+    }
+}
+
+fn path(folder: &tempfile::TempDir) -> PathBuf {
+    folder.path().join(format!("{}.tar", info().session))
+}
+
+/// Records and waits for the disk until that fails; what was durable, and why it failed.
+fn record_until_it_fails(recorder: &Recorder, most: u64) -> (Vec<Event>, Option<Refused>) {
+    let mut durable = Vec::new();
+    for number in 1..=most {
+        let size = usize::try_from(number * 37 % 900).unwrap();
+        let event = event(number, 1, Kind::Output(Bytes::from(vec![7; size])));
+        let position = match recorder.try_record(&event) {
+            Ok(position) => position,
+            Err(refused) => return (durable, Some(refused)),
+        };
+        if let Err(why) = block_on(recorder.flush_through(position)) {
+            return (durable, Some(Refused::Failed(why)));
+        }
+        durable.push(event);
+    }
+    (durable, None)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn wherever_a_disk_is_full_what_was_durable_is_there(room in 0usize..20_000) {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Spoiled::with(Fault::Room(room));
+        let pool = disk.pool(patient());
+        let recorder = pool.begin(folder.path().to_owned(), info());
+        let (durable, refused) = record_until_it_fails(&recorder, 40);
+        prop_assert!(matches!(refused, Some(Refused::Failed(_))));
+        // The disk is well again, and the recording is not.
+        disk.set(Fault::None);
+        prop_assert!(recorder.try_record(&output(1)).is_err());
+        prop_assert!(block_on(recorder.finish(end())).is_err());
+        pool.close();
+        if !path(&folder).exists() {
+            prop_assert!(durable.is_empty());
+            return Ok(());
+        }
+        prop_assert_eq!(&events(&path(&folder)), &durable);
+        let recovered = recover(&path(&folder), &bastion()).unwrap();
+        let is_clean = matches!(recovered, Recovered::Cut { dropped: 0, .. });
+        prop_assert!(is_clean);
+        prop_assert_eq!(events(&path(&folder)), durable);
+    }
+}
+
+#[test]
+fn what_did_not_get_to_the_disk_is_not_durable_and_nothing_follows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Spoiled::default();
+    let pool = disk.pool(patient());
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    let (durable, refused) = record_until_it_fails(&recorder, 5);
+    assert!(refused.is_none());
+    let before = recorder.head();
+    disk.set(Fault::Sync);
+    let (none, refused) = record_until_it_fails(&recorder, 1);
+    assert!(none.is_empty() && matches!(refused, Some(Refused::Failed(_))));
+    disk.set(Fault::None);
+    assert!(matches!(
+        recorder.try_record(&output(1)),
+        Err(Refused::Failed(_))
+    ));
+    assert_eq!(recorder.head(), before, "nothing is said of it");
+    pool.close();
+    assert_eq!(events(&path(&folder)), durable, "it was taken back");
+}
+
+#[test]
+fn a_disk_that_hangs_fails_the_recordings_that_wait_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Spoiled::default();
+    let pool = disk.pool(PoolOptions {
+        patience: Duration::from_millis(100),
+        segment_age: Duration::from_millis(1),
+        ..patient()
+    });
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    block_on(recorder.flush_through(Position::BEGINNING)).unwrap();
+    let mut other = info();
+    other.session = "0190b8a2-7c1e-7000-8000-0000000001ff".parse().unwrap();
+    disk.set(Fault::Hang);
+    // Nobody waits for it, as in standard mode.
+    recorder.try_record(&output(5)).unwrap();
+    let waiting = pool.begin(folder.path().to_owned(), other);
+    for recorder in [&recorder, &waiting] {
+        let failure = block_on(recorder.failed());
+        assert!(matches!(failure.cause(), WriteError::Stalled));
+        assert!(recorder.try_record(&output(5)).is_err());
+    }
+    disk.set(Fault::None);
+    pool.close();
+    assert!(recorder.failure().is_some(), "it stays failed");
+}
+
+#[test]
+fn a_head_stands_for_what_is_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(patient());
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    assert_eq!(recorder.head(), None);
+    let mut growth = recorder.growth(0);
+    assert!(poll_once(&mut growth).is_pending());
+    let (_, refused) = record_until_it_fails(&recorder, 3);
+    assert!(refused.is_none());
+    assert_eq!(block_on(growth).segments, 3);
+    assert!(poll_once(&mut recorder.growth(3)).is_pending());
+
+    let head = recorder.head().unwrap();
+    let mut file = open(&path(&folder));
+    let mut chain = Chain::begin(file.session_file());
+    for number in 0..3 {
+        chain = chain.with(Digest::of(&file.sealed_segment(number).unwrap().unwrap()));
+    }
+    assert_eq!(head.digest, chain.digest());
+    assert_eq!(head.bytes, std::fs::metadata(path(&folder)).unwrap().len());
+}
+
+#[test]
+fn a_recording_says_in_time_that_its_manifest_gets_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(PoolOptions {
+        manifest_bytes: 1024 * 1024 + 2500,
+        ..patient()
+    });
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    let mut length = recorder.length();
+    let (_, refused) = record_until_it_fails(&recorder, 2);
+    assert!(refused.is_none() && poll_once(&mut length).is_pending());
+    let (_, refused) = record_until_it_fails(&recorder, 20);
+    assert!(refused.is_none(), "there is room for the end");
+    block_on(length);
+    let finished = block_on(recorder.finish(end())).unwrap();
+    let manifest = open(&finished.path).unverified_manifest().unwrap().unwrap();
+    assert!(!manifest.cut && manifest.segments.len() == 22);
+}
+
+#[test]
+fn a_manifest_never_gets_longer_than_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let limit = 4000;
+    let pool = pool(PoolOptions {
+        manifest_bytes: limit,
+        ..patient()
+    });
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    let (durable, refused) = record_until_it_fails(&recorder, 1000);
+    let Some(Refused::Failed(why)) = refused else {
+        panic!("{} segments went in", durable.len());
+    };
+    assert!(matches!(why.cause(), WriteError::TooManySegments));
+    recover(&path(&folder), &bastion()).unwrap();
+    let json = open(&path(&folder)).manifest_bytes().unwrap().unwrap();
+    assert!(json.len() <= limit, "{}", json.len());
+    assert_eq!(events(&path(&folder)), durable);
+}
