@@ -25,7 +25,7 @@ use crate::drive::Message;
 use crate::host::HostChannel;
 use crate::request::Asked;
 use crate::session::{ChannelEnd, ChannelNumber, Input, Notice};
-use crate::tap::Tap;
+use crate::tap::{Tap, Unrecorded};
 
 pub use agent::AgentSide;
 pub use environment::is_passed_on;
@@ -199,6 +199,7 @@ async fn carry(
         Arc::clone(&to_host),
         tap.clone(),
         files.clone(),
+        is_strict,
         Arc::clone(&counts),
     );
     let mut input = tokio::spawn(carrying);
@@ -242,11 +243,11 @@ async fn carry(
     if let Some(files) = &files {
         files.finish(&tap).await;
     }
+    // These are our own words, and the recording may be what failed: they are said in any case.
     if let Some(text) = &text {
-        // The recording may be what failed.
-        let _ = tap.record(Kind::Note(text.clone())).await;
+        let _ = last_words(&tap, Kind::Note(text.clone()), is_strict).await;
     }
-    let _ = tap.record(Kind::Closed).await;
+    let _ = last_words(&tap, Kind::Closed, is_strict).await;
     match (over, is_eof_sent) {
         (Over::Host, true) => agent.close().await,
         _ => agent.finish(None, text.as_deref(), has_pty).await,
@@ -267,6 +268,21 @@ async fn broken(files: Option<&Files>) {
         Some(files) => files.broken().await,
         None => std::future::pending().await,
     }
+}
+
+/// Records what the bastion itself adds at a channel's end. A disk that does not keep up is not waited for: the channel
+/// must close.
+async fn last_words(tap: &Tap, kind: Kind, is_strict: bool) -> Result<(), Unrecorded> {
+    let recorded = async {
+        let position = tap.record(kind).await?;
+        if is_strict {
+            tap.durable(position).await?;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(LAST_WORDS_TIME, recorded)
+        .await
+        .unwrap_or(Err(Unrecorded))
 }
 
 /// Resolves when the session ends.

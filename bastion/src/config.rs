@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use ssh_key::{Certificate, PrivateKey};
 
 use crate::files::{self, FileError};
+use crate::room::Reserve;
 
 /// The file as it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,6 +62,9 @@ pub struct File {
     /// After how many seconds without the CA's feed sessions end.
     #[serde(default = "default_stale")]
     pub stale_after: Ttl,
+    /// How much of the disks of recordings and events is kept for the ends of sessions; 5 %, and 512 MiB at most, without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
     /// Where recordings go; without it they stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreConfig>,
@@ -321,6 +325,11 @@ state = "state"
             ),
             (":2222", "", ":2: `listen[0]`: "),
             ("\"state\"", "state", ":11: `file`: "),
+            (
+                "state = ",
+                "reserve = \"lots\"\nstate = ",
+                ":11: `reserve`: `lots` is no reserve",
+            ),
             (
                 "[\"192.0.2.20:2222\"]",
                 "[]",

@@ -4,6 +4,7 @@
 
 mod agents;
 mod allowance;
+mod heads;
 mod hearing;
 mod notes;
 mod perform;
@@ -16,7 +17,7 @@ use std::sync::atomic::AtomicU32;
 
 use portreeve_protocol::problem::Code;
 use portreeve_recording::event::Kind;
-use portreeve_recording::write::Failed;
+use portreeve_recording::write::{Failed, Length};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::accept::AccessProven;
@@ -27,6 +28,7 @@ use crate::host::HostLink;
 use crate::host::control::{Control, ControlNews};
 use crate::report::About;
 use crate::request::Asked;
+use crate::room::Shortage;
 use crate::session::{ChannelNumber, Input, Notice, Observed, Opening, Session};
 use crate::spool::{Health, Ticket};
 use crate::tap::{Activity, Tap};
@@ -34,6 +36,7 @@ use crate::tap::{Activity, Tap};
 pub use agents::AgentConnection;
 use agents::Agents;
 use allowance::Allowance;
+use heads::Heads;
 use notes::Notes;
 pub use world::World;
 
@@ -106,6 +109,9 @@ struct Driver {
     tap: Option<Tap>,
     notes: Option<Notes>,
     recorder_failed: Option<Failed>,
+    /// Resolves when the recording is as long as one may be.
+    recorder_full: Option<Length>,
+    heads: Heads,
     /// The last event; an effect towards the host waits until it is on disk.
     last_event: Option<Ticket>,
     /// How much it may still put into the trail.
@@ -162,6 +168,8 @@ pub fn start(
         tap: None,
         notes: None,
         recorder_failed: None,
+        recorder_full: None,
+        heads: Heads::since(now.steady),
         last_event: None,
         allowance: Allowance::since(now.steady),
         inputs: VecDeque::new(),
@@ -187,8 +195,10 @@ impl Driver {
         self.perform_all(effects);
         let mut health = self.world.reporter.spool.health();
         let mut shutdown = self.world.shutdown.clone();
-        // Each of these two is told once; afterwards it would only say the same again.
-        let (mut is_health_told, mut is_shutdown_told) = (false, false);
+        let mut shortage = self.world.room.shortage();
+        // Each of these is told once; afterwards it would only say the same again.
+        let (mut is_health_told, mut is_shutdown_told, mut is_shortage_told) =
+            (false, false, false);
         loop {
             while let Some(input) = self.inputs.pop_front() {
                 self.tell(input);
@@ -204,6 +214,15 @@ impl Driver {
                 detail = failure(&mut self.recorder_failed) => {
                     self.recorder_failed = None;
                     self.inputs.push_back(Input::RecordingFailed { detail });
+                }
+                () = full(&mut self.recorder_full) => {
+                    self.recorder_full = None;
+                    self.inputs.push_back(too_long());
+                }
+                head = self.heads.due(self.tap.as_ref(), self.world.clock) => self.report(head),
+                Ok(input) = must_end(&mut shortage), if !is_shortage_told => {
+                    is_shortage_told = true;
+                    self.inputs.push_back(input);
                 }
                 _ = health.wait_for(|health| *health != Health::Good), if !is_health_told => {
                     is_health_told = true;
@@ -284,6 +303,36 @@ impl Driver {
     fn feed(&self) -> &Feed {
         &self.world.feed
     }
+}
+
+/// Resolves when the recording is as long as one may be.
+async fn full(length: &mut Option<Length>) {
+    match length {
+        Some(length) => length.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn too_long() -> Input {
+    Input::MustEnd {
+        detail: "its recording is as long as one may be".into(),
+        reason: "its recording is as long as one may be; ask for another session",
+    }
+}
+
+/// Resolves when a disk has so little room that sessions are to end.
+async fn must_end(
+    shortage: &mut watch::Receiver<Option<Shortage>>,
+) -> Result<Input, watch::error::RecvError> {
+    let ends = |shortage: &Option<Shortage>| shortage.as_ref().is_some_and(Shortage::ends_sessions);
+    let shortage = shortage.wait_for(ends).await?;
+    Ok(Input::MustEnd {
+        detail: shortage
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        reason: "a disk of the bastion is nearly full; its operators find which in the log",
+    })
 }
 
 /// Resolves when the recording fails.

@@ -117,6 +117,7 @@ fn file(
             .map_or_else(config::default_connections, |before| before.max_connections),
         max_starting: before.map_or_else(config::default_starting, |before| before.max_starting),
         stale_after: before.map_or_else(config::default_stale, |before| before.stale_after),
+        reserve: before.and_then(|before| before.reserve),
         store: before.and_then(|before| before.store.clone()),
     })
 }

@@ -34,6 +34,7 @@ pub mod feed;
 pub mod keep;
 pub mod live;
 pub mod report;
+pub mod room;
 pub mod spool;
 
 // The machine.

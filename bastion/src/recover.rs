@@ -5,17 +5,24 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use portreeve_protocol::attest::EndCause;
-use portreeve_protocol::event::AccessFact;
+use portreeve_protocol::event::{AccessFact, MachineFact};
+use portreeve_protocol::id::SessionId;
 use portreeve_recording::manifest::ManifestSigner;
 use portreeve_recording::read::Recording;
-use portreeve_recording::recover::{Recovered, recover_folder};
+use portreeve_recording::recover::{RecoverError, Recovered, recover_folder};
 use portreeve_recording::write::Finished;
 
+use crate::drive::World;
 use crate::live;
 use crate::report::{About, Reporter};
+
+/// How long a recording that failed waits for its disk before it is tried to close it, and between two attempts.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// Recovers recordings and closes trails.
 ///
@@ -31,28 +38,16 @@ pub fn recover(
     let recovered = recover_folder(recordings, signer)
         .with_context(|| format!("`{}` cannot be read", recordings.display()))?;
     for (path, recovered) in recovered {
-        match recovered {
-            Ok(Recovered::Whole) => {}
-            Ok(Recovered::Completed(finished)) => {
-                tracing::warn!(path = %path.display(), "a recording was closed after a crash");
-                report_sealed(&finished, false, reporter)?;
-            }
-            Ok(Recovered::Cut { finished, .. }) => {
-                tracing::warn!(path = %path.display(), "a recording was closed as cut after a crash");
-                report_sealed(&finished, true, reporter)?;
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a recording stays as it is"
-                );
-            }
-        }
+        report(&path, recovered, live, reporter)?;
     }
     let left =
         live::left_behind(live).with_context(|| format!("`{}` cannot be read", live.display()))?;
     for about in left {
         tracing::warn!(session = %about.session, "a session of before the crash is closed");
+        let recording = recordings.join(format!("{}.tar", about.session));
+        if live::noted_head(live, about.session).is_some() && !recording.exists() {
+            alarm(&recording, "is gone, and the audit log knows it", reporter)?;
+        }
         let cause = EndCause::LinkLost;
         reporter.access(&about, AccessFact::SessionEnding { cause })?;
         reporter.access(
@@ -67,15 +62,90 @@ pub fn recover(
     Ok(())
 }
 
-fn report_sealed(finished: &Finished, cut: bool, reporter: &Reporter) -> anyhow::Result<()> {
+/// Closes the recording of a session that ended because it could not be written, as soon as its disk takes something
+/// again. A program that stops before leaves that to its next start.
+pub async fn close_when_possible(world: Arc<World>, session: SessionId) {
+    let path = world.recordings.join(format!("{session}.tar"));
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        let (its_world, its_path) = (Arc::clone(&world), path.clone());
+        let closing = tokio::task::spawn_blocking(move || {
+            // One that could not even be begun was taken away.
+            its_path
+                .exists()
+                .then(|| its_world.recorders.close_failed(&its_path))
+        });
+        match closing.await {
+            Ok(Some(Err(error @ (RecoverError::Io { .. } | RecoverError::Close { .. })))) => {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a recording is not closed yet"
+                );
+            }
+            Ok(Some(recovered)) => {
+                let reported = report(&path, recovered, &world.live, &world.reporter);
+                if let Err(error) = reported {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "a closed recording is not reported"
+                    );
+                }
+                return;
+            }
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// Tells what became of one file.
+fn report(
+    path: &Path,
+    recovered: Result<Recovered, RecoverError>,
+    live: &Path,
+    reporter: &Reporter,
+) -> anyhow::Result<()> {
+    match recovered {
+        Ok(Recovered::Whole) => {}
+        Ok(Recovered::Completed(finished)) => {
+            tracing::warn!(path = %path.display(), "a recording was closed that had lost its end");
+            report_sealed(&finished, false, live, reporter)?;
+        }
+        Ok(Recovered::Cut { finished, .. }) => {
+            tracing::warn!(path = %path.display(), "a recording was closed as cut");
+            report_sealed(&finished, true, live, reporter)?;
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a recording stays as it is"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn report_sealed(
+    finished: &Finished,
+    cut: bool,
+    live: &Path,
+    reporter: &Reporter,
+) -> anyhow::Result<()> {
     let file = File::open(&finished.path)?;
-    let recording = Recording::open(&file)?;
+    let mut recording = Recording::open(&file)?;
     let info = recording.info();
     let about = About {
         pair: info.pair.clone(),
         task: info.task.clone(),
         session: info.session,
     };
+    if let Some(logged) = live::noted_head(live, about.session) {
+        let place = usize::try_from(logged.segments)?;
+        let found = recording.heads().nth(place).transpose()?;
+        if found != Some(logged) {
+            let wrong = "is not what the audit log says of it, or less";
+            alarm(&finished.path, wrong, reporter)?;
+        }
+    }
     let name = finished
         .path
         .file_name()
@@ -89,5 +159,15 @@ fn report_sealed(finished: &Finished, cut: bool, reporter: &Reporter) -> anyhow:
             cut,
         },
     )?;
+    Ok(())
+}
+
+fn alarm(recording: &Path, wrong: &str, reporter: &Reporter) -> anyhow::Result<()> {
+    let detail = format!(
+        "the recording `{}` {wrong}: it was changed while the bastion was down, or its disk lost what it had kept",
+        recording.display()
+    );
+    tracing::error!(detail, "somebody should look at this");
+    reporter.machine(MachineFact::Alarm { detail })?;
     Ok(())
 }

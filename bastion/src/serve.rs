@@ -22,6 +22,7 @@ use crate::feed::{self, Expired, Feed, Hands, Kill};
 use crate::keep::{Keeper, Uploads};
 use crate::look::Looks;
 use crate::report::Reporter;
+use crate::room::Room;
 use crate::session::ConnectionId;
 use crate::sessions::Sessions;
 use crate::spool::{Health, Limits, Spool};
@@ -51,6 +52,7 @@ const NO_SOCKETS: Duration = Duration::from_millis(100);
 pub async fn serve(
     config: Config,
     recipients: watch::Receiver<Vec<Recipient>>,
+    recording: PoolOptions,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let clock = Clock::start();
@@ -59,7 +61,7 @@ pub async fn serve(
         world,
         reader,
         listeners,
-    } = parts(&config, clock, recipients, is_stopping).await?;
+    } = parts(&config, recording, clock, recipients, is_stopping).await?;
     let reporter = world.reporter.clone();
     recover::recover(&world.recordings, &world.live, &config.identity, &reporter).with_context(
         || {
@@ -179,6 +181,7 @@ struct Parts {
 
 async fn parts(
     config: &Config,
+    recording: PoolOptions,
     clock: Clock,
     recipients: watch::Receiver<Vec<Recipient>>,
     shutdown: watch::Receiver<bool>,
@@ -200,24 +203,30 @@ async fn parts(
         clock,
     );
     let recorders = RecorderPool::start(
-        PoolOptions::default(),
+        recording,
         Arc::new(config.identity.clone()),
         Arc::new(entropy::fill),
     )
     .context("no threads for recordings")?;
     let ca = Ca::new(&file.ca, config.ca_root.as_bytes(), Some(assertions))
         .context("look at `ca` and `ca_root` in the configuration")?;
+    let reporter = Reporter {
+        name: file.name.clone(),
+        clock,
+        spool,
+    };
+    let recordings = folder(RECORDINGS)?;
+    let kept = vec![recordings.clone(), folder(SPOOL)?];
+    let room = Room::watch(kept, file.reserve, reporter.clone())
+        .context("the disk of recordings and events cannot be looked at")?;
     let world = Arc::new(World {
         clock,
         ca: Arc::new(ca),
         feed: Arc::new(Feed::new(clock)),
-        reporter: Reporter {
-            name: file.name.clone(),
-            clock,
-            spool,
-        },
+        reporter,
         recorders,
-        recordings: folder(RECORDINGS)?,
+        recordings,
+        room,
         recipients,
         live: folder(LIVE)?,
         stale_after: config.stale_after,
@@ -290,6 +299,14 @@ async fn wait_until(at_most: Duration, is_so: impl Fn() -> bool) {
 /// # Errors
 /// As [`serve`], and when the configuration cannot be used.
 pub async fn run(path: &Path) -> Result<()> {
+    run_with(path, PoolOptions::default()).await
+}
+
+/// The same with other options for the recordings.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(path: &Path, recording: PoolOptions) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let config = Config::read(path)?;
     let (recipients, current) = watch::channel(config.file.review_recipients.clone());
@@ -307,7 +324,7 @@ pub async fn run(path: &Path) -> Result<()> {
         }
         tracing::info!("stopping: sessions end, recordings are sealed");
     };
-    let served = serve(config, current, stop).await;
+    let served = serve(config, current, recording, stop).await;
     reloading.abort();
     served
 }

@@ -175,6 +175,17 @@ impl Session {
                 }
                 self.end(Ending::of(EndCause::RecordingFailed), now, effects);
             }
+            Input::MustEnd { detail, reason } => {
+                // Before the claim there is no trail of ours to say it in.
+                if !self.is_ending() && !matches!(self.phase, Phase::Claiming) {
+                    effects.push(emit(AccessFact::RecordingFailed { detail }));
+                }
+                let ending = Ending {
+                    cause: EndCause::RecordingFailed,
+                    reason: Some(reason.into()),
+                };
+                self.end(ending, now, effects);
+            }
             Input::SpoolFull => self.end(Ending::of(EndCause::RecordingFailed), now, effects),
             Input::Shutdown => self.end(Ending::of(EndCause::Shutdown), now, effects),
             Input::Receipt(receipt) => {

@@ -1,5 +1,6 @@
 //! Every live session, and the door to them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -152,7 +153,7 @@ impl Sessions {
         }
         if let Err((code, detail)) = self.may_begin(&access, has_room, now) {
             drop(known);
-            return refuse(code, detail);
+            return refuse(code, &detail);
         }
         let sessions = Arc::clone(self);
         let expires_at = access.grant().expires_at;
@@ -179,22 +180,27 @@ impl Sessions {
         access: &AccessProven,
         has_room: bool,
         now: Now,
-    ) -> Result<(), (Code, &'static str)> {
+    ) -> Result<(), (Code, Cow<'static, str>)> {
         let is_fresh = |heard| now.steady.since(heard) < self.world.stale_after;
         if *self.world.shutdown.borrow() {
-            Err((Code::Unavailable, "the bastion is being stopped"))
+            Err((Code::Unavailable, "the bastion is being stopped".into()))
         } else if !self.world.feed.heard().is_some_and(is_fresh) {
-            Err((Code::Unavailable, "the feed of the CA is stale"))
+            Err((Code::Unavailable, "the feed of the CA is stale".into()))
         } else if self.world.feed.policies().is_none() {
-            Err((Code::Unavailable, "no policy is known"))
+            Err((Code::Unavailable, "no policy is known".into()))
         } else if *self.world.reporter.spool.health().borrow() != Health::Good {
-            Err((Code::Unavailable, "the event spool takes no more"))
+            Err((Code::Unavailable, "the event spool takes no more".into()))
+        } else if let Err(why) = self.world.room.for_a_session(now.steady) {
+            Err((Code::Unavailable, why.to_string().into()))
         } else if !has_room {
-            Err((Code::Busy, "there are as many sessions as are allowed"))
+            Err((
+                Code::Busy,
+                "there are as many sessions as are allowed".into(),
+            ))
         } else if now.wall >= access.grant().connect_by {
             Err((
                 Code::SessionUnavailable,
-                "the first connection came too late",
+                "the first connection came too late".into(),
             ))
         } else {
             Ok(())

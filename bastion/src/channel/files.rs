@@ -78,7 +78,11 @@ impl Files {
 
     /// Records what the agent sent and says what of it passes. What stays in `sent` waits until
     /// [`Files::turned`].
-    pub(super) async fn agent_sent(&self, sent: &mut Bytes, tap: &Tap) -> Result<Bytes, Stopped> {
+    pub(super) async fn agent_sent(
+        &self,
+        sent: &mut Bytes,
+        tap: &Tap,
+    ) -> Result<Recorded, Stopped> {
         let before = sent.clone();
         let judged = self.tracker().agent_sent(sent);
         match judged {
@@ -88,7 +92,7 @@ impl Files {
                 if is_refused {
                     self.0.answered.notify_one();
                 }
-                Ok(recorded.bytes)
+                Ok(recorded)
             }
             Err(breach) => {
                 // What broke it did not pass, and is what a reviewer wants to see.

@@ -11,10 +11,12 @@ use super::Counts;
 use super::files::Files;
 use super::queue::{FromAgent, Receiver};
 use super::setup::variable;
-use crate::tap::Tap;
+use crate::tap::{Tap, Unrecorded};
 
 /// The longest name of a signal that is passed on.
 const MAX_SIGNAL: usize = 32;
+/// How much one wait for the disk may cover in strict mode: packets of 32 KiB.
+const MOST_AT_ONCE: usize = 64;
 
 /// Carries input until the agent is gone, the host does not take more, or it cannot be recorded.
 pub(super) async fn carry(
@@ -22,47 +24,24 @@ pub(super) async fn carry(
     host: Arc<ChannelWriteHalf<client::Msg>>,
     tap: Tap,
     files: Option<Files>,
+    is_strict: bool,
     counts: Arc<Counts>,
 ) {
     while let Some(item) = queue.pop().await {
-        let item = match (item, &files) {
+        let passed = match (item, &files) {
             (FromAgent::Data(bytes), Some(files)) => {
                 counts
                     .from_agent
                     .fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                match carry_files(bytes, &host, &tap, files).await {
-                    Some(()) => continue,
-                    None => return,
-                }
+                carry_files(bytes, &host, &tap, files, is_strict).await
             }
-            (item, _) => item,
-        };
-        let Some(kind) = record_of(&item) else {
-            continue;
-        };
-        // Not recorded, not passed on. The session learns of the failure from the recorder itself.
-        if tap.record(kind).await.is_err() {
-            return;
-        }
-        let passed = match item {
-            FromAgent::Data(bytes) => {
-                counts
-                    .from_agent
-                    .fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                host.data_bytes(bytes).await
+            (item, files) => {
+                // What follows may be part of a file, and then goes the other way.
+                let more = (is_strict && files.is_none()).then_some(&mut queue);
+                carry_others(item, more, &host, &tap, is_strict, &counts).await
             }
-            FromAgent::Window(size) => {
-                host.window_change(size.columns, size.rows, size.pixel_width, size.pixel_height)
-                    .await
-            }
-            FromAgent::Signal(signal) => host.signal(signal).await,
-            FromAgent::EndOfInput => host.eof().await,
-            FromAgent::Terminal(_)
-            | FromAgent::Variable(..)
-            | FromAgent::Start(_)
-            | FromAgent::Forward(_) => Ok(()),
         };
-        if passed.is_err() {
+        if passed.is_none() {
             return;
         }
     }
@@ -74,17 +53,90 @@ async fn carry_files(
     host: &ChannelWriteHalf<client::Msg>,
     tap: &Tap,
     files: &Files,
+    is_strict: bool,
 ) -> Option<()> {
     loop {
         // Not recorded or not understood, not passed on. Whoever must know learns it from there.
-        let passes = files.agent_sent(&mut bytes, tap).await.ok()?;
-        if !passes.is_empty() {
-            host.data_bytes(passes).await.ok()?;
+        let recorded = files.agent_sent(&mut bytes, tap).await.ok()?;
+        if let (true, Some(position)) = (is_strict, recorded.position) {
+            tap.durable(position).await.ok()?;
+        }
+        if !recorded.bytes.is_empty() {
+            host.data_bytes(recorded.bytes).await.ok()?;
         }
         if bytes.is_empty() {
             return Some(());
         }
         files.turned().await;
+    }
+}
+
+/// Carries everything else, with what `more` holds already; nothing when it cannot go on.
+async fn carry_others(
+    item: FromAgent,
+    more: Option<&mut Receiver>,
+    host: &ChannelWriteHalf<client::Msg>,
+    tap: &Tap,
+    is_strict: bool,
+    counts: &Counts,
+) -> Option<()> {
+    // Not recorded, not passed on. The session learns of the failure from the recorder itself.
+    let recorded = record(item, more, tap, is_strict).await.ok()?;
+    for item in recorded {
+        pass_on(item, host, counts).await.ok()?;
+    }
+    Some(())
+}
+
+/// Records an item and what `more` holds already, and gives back what may be passed on now: one wait for the disk is for
+/// all of it.
+async fn record(
+    first: FromAgent,
+    mut more: Option<&mut Receiver>,
+    tap: &Tap,
+    is_strict: bool,
+) -> Result<Vec<FromAgent>, Unrecorded> {
+    let mut recorded = Vec::new();
+    let mut last = None;
+    let mut next = Some(first);
+    while let Some(item) = next {
+        if let Some(kind) = record_of(&item) {
+            last = Some(tap.record(kind).await?);
+            recorded.push(item);
+        }
+        next = match &mut more {
+            Some(queue) if recorded.len() < MOST_AT_ONCE => queue.try_pop(),
+            _ => None,
+        };
+    }
+    if let Some(position) = last.filter(|_| is_strict) {
+        tap.durable(position).await?;
+    }
+    Ok(recorded)
+}
+
+async fn pass_on(
+    item: FromAgent,
+    host: &ChannelWriteHalf<client::Msg>,
+    counts: &Counts,
+) -> Result<(), russh::Error> {
+    match item {
+        FromAgent::Data(bytes) => {
+            counts
+                .from_agent
+                .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            host.data_bytes(bytes).await
+        }
+        FromAgent::Window(size) => {
+            host.window_change(size.columns, size.rows, size.pixel_width, size.pixel_height)
+                .await
+        }
+        FromAgent::Signal(signal) => host.signal(signal).await,
+        FromAgent::EndOfInput => host.eof().await,
+        FromAgent::Terminal(_)
+        | FromAgent::Variable(..)
+        | FromAgent::Start(_)
+        | FromAgent::Forward(_) => Ok(()),
     }
 }
 

@@ -183,6 +183,13 @@ impl Receiver {
         Some(item)
     }
 
+    /// The next item, if one is there.
+    pub fn try_pop(&mut self) -> Option<FromAgent> {
+        let item = self.items.try_recv().ok()?;
+        self.gauge.take(size(&item));
+        Some(item)
+    }
+
     /// Tells when nothing more will come.
     #[must_use]
     pub fn gone(&self) -> WhenGone {

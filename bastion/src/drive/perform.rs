@@ -9,10 +9,12 @@ use portreeve_protocol::grant::{ContentLimit, RecordingMode};
 use portreeve_protocol::problem::Code;
 use portreeve_recording::event::{Kind, Started};
 use portreeve_recording::files::Tracker;
+use portreeve_recording::head::Head;
 use portreeve_recording::info::{Format, SessionInfo};
 use portreeve_recording::manifest::End;
-use portreeve_recording::write::Position;
+use portreeve_recording::write::{Position, WriteError};
 
+use super::heads::Heads;
 use super::notes::Notes;
 use super::{Driver, Message};
 use crate::ca::CaError;
@@ -21,6 +23,7 @@ use crate::decide::{self, ChannelPermit, Verdict, least};
 use crate::host::HostLink;
 use crate::host::control;
 use crate::live;
+use crate::recover;
 use crate::request::{Asked, Wanted};
 use crate::session::{ChannelEnd, ChannelNumber, Effect, Input, Sealed};
 use crate::spool::Ticket;
@@ -130,6 +133,8 @@ impl Driver {
             },
         );
         self.recorder_failed = Some(recorder.failed());
+        self.recorder_full = Some(recorder.length());
+        self.heads = Heads::since(now.steady);
         let activity = Arc::clone(&self.activity);
         self.notes = Some(Notes::start());
         self.tap = Some(Tap::new(recorder, self.world.clock, now.steady, activity));
@@ -289,6 +294,7 @@ impl Driver {
         };
         let at = self.world.clock.now().wall;
         let (notes, back) = (self.notes.take(), self.back.clone());
+        let (world, session) = (Arc::clone(&self.world), self.about.session);
         tokio::spawn(async move {
             if let Some(notes) = notes {
                 notes.finish().await;
@@ -308,11 +314,28 @@ impl Driver {
                         error = &error as &dyn std::error::Error,
                         "the recording stays cut"
                     );
+                    // A thread may still wait for a disk that does not answer; the next start closes that one.
+                    if !matches!(error.cause(), WriteError::Stalled) {
+                        tokio::spawn(recover::close_when_possible(world, session));
+                    }
                     None
                 }
             };
             let _ = back.send(Message::Input(Input::Sealed(sealed))).await;
         });
+    }
+
+    /// Puts the head of the recording into the trail, and beside the session's name for a successor after a crash.
+    pub(super) fn report(&mut self, head: Head) {
+        self.heads.reported(head, self.world.clock.now().steady);
+        self.emit(AccessFact::RecordingHead {
+            segments: head.segments,
+            head: head.digest,
+            bytes: head.bytes,
+        });
+        let (live, session) = (self.world.live.clone(), self.about.session);
+        // It may wait for a disk that does not answer.
+        tokio::task::spawn_blocking(move || live::note_head(&live, session, head));
     }
 
     fn emit(&mut self, fact: AccessFact) {

@@ -12,6 +12,7 @@ use crate::ca::Ca;
 use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::report::Reporter;
+use crate::room::Room;
 
 /// The parts of the program that sessions use.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct World {
     pub recorders: RecorderPool,
     /// Where recordings are.
     pub recordings: PathBuf,
+    /// Whether the disks take more.
+    pub room: Room,
     /// Who can open those that begin now.
     pub recipients: watch::Receiver<Vec<Recipient>>,
     /// Where live sessions are noted, for a successor after a crash.

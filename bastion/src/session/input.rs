@@ -91,6 +91,13 @@ pub enum Input {
         /// For the trail.
         detail: String,
     },
+    /// The session must end while its recording can still be closed in order.
+    MustEnd {
+        /// For the trail.
+        detail: String,
+        /// For the agent.
+        reason: &'static str,
+    },
     /// Events can no longer be kept until the CA takes them.
     SpoolFull,
     /// This bastion is being stopped.

@@ -50,7 +50,7 @@ fn a_session_runs_through_its_stages_in_order() {
 #[test]
 fn every_cause_leads_to_the_same_end() {
     type Happening = fn(&mut World);
-    let cases: [(EndCause, Happening); 9] = [
+    let cases: [(EndCause, Happening); 10] = [
         (EndCause::Asked, |w| w.tell(Input::EndAsked)),
         (EndCause::Killed, |w| {
             w.tell(Input::Killed {
@@ -74,6 +74,12 @@ fn every_cause_leads_to_the_same_end() {
         (EndCause::RecordingFailed, |w| {
             w.tell(Input::RecordingFailed {
                 detail: "disk".into(),
+            })
+        }),
+        (EndCause::RecordingFailed, |w| {
+            w.tell(Input::MustEnd {
+                detail: "the disk".into(),
+                reason: "the disk",
             })
         }),
         (EndCause::RecordingFailed, |w| w.tell(Input::SpoolFull)),

@@ -308,6 +308,36 @@ async fn a_strict_recording_holds_what_passes_until_it_is_on_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_strict_recording_holds_what_is_sent_until_it_is_on_disk() {
+    let mut world = World::start().await;
+    let mut mint = world.mint();
+    mint.recording = RecordingMode::Strict;
+    let agent = world.agent_of(&mint);
+    let got = world.home(agent.session).join("got");
+    let mut ssh = agent.ssh(&[], "head -c 6 >got; sleep 60");
+    let mut running = ssh.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut stdin = running.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stdin, b"strict")
+        .await
+        .unwrap();
+    let has_it = || std::fs::read(&got).is_ok_and(|bytes| bytes == b"strict");
+    for _ in 0..3000 {
+        if has_it() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    // It is on the host, so it must be readable from the disk this very moment.
+    let copy = world.path().join("copy.tar");
+    std::fs::copy(world.recording(agent.session), &copy).unwrap();
+    assert!(has_it());
+    let file = std::fs::File::open(copy).unwrap();
+    let kinds = events(&mut Recording::open(&file).unwrap(), &world.review);
+    assert!(kinds.contains(&Kind::Input("strict".into())), "{kinds:?}");
+    running.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_cannot_be_recorded_does_not_go_on() {
     let mut world = World::start().await;
     std::fs::remove_dir_all(world.path().join("state/recordings")).unwrap();

@@ -18,6 +18,7 @@ mod ca;
 mod channels;
 mod client;
 mod daemon;
+mod durable;
 mod ends;
 mod files;
 mod flow;

@@ -24,6 +24,7 @@ enum Event {
     Kill,
     Asked,
     RecordingFailed,
+    MustEnd,
     SpoolFull,
     Shutdown,
     Receipt,
@@ -48,7 +49,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => Just(E::Sealed),
         1 => prop_oneof![
             Just(E::ClaimRefused), Just(E::HostFailed), Just(E::ControlLost), Just(E::Kill), Just(E::Asked),
-            Just(E::RecordingFailed), Just(E::SpoolFull), Just(E::Shutdown), (0..700u64).prop_map(E::Pass)
+            Just(E::RecordingFailed), Just(E::MustEnd), Just(E::SpoolFull), Just(E::Shutdown), (0..700u64).prop_map(E::Pass)
         ],
     ]
 }
@@ -79,6 +80,10 @@ fn happen(world: &mut World, event: Event) {
         Event::Kill => world.tell(Input::Killed { reason: detail() }),
         Event::Asked => world.tell(Input::EndAsked),
         Event::RecordingFailed => world.tell(Input::RecordingFailed { detail: detail() }),
+        Event::MustEnd => world.tell(Input::MustEnd {
+            detail: detail(),
+            reason: "reason",
+        }),
         Event::SpoolFull => world.tell(Input::SpoolFull),
         Event::Shutdown => world.tell(Input::Shutdown),
         Event::Receipt => world.give_receipt(),
