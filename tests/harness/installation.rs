@@ -52,6 +52,10 @@ pub const AGENT: &str = "soc/forensics";
 pub const HOST: &str = "prod";
 /// The bastion's name in the registry.
 pub const BASTION: &str = "bastion-1";
+/// The bastion's configuration.
+pub const BASTION_CONFIG: &str = "/etc/portreeve-bastion/config.toml";
+/// Where the bastion listens.
+pub const BASTION_PORT: u16 = 2222;
 
 /// The file of the key with which the bastion opens grants.
 pub const UNSEALING_KEY: &str = "/etc/portreeve-bastion/unsealing.key";

@@ -9,6 +9,7 @@ mod memory;
 mod minting;
 mod policy;
 mod programs;
+mod recording;
 mod search;
 mod seek;
 mod session;
@@ -98,9 +99,10 @@ const ALONE: [(&str, Alone); 5] = [
     ("search", search::measure),
 ];
 /// Those on an installation.
-const ON_SITE: [(&str, OnSite); 8] = [
+const ON_SITE: [(&str, OnSite); 9] = [
     ("session", session::measure),
     ("throughput", throughput::measure),
+    ("recording", recording::measure),
     ("echo", echo::measure),
     ("kill", kill::measure),
     ("account", account::measure),

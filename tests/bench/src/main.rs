@@ -15,6 +15,7 @@ mod runner;
 mod samples;
 mod site;
 mod synthetic;
+mod unrecorded;
 
 use std::io::Write;
 
@@ -45,6 +46,13 @@ enum Command {
     /// Do what standard input says, on a host of the lab
     #[command(hide = true)]
     Runner,
+    /// Serve as a bastion that records nothing
+    #[command(hide = true)]
+    Unrecorded {
+        /// The bastion's configuration.
+        #[arg(long)]
+        config: std::path::PathBuf,
+    },
     /// Put load on the CA or on a host, from a host of the lab
     #[command(hide = true)]
     Load(load::Load),
@@ -54,6 +62,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match &arguments.command {
         Some(Command::Runner) => runner::serve(),
+        Some(Command::Unrecorded { config }) => unrecorded::serve(config),
         Some(Command::Load(load)) => load.run(),
         None => measure(&arguments),
     }

@@ -6,6 +6,7 @@
 mod disk;
 mod openssh;
 mod settings;
+mod unrecorded;
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use anyhow::{Context, Result};
 use portreeve_protocol::id::SessionId;
 use portreeve_tests::installation::{HOST, Installation, Wish};
 use portreeve_tests::programs::Build;
-use portreeve_tests::{Host, Sshd, until};
+use portreeve_tests::{Host, Service, Sshd, until};
 
 pub(crate) use self::disk::Disk;
 use crate::machine::Meter;
@@ -21,6 +22,8 @@ use crate::runner::{Ran, Runner};
 
 /// How long a bastion may take to hear of the CA.
 const FEED_TIME: Duration = Duration::from_secs(20);
+/// What it logs then.
+const HEARD: &str = "policy is in force";
 /// This program on the hosts.
 const PROGRAM: &str = "/usr/bin/portreeve-bench";
 
@@ -63,6 +66,8 @@ pub(crate) struct Site {
     pub(crate) jump_meter: Meter,
     /// Portreeve.
     pub(crate) installation: Installation,
+    /// What stands in the bastion's place and records nothing, while it does.
+    unrecorded: Option<Service>,
     /// The folder of live sessions on the agent's host.
     runtime: String,
     /// Last, so that nothing uses it any more.
@@ -98,6 +103,7 @@ impl Site {
             jump_meter: Meter::around(jump.process.pid())?,
             jump,
             installation,
+            unrecorded: None,
             runtime: format!("/tmp/portreeve-{uid}"),
             _disk: disk,
         })
@@ -141,7 +147,7 @@ impl Site {
         self.installation.bastion.start_again()?;
         until("the bastion to hear of the policy", FEED_TIME, || {
             let log = self.installation.bastion.log()?;
-            Ok(log.contains("policy is in force").then_some(()))
+            Ok(log.contains(HEARD).then_some(()))
         })
     }
 
@@ -178,7 +184,10 @@ impl Site {
 
     /// The process id of the bastion.
     pub(crate) fn bastion_pid(&self) -> Result<i32> {
-        Ok(self.installation.bastion.process()?.pid())
+        match &self.unrecorded {
+            Some(bastion) => Ok(bastion.process()?.pid()),
+            None => Ok(self.installation.bastion.process()?.pid()),
+        }
     }
 
     /// The process id of the CA, whose signer is its child.

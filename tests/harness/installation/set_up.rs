@@ -8,7 +8,7 @@ use portreeve_protocol::key::PublicKey;
 use super::account::Account;
 use super::agent::AgentAccount;
 use super::person::PersonAccount;
-use super::{AGENT, BASTION, CA_URL, Evidence, HOST};
+use super::{AGENT, BASTION, BASTION_CONFIG, BASTION_PORT, CA_URL, Evidence, HOST};
 use crate::host::Host;
 use crate::idp::{self, Idp};
 use crate::lab::Lab;
@@ -24,7 +24,6 @@ const LOG_ORIGIN: &str = "ca.example.com:8443/log";
 /// Where everybody finds the root of the CA's TLS certificate.
 const CA_CERTIFICATE: &str = "/etc/portreeve/ca.pem";
 const CA_PORT: u16 = 8443;
-const BASTION_PORT: u16 = 2222;
 const CA_ADDRESS: &str = "192.0.2.20";
 const BASTION_EGRESS: &str = "198.51.100.20";
 const PROD_ADDRESS: &str = "198.51.100.30:22";
@@ -223,11 +222,7 @@ fn add_bastion(host: &Host, administrator: &PersonAccount) -> Result<Service> {
     let command = host
         .command("portreeve-bastion")
         .user("portreeve-bastion")
-        .args([
-            "serve",
-            "--config",
-            &format!("{BASTION_DIRECTORY}/config.toml"),
-        ]);
+        .args(["serve", "--config", BASTION_CONFIG]);
     Service::start(host, "bastion", command, Ready::Port(BASTION_PORT))
 }
 

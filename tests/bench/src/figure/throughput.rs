@@ -119,7 +119,7 @@ fn used(site: &Site, what: &str) -> Result<f64> {
     clippy::cast_precision_loss,
     reason = "a size of some hundred megabytes"
 )]
-fn rate(bytes: u64, ms: f64) -> f64 {
+pub(super) fn rate(bytes: u64, ms: f64) -> f64 {
     bytes as f64 / 1e6 / (ms / 1e3)
 }
 
@@ -127,6 +127,6 @@ fn rate(bytes: u64, ms: f64) -> f64 {
     clippy::cast_precision_loss,
     reason = "a size of some hundred megabytes"
 )]
-fn gib(bytes: u64) -> f64 {
+pub(super) fn gib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 30)
 }
