@@ -147,6 +147,26 @@ fn a_reader_that_shares_no_code_with_ours_sees_the_same_events() {
 }
 
 #[test]
+fn a_reader_that_shares_no_code_with_ours_makes_the_same_heads() {
+    let vectors = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/vectors/recording"
+    ));
+    let (script, tar) = (vectors.join("read.py"), vectors.join("recording.tar"));
+    let arguments = [script.to_str().unwrap(), tar.to_str().unwrap()];
+    let theirs = run_quietly("python3", &arguments, vectors, Stdio::null());
+    let ours: String = open(&tar)
+        .heads()
+        .map(|head| {
+            let head = head.unwrap();
+            format!("{} {} {}\n", head.segments, head.digest, head.bytes)
+        })
+        .collect();
+    assert_eq!(ours.lines().count(), 4);
+    assert_eq!(theirs, ours);
+}
+
+#[test]
 fn the_stored_recording_reads_as_it_was_written() {
     let vectors = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
