@@ -10,6 +10,7 @@ use crate::head::Head;
 use crate::info::SessionInfo;
 use crate::recover::recover;
 use crate::verify::{Evidence, Fault, Proved, Verdict, verify};
+use crate::write::Position;
 
 /// A recording in a folder of its own, and its heads as they came into the log.
 fn recorded(
@@ -19,6 +20,7 @@ fn recorded(
 ) -> (std::path::PathBuf, Vec<Head>) {
     let pool = pool(patient());
     let recorder = pool.begin(folder.to_owned(), info);
+    block_on(recorder.flush_through(Position::BEGINNING)).unwrap();
     let mut heads = Vec::new();
     for batch in batches {
         let last = batch

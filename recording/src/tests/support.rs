@@ -28,7 +28,7 @@ use crate::info::SessionInfo;
 use crate::info::tests::example;
 use crate::manifest::End;
 use crate::read::Recording;
-use crate::write::{Entropy, Finished, PoolOptions, RecorderPool};
+use crate::write::{Entropy, Finished, PoolOptions, Position, RecorderPool};
 
 pub(crate) fn bastion() -> PrivateKey {
     PrivateKey::new(
@@ -87,6 +87,8 @@ pub(crate) fn end() -> End {
 pub(crate) fn write(folder: &Path, batches: &[Vec<Event>]) -> Finished {
     let pool = pool(patient());
     let recorder = pool.begin(folder.to_owned(), info());
+    // The visit that makes the file would take what was recorded by then.
+    block_on(recorder.flush_through(Position::BEGINNING)).unwrap();
     for batch in batches {
         let last = batch
             .iter()
