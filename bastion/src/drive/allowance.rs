@@ -1,8 +1,7 @@
 //! How much a session may put into the trail. Pure.
 //!
 //! The spool is everybody's: once it is full, every session ends and none begins. A session that says more than it may
-//! ends alone, long before that. And one whose trail would become longer than the CA reads at once ends before, because
-//! a trail that nobody can read is none.
+//! ends alone, long before that.
 
 use crate::clock::Steady;
 
@@ -10,35 +9,27 @@ use crate::clock::Steady;
 const BURST: u64 = 32 * 1024 * 1024;
 /// How much each second after that: what a hundred commands are worth.
 const EACH_SECOND: u64 = 1024 * 1024;
-/// How many events at all. The CA reads a trail of 100,000, and adds some of its own and what the host says afterwards.
-const MOST_EVENTS: u32 = 95_000;
 
 /// What a session has said and not had the time to say.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     used: u64,
     at: Steady,
-    events: u32,
 }
 
 impl Allowance {
     pub(super) const fn since(at: Steady) -> Self {
-        Self {
-            used: 0,
-            at,
-            events: 0,
-        }
+        Self { used: 0, at }
     }
 
-    /// Uses up so many bytes for one event, and says whether that is still allowed.
+    /// Uses up so many bytes, and says whether that is still allowed.
     #[must_use]
     pub(super) fn take(&mut self, bytes: u64, now: Steady) -> bool {
         let passed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
         let given_back = passed.saturating_mul(EACH_SECOND) / 1000;
         self.used = self.used.saturating_sub(given_back).saturating_add(bytes);
         self.at = now.max(self.at);
-        self.events = self.events.saturating_add(1);
-        self.used <= BURST && self.events <= MOST_EVENTS
+        self.used <= BURST
     }
 }
 
@@ -54,33 +45,8 @@ mod tests {
     #[test]
     fn a_busy_session_is_let_go_on() {
         let mut allowance = Allowance::since(at(0));
-        // Half an hour of fifty commands a second, ten kilobytes each.
-        assert!((0..90_000).all(|number| allowance.take(10 * 1024, at(number * 20))));
-    }
-
-    #[test]
-    fn a_day_of_heads_and_a_command_every_three_seconds_is_one_trail() {
-        let mut allowance = Allowance::since(at(0));
-        let day = 24 * 60 * 60 * 1000;
-        let heads = (0..day).step_by(5000);
-        // Each is decided and closed.
-        let commands = (0..day).step_by(3000).chain((0..day).step_by(3000));
-        let mut moments: Vec<_> = heads.chain(commands).collect();
-        moments.sort_unstable();
-        assert!(
-            moments
-                .into_iter()
-                .all(|moment| allowance.take(10 * 1024, at(moment)))
-        );
-    }
-
-    #[test]
-    fn a_trail_never_gets_longer_than_is_read() {
-        let mut allowance = Allowance::since(at(0));
-        let said = (0..)
-            .take_while(|number| allowance.take(1000, at(number * 1000)))
-            .count();
-        assert_eq!(said, 95_000);
+        // An hour of fifty commands a second, ten kilobytes each.
+        assert!((0..180_000).all(|number| allowance.take(10 * 1024, at(number * 20))));
     }
 
     #[test]
