@@ -1,5 +1,7 @@
 //! What is recorded is what passed, byte for byte; what cannot be recorded does not pass.
 
+mod random;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -415,6 +417,8 @@ struct Channel {
     output: Vec<u8>,
     error: Vec<u8>,
     status: Option<u64>,
+    /// What was done to files, but for questions.
+    files: Vec<String>,
 }
 
 fn only_channel(site: &Installation, granted: &SessionGranted) -> Channel {
@@ -451,6 +455,7 @@ fn read(site: &Installation, granted: &SessionGranted) -> Vec<Channel> {
             "output" => channel.output.extend(bytes(&event)),
             "error_output" => channel.error.extend(bytes(&event)),
             "exit_status" => channel.status = event["status"].as_u64(),
+            "file" => channel.files.extend(file(&event)),
             _ => {}
         }
     }
@@ -477,6 +482,28 @@ fn exported(site: &Installation, granted: &SessionGranted) -> String {
         .ok()
         .unwrap()
         .text()
+}
+
+/// Operation, paths, size and digest; nothing for what only asks.
+fn file(event: &Value) -> Option<String> {
+    let operation = event["operation"].as_str().unwrap();
+    let is_question = ["stat", "lstat", "realpath", "limits", "statvfs", "names"];
+    if is_question.contains(&operation) {
+        return None;
+    }
+    assert_eq!(event["result"], 0, "{event}");
+    let mut words = vec![operation.to_owned()];
+    for path in ["path", "other"] {
+        words.extend(event[path]["text"].as_str().map(str::to_owned));
+    }
+    let content = &event["content"];
+    if content.is_object() {
+        let size = content["read"].as_u64().unwrap() + content["written"].as_u64().unwrap();
+        words.push(size.to_string());
+        words.push(content["digest"].as_str().unwrap_or("no digest").to_owned());
+        assert!(content["remark"].is_null(), "{event}");
+    }
+    Some(words.join(" "))
 }
 
 fn bytes(event: &Value) -> Vec<u8> {
