@@ -27,7 +27,7 @@ impl Host {
     pub(crate) fn start(ca: &Ca) -> Self {
         sh("ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key");
         let identity = ca.confirm(&enroll(ca));
-        let daemon = start_daemon(&[]);
+        let daemon = start_daemon(&[], &[]);
         let sshd = Command::new("/usr/sbin/sshd")
             .args(["-D", "-E", "/var/log/sshd.log", "-o", "LogLevel=VERBOSE"])
             .spawn()
@@ -49,13 +49,19 @@ impl Host {
     }
 
     pub(crate) fn restart_daemon(&mut self) {
-        self.daemon = start_daemon(&[]);
+        self.daemon = start_daemon(&[], &[]);
+    }
+
+    /// The same without these capabilities, for good.
+    pub(crate) fn restart_daemon_without(&mut self, capabilities: &str) {
+        self.daemon = start_daemon(&["setpriv", "--bounding-set", capabilities, "--"], &[]);
     }
 
     /// Starts it as a service manager does that wants to hear from it within `allowed`.
     pub(crate) fn restart_watched_daemon(&mut self, socket: &str, allowed: Duration) {
         let allowed = allowed.as_micros().to_string();
-        self.daemon = start_daemon(&[("NOTIFY_SOCKET", socket), ("WATCHDOG_USEC", &allowed)]);
+        let environment = [("NOTIFY_SOCKET", socket), ("WATCHDOG_USEC", &allowed)];
+        self.daemon = start_daemon(&[], &environment);
     }
 }
 
@@ -79,14 +85,15 @@ pub(crate) fn enroll(ca: &Ca) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn start_daemon(environment: &[(&str, &str)]) -> Child {
+fn start_daemon(through: &[&str], environment: &[(&str, &str)]) -> Child {
     let log = fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(LOG)
         .unwrap();
-    let child = Command::new(PROGRAM)
-        .arg("daemon")
+    let words = [through, &[PROGRAM, "daemon"]].concat();
+    let child = Command::new(words[0])
+        .args(&words[1..])
         .envs(environment.iter().copied())
         .stderr(log)
         .spawn()

@@ -305,7 +305,14 @@ fn what_there_was_no_room_for_is_counted_and_told() {
             until("the burst", || Path::new("/tmp/over").exists());
             kill(daemon, Signal::SIGCONT).unwrap();
             wait(&mut control, login);
+            // What comes after a loss is told as ever.
+            assert!(run(&pass, "/bin/echo afterwards").status.success());
             let seen = ended(&mut control, &attestation, &host);
+            let afterwards = started(&seen)
+                .iter()
+                .filter(|(line, ..)| line == "/bin/echo afterwards")
+                .count();
+            assert_eq!(afterwards, 1, "{seen:#?}");
             let (starts, ends) = told_of_burst(&seen);
             let told = u64::try_from(starts.len() + ends).unwrap();
             assert!(lost(&seen) > 0 && told < 400, "{seen:#?}");
@@ -313,6 +320,125 @@ fn what_there_was_no_room_for_is_counted_and_told() {
             assert!(told + lost(&seen) >= 400, "{told} {}", lost(&seen));
         },
     );
+}
+
+/// A program of ours that the kernel takes or attaches for nobody leaves what can still be watched.
+#[test]
+fn a_host_whose_hooks_fail_falls_back_and_says_so() {
+    sandbox::run(
+        "ran::a_host_whose_hooks_fail_falls_back_and_says_so",
+        || {
+            let ca = Ca::new();
+            let mut host = Host::start(&ca);
+            let nothing = HostWatch::NOTHING;
+            let only_processes = HostWatch {
+                processes: Watcher::Ebpf,
+                connections: Watcher::Absent,
+                outside: Some(OutsideWatch {
+                    processes: Watcher::Ebpf,
+                    connections: Watcher::Absent,
+                }),
+            };
+            for (without, watch, said) in [
+                (
+                    "-net_admin,-sys_admin",
+                    only_processes,
+                    "connections of sessions are not watched: the program `portreeve_conn4`",
+                ),
+                (
+                    "-bpf,-sys_admin",
+                    nothing,
+                    "what runs in sessions is not watched: ",
+                ),
+                (
+                    "-perfmon,-sys_admin",
+                    nothing,
+                    "what runs in sessions is not watched: the program `portreeve_level` is not loaded",
+                ),
+            ] {
+                host.kill_daemon();
+                host.restart_daemon_without(without);
+                let log = crate::host::log();
+                assert!(log.contains(said), "{without}: {log}");
+                let pass = ca.pass(STARTER_BUNDLE, 300);
+                let (mut control, attestation) = open(&pass, &host);
+                assert_eq!(watch_of(&attestation, &host), watch, "{without}");
+                let script =
+                    "/bin/echo told; bash -c 'true 2>/dev/null >/dev/tcp/127.0.0.1/9; true'";
+                assert!(run(&pass, script).status.success());
+                let (events, receipt) = control.end(EndCause::Asked);
+                receipt.verify(&host.identity).unwrap();
+                let seen = sightings(&attestation, &events, &host);
+                let is_told = started(&seen)
+                    .iter()
+                    .any(|(line, ..)| line == "/bin/echo told");
+                assert_eq!(is_told, watch != nothing, "{without}: {seen:#?}");
+                let connected =
+                    |sighting: &Sighting| matches!(sighting, Sighting::ConnectionOpened { .. });
+                assert!(!seen.iter().any(connected), "{without}: {seen:#?}");
+            }
+        },
+    );
+}
+
+/// However long and deep it is: what is told is bounded, and what is cut says so.
+#[test]
+fn what_is_told_of_a_program_is_bounded() {
+    sandbox::run("ran::what_is_told_of_a_program_is_bounded", || {
+        let ca = Ca::new();
+        let host = Host::start(&ca);
+        let pass = ca.pass(STARTER_BUNDLE, 300);
+        let (mut control, attestation) = open(&pass, &host);
+        let script = r#"
+            /bin/true many $(seq 100)
+            /bin/true long $(head -c 3000 /dev/zero | tr '\0' y) end
+            /bin/true large $(for n in 1 2 3 4 5 6 7 8 9; do head -c 1000 /dev/zero | tr '\0' z; echo; done) end
+            at() { mkdir -p "$2"; cd "$2"; /bin/true "$1"; cd; }
+            at near $(printf 'd/%.0s' $(seq 25)); at far $(printf 'd/%.0s' $(seq 40))
+            name=$(head -c 200 /dev/zero | tr '\0' n); mkdir -p /tmp/$name/$name/$name
+            cp /bin/true /tmp/$name/$name/$name/p; /tmp/$name/$name/$name/p path
+        "#;
+        let ran = run(&pass, script);
+        assert!(ran.status.success(), "{}", text(&ran.stderr));
+        let seen = ended(&mut control, &attestation, &host);
+        let of = |word: &str| {
+            let found = seen.iter().find_map(|sighting| match sighting {
+                Sighting::ProcessStarted {
+                    argv,
+                    cwd,
+                    program,
+                    file,
+                    ..
+                } if argv.get(1).is_some_and(|first| first == word) => {
+                    Some((argv.clone(), cwd.clone(), program.clone(), file.clone()))
+                }
+                _ => None,
+            });
+            found.unwrap_or_else(|| panic!("`{word}` is not in {seen:#?}"))
+        };
+        let many = of("many").0;
+        assert_eq!((many.len(), many[64].as_str()), (65, "…"));
+        let long = of("long").0;
+        assert_eq!((long[2].len(), &long[3][..]), (1024 + "…".len(), "end"));
+        // The kernel's programs read 8 KiB, and the ninth of these is beyond that.
+        let large = of("large").0;
+        assert_eq!(large.last().unwrap(), "…");
+        assert!(!large.contains(&"end".to_owned()), "{large:?}");
+        assert!(of("near").1.unwrap().ends_with("/d/d"));
+        assert_eq!(of("far").1, None);
+        let (_, _, program, file) = of("path");
+        assert!(
+            program.len() < 512 && program.starts_with("/tmp/nnn"),
+            "{program}"
+        );
+        let parts: Vec<u64> = file
+            .unwrap()
+            .split(':')
+            .map(|part| part.parse().unwrap())
+            .collect();
+        assert!(parts.len() == 3 && parts[2] > 0, "{parts:?}");
+        assert_eq!(lost(&seen), 0);
+    });
 }
 
 #[test]
