@@ -116,6 +116,8 @@ struct Driver {
     last_event: Option<Ticket>,
     /// How much it may still put into the trail.
     allowance: Allowance,
+    /// A report of the host was not kept, and those after it must not come before it.
+    lacks_report: bool,
     inputs: VecDeque<Input>,
 }
 
@@ -172,6 +174,7 @@ pub fn start(
         heads: Heads::since(now.steady),
         last_event: None,
         allowance: Allowance::since(now.steady),
+        lacks_report: false,
         inputs: VecDeque::new(),
         access,
         world,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
+use crate::digest::Digest;
 use crate::name::AccountName;
 use crate::time::Timestamp;
 
@@ -87,6 +88,28 @@ id!(
     DecisionId
 );
 
+impl EventId {
+    /// The id under which a log has what a host signed, whoever brings it and how often: of version 8,
+    /// which [`EventId::new`] never makes.
+    #[must_use]
+    pub fn of_statement(digest: Digest) -> Self {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(digest.as_bytes()) {
+            *to = *from;
+        }
+        let builder = uuid::Builder::from_bytes(bytes)
+            .with_variant(uuid::Variant::RFC4122)
+            .with_version(uuid::Version::Custom);
+        Self(builder.into_uuid())
+    }
+
+    /// Whether this is the id of something that was signed.
+    #[must_use]
+    pub fn is_of_statement(self) -> bool {
+        self.0.get_version() == Some(uuid::Version::Custom)
+    }
+}
+
 impl SessionId {
     /// The account that this session has on its host.
     ///
@@ -106,6 +129,16 @@ impl SessionId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_has_one_id_that_no_time_gives() {
+        let of = |text: &[u8]| EventId::of_statement(Digest::of(text));
+        assert_eq!(of(b"a"), of(b"a"));
+        assert_ne!(of(b"a"), of(b"b"));
+        assert!(of(b"a").is_of_statement());
+        assert!(!EventId::new(Timestamp::from_seconds(9), [0xff; 10]).is_of_statement());
+        assert_eq!(of(b"a").to_string().parse(), Ok(of(b"a")));
+    }
 
     #[test]
     fn ids_read_back_in_one_form_only() {

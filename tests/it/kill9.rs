@@ -11,6 +11,8 @@ use portreeve_tests::{Network, Process, until};
 /// How long a host may keep an account that nobody stands for any more.
 const GONE_WITHIN: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits that is not about how long anything takes.
+const LONG: Duration = Duration::from_secs(90);
 
 #[test]
 fn a_killed_bastion_costs_the_host_its_account_and_the_trail_nothing() {
@@ -125,6 +127,80 @@ fn a_ca_with_a_full_disk_ends_the_sessions_and_goes_on_when_there_is_room() {
     .unwrap();
 }
 
+/// The host says everything again that nobody acknowledged, in order, and the log takes each once.
+#[test]
+fn nothing_that_ran_is_missing_or_told_twice_after_a_kill() {
+    type Deed = fn(&mut Installation);
+    let deeds: [(&str, Deed, Deed); 3] = [
+        (
+            "daemon",
+            |site| site.daemon.kill().unwrap(),
+            |site| {
+                site.daemon.start_again().unwrap();
+            },
+        ),
+        (
+            "bastion",
+            |site| site.bastion.kill().unwrap(),
+            |site| {
+                site.bastion.start_again().unwrap();
+            },
+        ),
+        (
+            "cable",
+            |site| site.lab().cut("bastion", &Network::production()).unwrap(),
+            |site| site.lab().mend("bastion", &Network::production()).unwrap(),
+        ),
+    ];
+    for (who, kill, mend) in deeds {
+        eprintln!("the {who} is killed");
+        let mut site = signed_in();
+        let running = Running::run(&site, &["sh", "-c", BUSY]);
+        running.wait_until(&site, "programs in the trail", |story| {
+            counted(story).len() > 100
+        });
+        kill(&mut site);
+        // A daemon that is dead removes nothing, and without the cable nobody starts anything.
+        if who == "daemon" {
+            mend(&mut site);
+        }
+        running.wait_until_gone_within(&site, LONG);
+        if who != "daemon" {
+            mend(&mut site);
+        }
+        let next = Running::start(&site);
+        let after = running.wait_for_receipt(&site);
+        let receipt = after.receipt().unwrap();
+        let mut last = after.signed_attestation().unwrap().digest();
+        let events = after.host_events().unwrap();
+        for (place, (signed, event)) in after.signed_host_events().zip(&events).enumerate() {
+            let place = u64::try_from(place).unwrap();
+            assert_eq!((event.seq, event.previous), (place, last), "{who}");
+            last = signed.digest();
+        }
+        let count = u64::try_from(events.len()).unwrap();
+        assert_eq!((receipt.events, receipt.last_event), (count, last), "{who}");
+        // Every program up to the last one that is told is told, once and in its place.
+        let counted = counted(&after);
+        let all: Vec<_> = (0..counted.len()).collect();
+        assert_eq!(counted, all, "{who}");
+        next.end(&site);
+    }
+}
+
+/// Starts one program after the other, each with a number, and one to be found by.
+const BUSY: &str = "sleep 3600 & n=0; while :; do /bin/true $n; n=$((n+1)); sleep 0.02; done";
+
+/// The numbers of the programs that are told, in the order of the trail.
+fn counted(story: &Story) -> Vec<usize> {
+    let ran = story.ran().unwrap().into_iter();
+    let numbers = ran.filter_map(|(argv, _)| match argv.as_slice() {
+        [program, number] if program == "/bin/true" => number.parse().ok(),
+        _ => None,
+    });
+    numbers.collect()
+}
+
 fn signed_in() -> Installation {
     let site = Installation::new().unwrap();
     site.sign_in("alice").unwrap();
@@ -140,9 +216,14 @@ struct Running {
 
 impl Running {
     fn start(site: &Installation) -> Self {
+        Self::run(site, &["sleep", "3600"])
+    }
+
+    /// The same with another command, which is known to run by a process `sleep 3600`.
+    fn run(site: &Installation, command: &[&str]) -> Self {
         let agent = site.agent();
         let granted = agent.start_session(&Wish::default()).unwrap();
-        let command = agent.exec(granted.session, &["sleep", "3600"]);
+        let command = agent.exec(granted.session, command);
         let command = command.spawn("sleeper").unwrap();
         let prod = site.lab().host(HOST);
         let uid = until("the command to run on the host", PATIENCE, || {
@@ -167,13 +248,20 @@ impl Running {
     }
 
     fn wait_until_gone(&self, site: &Installation) {
+        self.wait_until_gone_within(site, GONE_WITHIN);
+    }
+
+    fn wait_until_gone_within(&self, site: &Installation, patience: Duration) {
         let prod = site.lab().host(HOST);
         let mut left = Vec::new();
-        until("the account to go", GONE_WITHIN, || {
+        until("the account to go", patience, || {
             left = traces(prod, self.granted.account.as_str(), self.uid)?;
             Ok(left.is_empty().then_some(()))
         })
-        .unwrap_or_else(|error| panic!("{error}; there is still {left:#?}"));
+        .unwrap_or_else(|error| {
+            let log = site.daemon.log().unwrap();
+            panic!("{error}; there is still {left:#?}; the host's daemon says:\n{log}")
+        });
     }
 
     fn wait_for_receipt(&self, site: &Installation) -> Story {
@@ -189,7 +277,7 @@ impl Running {
     }
 
     fn wait_until(&self, site: &Installation, what: &str, is_so: impl Fn(&Story) -> bool) -> Story {
-        let story = until(what, PATIENCE, || {
+        let story = until(what, LONG, || {
             let story = self.trail(site);
             Ok(is_so(&story).then_some(story))
         });

@@ -77,6 +77,10 @@ impl Driver {
 
     /// A report of this session or, delivered late, of an earlier one. The CA puts the right pair to it.
     fn hear_report(&mut self, report: HostReport) {
+        if self.lacks_report {
+            // It comes again, after the one that is lacking.
+            return;
+        }
         let identity = &self.access.grant().host.identity;
         let judged = match report {
             HostReport::Event(event) => event.verify(identity).map(|said| {
@@ -93,6 +97,8 @@ impl Driver {
                 self.note_in_recording(session, &fact);
                 if self.report_about(session, fact) {
                     self.acknowledge(self.control.clone(), digest);
+                } else {
+                    self.lacks_report = true;
                 }
             }
             Err(error) => self.alarm(format!(

@@ -7,7 +7,7 @@ use portreeve_protocol::attest;
 use portreeve_protocol::canonical;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, Body, Event, MAX_EVENT, Machine, MachineFact};
-use portreeve_protocol::id::SessionId;
+use portreeve_protocol::id::{EventId, SessionId};
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::name::BastionName;
 use portreeve_protocol::session::SessionSummary;
@@ -42,6 +42,8 @@ pub(super) enum NotTaken {
     Source,
     #[error("it is larger than {MAX_EVENT} bytes or has no canonical form")]
     Form,
+    #[error("its id is one of those that the CA gives")]
+    Id,
     #[error("a bastion does not report this")]
     Kind,
     #[error("it names no session that is known")]
@@ -77,6 +79,9 @@ pub(super) fn check(
     if event.source != Machine::Bastion(sender.clone()) {
         return Err(NotTaken::Source);
     }
+    if event.id.is_of_statement() {
+        return Err(NotTaken::Id);
+    }
     if canonical::to_string(&event).map_or(usize::MAX, |text| text.len()) > MAX_EVENT {
         return Err(NotTaken::Form);
     }
@@ -95,7 +100,10 @@ pub(super) fn check(
             let subject = subject.ok_or(NotTaken::Session)?;
             let (change, alarm) = check_access(&fact, event.at, sender, subject)?;
             let summary = &subject.session.summary;
+            // What a host signed may come more than once, by this bastion or another: a host says it
+            // again until it hears that somebody has it.
             let event = Event {
+                id: statement_of(&fact).map_or(event.id, EventId::of_statement),
                 body: Body::Access {
                     pair: summary.pair.clone(),
                     task: Some(summary.task.clone()),
@@ -110,6 +118,37 @@ pub(super) fn check(
                 change,
             })
         }
+    }
+}
+
+/// The digest of what a host signed for this.
+fn statement_of(fact: &AccessFact) -> Option<Digest> {
+    match fact {
+        AccessFact::HostReady { attestation } => Some(attestation.digest()),
+        AccessFact::Host { event } => Some(event.digest()),
+        AccessFact::HostGone { receipt } => Some(receipt.digest()),
+        AccessFact::TokenIssued { .. }
+        | AccessFact::SessionDecided { .. }
+        | AccessFact::SessionIntended { .. }
+        | AccessFact::SessionIssued { .. }
+        | AccessFact::SessionRefused { .. }
+        | AccessFact::SessionClaimed { .. }
+        | AccessFact::BundleWithdrawn { .. }
+        | AccessFact::SessionKilled { .. }
+        | AccessFact::ConnectionRefused { .. }
+        | AccessFact::HostRefused { .. }
+        | AccessFact::ChannelDecided { .. }
+        | AccessFact::ChannelClosed { .. }
+        | AccessFact::SessionEnding { .. }
+        | AccessFact::SessionClosed { .. }
+        | AccessFact::RecordingSealed { .. }
+        | AccessFact::RecordingFailed { .. }
+        | AccessFact::RecordingStored { .. }
+        | AccessFact::RecordingReviewed { .. }
+        | AccessFact::RecordingHeld { .. }
+        | AccessFact::RecordingReleased { .. }
+        | AccessFact::RecordingExpired { .. }
+        | AccessFact::RecordingDeleted { .. } => None,
     }
 }
 

@@ -101,6 +101,8 @@ impl App {
         for outcome in committed.events.into_iter().take(delivered) {
             match outcome {
                 EventOutcome::Logged(_) | EventOutcome::Known => stored += 1,
+                // The same statement, brought another time.
+                EventOutcome::Conflicting(id) if id.is_of_statement() => stored += 1,
                 EventOutcome::Conflicting(id) => refused.push((id, NotTaken::Conflict)),
             }
         }

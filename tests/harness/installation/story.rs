@@ -139,19 +139,23 @@ impl Story {
         said(signed.context("the trail has no receipt")?)
     }
 
-    /// What the host reported, in order.
-    ///
-    /// # Errors
-    /// When a report cannot be read.
-    pub fn host_events(&self) -> Result<Vec<HostEvent>> {
-        let signed = self.facts().filter_map(|fact| {
+    /// What the host reported, as it was signed, in order.
+    pub fn signed_host_events(&self) -> impl Iterator<Item = &Signed<HostEvent>> {
+        self.facts().filter_map(|fact| {
             if let AccessFact::Host { event } = fact {
                 Some(event)
             } else {
                 None
             }
-        });
-        signed.map(said).collect()
+        })
+    }
+
+    /// What the host reported, in order.
+    ///
+    /// # Errors
+    /// When a report cannot be read.
+    pub fn host_events(&self) -> Result<Vec<HostEvent>> {
+        self.signed_host_events().map(said).collect()
     }
 
     /// What sudo was asked for, in order.

@@ -1,6 +1,7 @@
 //! What bastions deliver: taken, refused, and what it changes.
 
 use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, HostWatch, Receipt};
+use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, Body, Event, EventsStored, Machine, MachineFact};
 use portreeve_protocol::grant::Grant;
 use portreeve_protocol::id::EventId;
@@ -65,6 +66,17 @@ impl Live {
     async fn log(&self) -> String {
         let reader = bearer(&self.lab.person("lena", &["soc-leads"]));
         self.lab.get("/v1/log/events", &reader).await.text
+    }
+
+    /// The events of the session.
+    async fn trail(&self) -> Vec<Event> {
+        let path = format!("/v1/sessions/{}/trail", self.grant.session);
+        let trail = self.lab.get(&path, &self.lab.analyst()).await.is(200);
+        let events = trail["events"].as_array().unwrap().iter();
+        let event = |logged: &serde_json::Value| {
+            serde_json::from_str(logged["event"].as_str().unwrap()).unwrap()
+        };
+        events.map(event).collect()
     }
 
     async fn state(&self) -> String {
@@ -187,6 +199,54 @@ async fn an_event_that_comes_twice_is_stored_once_and_one_that_changed_is_refuse
     assert_eq!(answer.refused[0].0, first.id);
 }
 
+/// A host says it again until it hears that somebody has it, and a bastion may die in between.
+#[tokio::test]
+async fn what_a_host_signed_is_logged_once_whoever_brings_it() {
+    let live = Live::start().await;
+    let event = |seq: u64| {
+        let event = HostEvent {
+            host: live.grant.host.name.clone(),
+            session: live.grant.session,
+            account: live.grant.account.clone(),
+            seq,
+            previous: Digest::of(b"before"),
+            at: live.lab.now(),
+            fact: HostFact::Login { pid: 7 },
+        };
+        AccessFact::Host {
+            event: signed(&event),
+        }
+    };
+    let mut first = live.event(1, event(0));
+    assert_eq!(live.deliver("b1", vec![first.clone()]).await.stored, 1);
+    // The bastion starts anew and reports it as something new; then another one brings it, too.
+    first.id = EventId::new(live.lab.now(), [8; 10]);
+    let again = vec![first.clone(), first.clone(), live.event(9, event(1))];
+    assert_eq!(live.deliver("b1", again).await.stored, 3);
+    first.source = Machine::Bastion("b2".parse().unwrap());
+    let answer = live.deliver("b2", vec![first.clone()]).await;
+    assert_eq!((answer.stored, answer.refused), (1, vec![]));
+    let trail = live.trail().await;
+    let seqs = trail.iter().filter_map(|event| {
+        if let Body::Access {
+            fact: AccessFact::Host { event },
+            ..
+        } = &event.body
+        {
+            let said: HostEvent = serde_json::from_str(event.unverified_payload()).unwrap();
+            Some(said.seq)
+        } else {
+            None
+        }
+    });
+    assert_eq!(seqs.collect::<Vec<_>>(), [0, 1]);
+
+    // Nobody keeps a statement out of the log by taking its id for something else.
+    first.id = EventId::of_statement(Digest::of(b"of a statement to come"));
+    let answer = live.deliver("b2", vec![first.clone()]).await;
+    assert_eq!((answer.stored, answer.refused[0].0), (0, first.id));
+}
+
 #[tokio::test]
 async fn pair_and_task_are_the_registry_s() {
     let live = Live::start().await;
@@ -305,7 +365,7 @@ async fn each_event_that_is_not_the_sender_s_to_report_is_refused() {
     let mut other_receipt = live.receipt();
     other_receipt.account = "pr-0123456789abcdef".parse().unwrap();
     let mut receipt_of_another_order = live.receipt();
-    receipt_of_another_order.order_digest = Some(portreeve_protocol::digest::Digest::of(b"x"));
+    receipt_of_another_order.order_digest = Some(Digest::of(b"x"));
     let machine = |fact| Event {
         body: Body::Machine { fact },
         ..live.event(0, ending())
@@ -362,18 +422,12 @@ async fn each_event_that_is_not_the_sender_s_to_report_is_refused() {
         (
             "b1",
             "another order",
-            live.event(
-                10,
-                alter(|a| a.order_digest = portreeve_protocol::digest::Digest::of(b"x")),
-            ),
+            live.event(10, alter(|a| a.order_digest = Digest::of(b"x"))),
         ),
         (
             "b1",
             "another bundle",
-            live.event(
-                11,
-                alter(|a| a.bundle.digest = portreeve_protocol::digest::Digest::of(b"x")),
-            ),
+            live.event(11, alter(|a| a.bundle.digest = Digest::of(b"x"))),
         ),
         (
             "b1",
