@@ -4,7 +4,7 @@ use portreeve_protocol::session::BundleRef;
 use portreeve_protocol::time::Ttl;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Agent, Bundle, Circumstances, Host, HostFacts, Human, Session};
+use crate::facts::{Agent, Bundle, Circumstances, Host, HostFacts, Human, Session, WatchFacts};
 
 /// A pair asks for a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct UseRequest {
     /// What the host proved of itself; none when its client does not look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_check: Option<HostFacts>,
+    /// By what the host watches the session; none when its client does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_watch: Option<WatchFacts>,
     /// The circumstances.
     pub circumstances: Circumstances,
 }

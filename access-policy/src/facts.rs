@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use portreeve_protocol::attest::{HostCheck, Reach};
+use portreeve_protocol::attest::{HostCheck, HostWatch, OutsideWatch, Reach, Watcher};
 use portreeve_protocol::facts::{Facts, Intent, SignIn};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{HostName, HumanName};
@@ -171,6 +171,56 @@ pub struct HostFacts {
     /// The programs, and directories on the way to them, that somebody beside root may replace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaceable: Vec<String>,
+}
+
+/// By what a session's host watches what runs there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchFacts {
+    /// What sees programs in the session's control group.
+    pub processes: Watcher,
+    /// What sees connections there.
+    pub connections: Watcher,
+    /// What sees programs that others start for the session's account.
+    #[serde(default = "nobody", skip_serializing_if = "is_nobody")]
+    pub outside_processes: Watcher,
+    /// What sees connections of those.
+    #[serde(default = "nobody", skip_serializing_if = "is_nobody")]
+    pub outside_connections: Watcher,
+}
+
+const fn nobody() -> Watcher {
+    Watcher::Absent
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_nobody(watcher: &Watcher) -> bool {
+    *watcher == Watcher::Absent
+}
+
+impl WatchFacts {
+    /// A host that misses nothing.
+    pub const EVERYTHING: Self = Self {
+        processes: Watcher::Ebpf,
+        connections: Watcher::Ebpf,
+        outside_processes: Watcher::Ebpf,
+        outside_connections: Watcher::Ebpf,
+    };
+
+    /// What an attestation says, as policies talk about it.
+    #[must_use]
+    pub fn of(watch: HostWatch) -> Self {
+        let outside = watch.outside.unwrap_or(OutsideWatch::NOTHING);
+        Self {
+            processes: watch.processes,
+            connections: watch.connections,
+            outside_processes: outside.processes,
+            outside_connections: outside.connections,
+        }
+    }
 }
 
 /// What makes a path one that somebody beside root may replace.

@@ -14,8 +14,10 @@ use cedar_policy::{
     Schema, Validator,
 };
 
+use portreeve_protocol::attest::Watcher;
+
 use crate::act::{HumanAct, SessionAct};
-use crate::facts::{Agent, Bundle, Circumstances, Host, HostFacts, Human, Session};
+use crate::facts::{Agent, Bundle, Circumstances, Host, HostFacts, Human, Session, WatchFacts};
 use crate::question::Question;
 
 /// The schema that every policy is checked against.
@@ -116,6 +118,7 @@ impl Vocabulary {
                 let (human, agent, host) = facts.task(&request.session, request.remaining)?;
                 facts.circumstances(&request.circumstances);
                 facts.host_check(request.host_check.as_ref())?;
+                facts.host_watch(request.host_watch.as_ref())?;
                 facts.act(&request.act)?;
                 (
                     facts.delegation(&request.session, &human, &agent)?,
@@ -334,6 +337,20 @@ impl FactsBuilder<'_> {
         Ok(())
     }
 
+    fn host_watch(&mut self, watch: Option<&WatchFacts>) -> Result<(), Inexpressible> {
+        let Some(watch) = watch else { return Ok(()) };
+        let fields = [
+            ("processes", watch.processes),
+            ("connections", watch.connections),
+            ("outsideProcesses", watch.outside_processes),
+            ("outsideConnections", watch.outside_connections),
+        ];
+        let fields = fields.map(|(name, watcher)| (name.to_owned(), string(word(watcher))));
+        let record = RestrictedExpression::new_record(fields).map_err(inexpressible)?;
+        self.say("hostWatch", record);
+        Ok(())
+    }
+
     fn act(&mut self, act: &SessionAct) -> Result<(), Inexpressible> {
         match act {
             SessionAct::Shell | SessionAct::SftpRead | SessionAct::SftpWrite => {}
@@ -423,6 +440,15 @@ fn canonical(address: IpAddr) -> IpAddr {
 
 fn uid(type_name: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(type_name.clone(), EntityId::new(id))
+}
+
+/// How an attestation calls it, too.
+const fn word(watcher: Watcher) -> &'static str {
+    match watcher {
+        Watcher::Ebpf => "ebpf",
+        Watcher::ProcessConnector => "process_connector",
+        Watcher::Absent => "absent",
+    }
 }
 
 fn string(text: &str) -> RestrictedExpression {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use portreeve_access_policy::act::{Destination, SessionAct, UseRequest};
 use portreeve_access_policy::decide::{Decision, Policies};
 use portreeve_access_policy::explain::DecisionRecord;
-use portreeve_access_policy::facts::{Circumstances, HostFacts, Session};
+use portreeve_access_policy::facts::{Circumstances, HostFacts, Session, WatchFacts};
 use portreeve_access_policy::permit::SessionPermit;
 use portreeve_protocol::event::DecisionNote;
 use portreeve_protocol::facts::SignIn;
@@ -28,6 +28,7 @@ pub struct Facts {
     expires_at: Timestamp,
     source: IpAddr,
     host_check: Option<HostFacts>,
+    host_watch: Option<WatchFacts>,
 }
 
 impl Facts {
@@ -40,14 +41,16 @@ impl Facts {
             expires_at: grant.expires_at,
             source,
             host_check: None,
+            host_watch: None,
         }
     }
 
-    /// The same, once the host has said what it found.
+    /// The same, once the host has said what it found, and by what it watches.
     #[must_use]
-    pub fn on_host(&self, found: Option<&HostFacts>) -> Self {
+    pub fn on_host(&self, found: Option<&HostFacts>, watch: Option<WatchFacts>) -> Self {
         Self {
             host_check: found.cloned(),
+            host_watch: watch,
             ..self.clone()
         }
     }
@@ -187,14 +190,20 @@ pub fn decide(
 
 impl Facts {
     /// Whether the host is why something is refused: whether it would be permitted on a host of
-    /// which nothing is known. Only told, never acted upon.
+    /// which nothing is known, or that watches everything. Only told, never acted upon.
     fn why(&self, policies: &Policies, act: SessionAct, now: Timestamp) -> Refused {
-        if self.host_check.is_none() {
+        if self.host_check.is_none() && self.host_watch.is_none() {
             return Refused::Policy;
         }
-        match policies.within(self.on_host(None).request(act, now)) {
-            Decision::Permit(_) => Refused::Host,
-            Decision::Denial(_) => Refused::Policy,
+        let elsewhere = [None, Some(WatchFacts::EVERYTHING)];
+        let would_be = |watch| {
+            let asked = self.on_host(None, watch).request(act.clone(), now);
+            matches!(policies.within(asked), Decision::Permit(_))
+        };
+        if elsewhere.into_iter().any(would_be) {
+            Refused::Host
+        } else {
+            Refused::Policy
         }
     }
 
@@ -204,6 +213,7 @@ impl Facts {
             act,
             remaining: u32::try_from(self.expires_at.since(now).as_secs()).unwrap_or(u32::MAX),
             host_check: self.host_check.clone(),
+            host_watch: self.host_watch,
             circumstances: Circumstances {
                 now,
                 source: self.source,

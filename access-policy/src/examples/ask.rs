@@ -14,7 +14,7 @@ use portreeve_protocol::time::{Timestamp, Ttl};
 use super::file::{Example, File, Person};
 use crate::act::{Destination, HumanAct, HumanRequest, SessionAct, StartRequest, UseRequest};
 use crate::explain::Asked;
-use crate::facts::{Agent, Bundle, Circumstances, Host, HostFacts, Human, Session};
+use crate::facts::{Agent, Bundle, Circumstances, Host, HostFacts, Human, Session, WatchFacts};
 
 /// When examples happen that do not say when: 2026-01-05, a Monday, at noon.
 const NOON: Timestamp = Timestamp::from_seconds(1_767_614_400);
@@ -88,6 +88,7 @@ pub(super) fn asked(file: &File, example: &Example) -> Result<Asked, Incomplete>
             act: session_act(file, example)?,
             remaining: ttl(example)?.as_seconds(),
             host_check: host_check(file, example),
+            host_watch: host_watch(file, example),
             circumstances: circumstances(example, person(file, &example.human)?)?,
         }))),
     }
@@ -219,6 +220,11 @@ fn host(file: &File, example: &Example) -> Result<Host, Incomplete> {
 fn host_check(file: &File, example: &Example) -> Option<HostFacts> {
     let name = example.host.as_ref()?;
     file.hosts.get(name.as_str())?.check.clone()
+}
+
+fn host_watch(file: &File, example: &Example) -> Option<WatchFacts> {
+    let name = example.host.as_ref()?;
+    file.hosts.get(name.as_str())?.watch
 }
 
 fn bundle(file: &File, name: &BundleName) -> Result<Bundle, Incomplete> {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::explain::Outcome;
-use crate::facts::HostFacts;
+use crate::facts::{HostFacts, WatchFacts};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +67,8 @@ pub(super) struct HostEntry {
     pub(super) labels: Vec<String>,
     #[serde(default)]
     pub(super) check: Option<HostFacts>,
+    #[serde(default)]
+    pub(super) watch: Option<WatchFacts>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -80,6 +80,7 @@ pub(crate) fn within(act: SessionAct) -> UseRequest {
         act,
         remaining: 600,
         host_check: None,
+        host_watch: None,
         circumstances: circumstances(),
     }
 }

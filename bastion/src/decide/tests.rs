@@ -6,6 +6,7 @@ use crate::accept::tests::mint::Mint;
 use crate::request::Forwarding;
 use bytes::Bytes;
 use portreeve_access_policy::STARTER_POLICY;
+use portreeve_protocol::attest::Watcher;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
@@ -95,12 +96,49 @@ fn on_host(found: &HostFacts, program: Wanted) -> Outcome {
         program,
         pty: false,
     };
-    let verdict = decide(&policies, &facts.on_host(Some(found)), &asked, NOW, new_id);
+    let verdict = decide(
+        &policies,
+        &facts.on_host(Some(found), None),
+        &asked,
+        NOW,
+        new_id,
+    );
     // The trail has what the host found in the very decision.
     for note in &verdict.notes {
         assert_eq!(note.record["asked"]["host_check"]["sudo"], "sudo 1.9.16");
     }
     verdict.outcome
+}
+
+#[test]
+fn a_host_that_does_not_watch_is_refused_where_the_policy_demands_it() {
+    let demanding = r#"
+        @id("work") permit (principal, action, resource);
+        @id("watched")
+        forbid (principal, action in Portreeve::Action::"useSession", resource)
+        unless { context has hostWatch && context.hostWatch.processes == "ebpf" };
+    "#;
+    let policies = Policies::parse("test.cedar", demanding).unwrap();
+    let facts = Facts::of(&Mint::new(NOW).grant(), "192.0.2.7".parse().unwrap());
+    let asked = Asked {
+        program: Wanted::Shell,
+        pty: true,
+    };
+    let id = || DecisionId::new(NOW, [1; 10]);
+    let said = |watch| decide(&policies, &facts.on_host(None, watch), &asked, NOW, id);
+    let blind = WatchFacts {
+        processes: Watcher::ProcessConnector,
+        ..WatchFacts::EVERYTHING
+    };
+    // An older host client says nothing of it.
+    assert!(matches!(said(None).outcome, Outcome::Refused(_)));
+    let refused = said(Some(blind));
+    assert!(matches!(refused.outcome, Outcome::Refused(Refused::Host)));
+    // The trail has why in the very decision.
+    let watch = &refused.notes[0].record["asked"]["host_watch"];
+    assert_eq!(watch["processes"], "process_connector");
+    let seen = said(Some(WatchFacts::EVERYTHING));
+    assert!(matches!(seen.outcome, Outcome::Permitted(_)));
 }
 
 #[test]

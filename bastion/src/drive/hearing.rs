@@ -36,7 +36,7 @@ impl Driver {
             FromHost::Ready { attestation } => {
                 Some(match HostProven::check(&self.access, attestation) {
                     Ok(proven) => {
-                        self.facts = Arc::new(self.facts.on_host(proven.found()));
+                        self.facts = Arc::new(self.facts.on_host(proven.found(), proven.watch()));
                         Input::Attested(Box::new(proven))
                     }
                     Err(error) => Input::HostFailed {

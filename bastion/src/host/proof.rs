@@ -1,6 +1,6 @@
 //! What a host must prove before anything of a session is opened on it, and when it is gone. Pure.
 
-use portreeve_access_policy::facts::HostFacts;
+use portreeve_access_policy::facts::{HostFacts, WatchFacts};
 use portreeve_protocol::attest::{Attestation, EndCause, HostCheck, Receipt};
 use portreeve_protocol::host_check::MAX_TEXT;
 use portreeve_protocol::signed::{Signed, VerifyError};
@@ -12,6 +12,7 @@ use crate::accept::AccessProven;
 pub struct HostProven {
     signed: Signed<Attestation>,
     found: Option<HostFacts>,
+    watch: Option<WatchFacts>,
 }
 
 /// Why an attestation or receipt proves nothing.
@@ -53,9 +54,14 @@ impl HostProven {
         ];
         let found = said.check.as_ref();
         let found = found.map(|check| HostFacts::of(&said.sudo, check));
+        let watch = said.watch.map(WatchFacts::of);
         match fields.into_iter().find(|(_, holds)| !holds) {
             Some((field, _)) => Err(NotProven::Field(field)),
-            None => Ok(Self { signed, found }),
+            None => Ok(Self {
+                signed,
+                found,
+                watch,
+            }),
         }
     }
 
@@ -63,6 +69,12 @@ impl HostProven {
     #[must_use]
     pub const fn found(&self) -> Option<&HostFacts> {
         self.found.as_ref()
+    }
+
+    /// By what the host watches the session, for the policy.
+    #[must_use]
+    pub const fn watch(&self) -> Option<WatchFacts> {
+        self.watch
     }
 
     /// The attestation as it was signed, for the trail.

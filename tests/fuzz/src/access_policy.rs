@@ -121,6 +121,7 @@ fn a_record() -> DecisionRecord {
         },
         remaining: 600,
         host_check: None,
+        host_watch: None,
         circumstances: Circumstances {
             now: NOW,
             source: [192, 0, 2, 10].into(),

@@ -107,6 +107,7 @@ fn request() -> Result<UseRequest> {
         },
         remaining: 600,
         host_check: None,
+        host_watch: None,
         circumstances: Circumstances {
             now: NOW,
             source: [192, 0, 2, 10].into(),
