@@ -148,7 +148,8 @@ fn statement_of(fact: &AccessFact) -> Option<Digest> {
         | AccessFact::RecordingHeld { .. }
         | AccessFact::RecordingReleased { .. }
         | AccessFact::RecordingExpired { .. }
-        | AccessFact::RecordingDeleted { .. } => None,
+        | AccessFact::RecordingDeleted { .. }
+        | AccessFact::RecordingHead { .. } => None,
     }
 }
 
