@@ -1,6 +1,6 @@
 //! The index of searches: what reviewers' recordings hold, redacted, in one SQLite file.
 //!
-//! Everything that names SQLite is here: [`write`] puts recordings in and takes them out,
+//! Everything that names SQLite is here: [`mod@write`] puts recordings in and takes them out,
 //! [`find`] answers. What goes in is made by [`portreeve_recording::moment`], what is asked by
 //! [`query`]. `docs/spec/search.md` says what is kept and how it is numbered;
 //! `docs/decisions/0010` why by SQLite.

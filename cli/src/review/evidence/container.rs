@@ -1,7 +1,7 @@
 //! The archive around a file of evidence: framing it, and finding its parts again.
 //!
 //! Nothing is unpacked: a part is a stretch of the file, and its name must be the one that stands at
-//! its place. Every header must be byte for byte the one that [`write`] makes.
+//! its place. Every header must be byte for byte the one that [`write()`] makes.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 

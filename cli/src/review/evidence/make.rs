@@ -60,7 +60,7 @@ pub enum CannotMake {
 /// were brought, and what follows from them.
 ///
 /// # Errors
-/// [`CannotMake`]; whether everything holds is for [`super::judge`] to say, and also a file that
+/// [`CannotMake`]; whether everything holds is for [`super::judge()`] to say, and also a file that
 /// does not is evidence of something.
 pub fn make<R: Read + Seek>(
     recording: &mut Recording<R>,
