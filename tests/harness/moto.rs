@@ -9,6 +9,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+/// Debian's own, which test hosts have too.
+const PYTHON: &str = "/usr/bin/python3";
+
 /// The program, installed below cargo's build directory `target` when it is not there yet. `source` is the
 /// root of the source tree.
 ///
@@ -45,7 +48,7 @@ pub fn ensure(source: &Path, target: &Path) -> io::Result<PathBuf> {
             log.display()
         )))
     };
-    run(Command::new("python3")
+    run(Command::new(PYTHON)
         .args(["-m", "venv", "--clear"])
         .arg(&venv))?;
     run(Command::new(venv.join("bin/pip"))

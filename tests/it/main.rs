@@ -24,6 +24,7 @@ mod kill9;
 mod labs;
 mod packages;
 mod recording;
+mod recordings;
 mod scenario;
 mod shipped;
 mod standing_access;
