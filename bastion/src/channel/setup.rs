@@ -44,6 +44,17 @@ pub(super) fn variable(name: &str) -> String {
 }
 
 impl Setup {
+    /// Takes the terminal away from what moves files. A terminal edits what passes through it, as
+    /// its modes say, so the host would read something else than was followed and recorded.
+    pub fn without_terminal(&mut self) {
+        if self.terminal.take().is_some() {
+            self.left_out.push(LeftOut {
+                what: "a terminal".into(),
+                reason: "what moves files has none",
+            });
+        }
+    }
+
     fn leave_out(&mut self, what: String, reason: &'static str) {
         if self.left_out.len() < MAX_VARIABLES {
             self.left_out.push(LeftOut { what, reason });

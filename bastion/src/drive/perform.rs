@@ -169,7 +169,7 @@ impl Driver {
 
     /// Opens a channel on the host, once the decision is on disk.
     fn open(&mut self, channel: ChannelNumber, permit: ChannelPermit) {
-        let (Some(waiting), Some(host), Some(tap)) =
+        let (Some(mut waiting), Some(host), Some(tap)) =
             (self.waiting.remove(&channel), self.host.clone(), &self.tap)
         else {
             return self.ended_unopened(channel);
@@ -186,6 +186,9 @@ impl Driver {
             permit.rights(),
             content_limit.map(ContentLimit::bytes),
         );
+        if files.is_some() {
+            waiting.setup.without_terminal();
+        }
         let (spool, ticket) = (self.world.reporter.spool.clone(), self.last_event);
         let mut ending = self.agents.ending();
         tokio::spawn(async move {

@@ -252,3 +252,43 @@ async fn whatever_is_refused_is_in_the_recording() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_moves_files_gets_no_terminal() {
+    let mut world = World::start().await;
+    let agent = world.agent();
+    write(&agent.file("here"), b"what passes");
+    let commands = format!("put {} there\n", path(&agent.file("here")));
+    let mut sftp = agent.command("sftp");
+    sftp.args(["-q", "-o", "RequestTTY=force", "-b", "-", &agent.target()])
+        .stdin(Stdio::piped());
+    let mut child = sftp.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(commands.as_bytes()).await.unwrap();
+    drop(stdin);
+    // A client whose terminal is refused may give up; what counts is that the host has none.
+    let _ = finish(child).await;
+    let there = world.home(agent.session).join("sent");
+    let command = format!("scp -t {}", path(&there));
+    let mut scp = agent.ssh(&["-tt"], &command).spawn().unwrap();
+    let _ = scp.stdin.take();
+    let _ = finish(scp).await;
+    let kinds = recorded(&world, &agent).await;
+    let started: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| match kind {
+            Kind::Started(started) => Some(started.terminal.is_some()),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        started.len() >= 2 && !started.contains(&true),
+        "{started:?}"
+    );
+    let refused = ("a terminal", "what moves files has none");
+    let told = refusals(&kinds);
+    assert!(
+        told.iter().filter(|told| **told == refused).count() >= 2,
+        "{told:?}"
+    );
+}
