@@ -218,7 +218,9 @@ impl Sftp {
                 Pending::Open { path, what, detail } => {
                     operations.push(unopened(path, what, detail, None));
                 }
-                Pending::Other(operation) => operations.push(operation),
+                Pending::Other(operation) | Pending::Resize { operation, .. } => {
+                    operations.push(operation);
+                }
                 Pending::Close(_)
                 | Pending::Read { .. }
                 | Pending::Write { .. }

@@ -12,8 +12,8 @@ pub struct ScpCommand {
 }
 
 impl ScpCommand {
-    /// The command, if it is one: the word `scp`, alone or at the end of a path, options, one of
-    /// `-t` and `-f` among them, and a target. With anything by which a shell would do more than
+    /// The command, if it is one: the word `scp`, alone or where systems have it, options, one of
+    /// `-t` and `-f` among them, and a target. Any other program of that name speaks what it likes. With anything by which a shell would do more than
     /// start it, it is a command like any other.
     #[must_use]
     pub fn of(command: &Bytes) -> Option<Self> {
@@ -21,7 +21,7 @@ impl ScpCommand {
             return None;
         }
         let (program, mut rest) = word(command)?;
-        let is_scp = program == b"scp" || program.ends_with(b"/scp");
+        let is_scp = [&b"scp"[..], b"/bin/scp", b"/usr/bin/scp"].contains(&program);
         if !is_scp || program.iter().any(|byte| b"'\"\\=".contains(byte)) {
             return None;
         }
@@ -79,6 +79,8 @@ mod tests {
             ("scp -S sh -t x", None),
             ("scpx -t x", None),
             ("X=1/scp -t x", None),
+            ("./scp -t x", None),
+            ("/home/somebody/scp -f x", None),
             ("scp -t x; id", None),
             ("scp -t $(id)", None),
             ("scp -f x | gzip", None),

@@ -175,13 +175,17 @@ impl Sftp {
                     detail: attributes.as_ref().and_then(Attributes::words),
                     ..plain(act, self.files.path(file))
                 };
-                let judged = self.if_permitted(operation, need);
-                if let (Judged::Pass(_), Some(size)) =
-                    (&judged, attributes.and_then(|attributes| attributes.size))
-                {
-                    self.files.resize(file, size);
+                let size = attributes.and_then(|attributes| attributes.size);
+                match (self.if_permitted(operation, need), size) {
+                    (Judged::Pass(Pending::Other(operation)), Some(size)) => {
+                        Judged::Pass(Pending::Resize {
+                            operation,
+                            file,
+                            fits: self.files.fits(file, size),
+                        })
+                    }
+                    (judged, _) => judged,
                 }
-                judged
             }
             Asked::Copy { from, to } => {
                 let (Some(from), Some(to)) = (self.files.find(&from), self.files.find(&to)) else {

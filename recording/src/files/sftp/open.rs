@@ -175,14 +175,20 @@ impl OpenFiles {
     }
 
     /// The size is set: to that of what passed, so that nothing else is left, or to another.
-    pub(super) fn resize(&mut self, id: FileId, size: u64) {
+    pub(super) fn resized(&mut self, id: FileId, fits: bool) {
         if let Some(file) = self.open.get_mut(&id) {
-            if size == file.content.in_order() {
+            if fits {
                 file.is_emptied = true;
             } else {
                 file.content.lose(Lost::Resized, &mut self.room);
             }
         }
+    }
+
+    /// Whether a size is that of what was written from the beginning without a gap.
+    pub(super) fn fits(&self, id: FileId, size: u64) -> bool {
+        let file = self.open.get(&id);
+        file.is_some_and(|file| file.content.in_order() == size)
     }
 
     /// The host closed it, or nothing was heard of that.

@@ -23,6 +23,12 @@ pub(super) enum Pending {
         bytes: u64,
     },
     ReadDirectory,
+    /// A file gets another size: the one that was written so far, or not.
+    Resize {
+        operation: FileOperation,
+        file: FileId,
+        fits: bool,
+    },
     Other(FileOperation),
 }
 
@@ -32,7 +38,7 @@ impl Pending {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
             Self::Open { path, detail, .. } => path.len() + text(detail),
-            Self::Other(operation) => {
+            Self::Other(operation) | Self::Resize { operation, .. } => {
                 operation.path.len()
                     + operation.other.as_ref().map_or(0, Bytes::len)
                     + text(&operation.detail)

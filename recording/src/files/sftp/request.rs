@@ -124,6 +124,7 @@ impl How {
     const WRITE: u32 = 0x02;
     const APPEND: u32 = 0x04;
     const TRUNCATE: u32 = 0x10;
+    const CREATE: u32 = 0x08;
     const NEW: u32 = 0x20;
 
     /// Whether anything but reading is asked for. A flag that only makes sense for writing counts.
@@ -139,9 +140,11 @@ impl How {
         self.0 & Self::APPEND != 0
     }
 
-    /// Whether what the file held before stays where nothing else is written.
+    /// Whether what the file held before stays where nothing else is written. That a file must be
+    /// new means nothing unless it may be made (open(2), `O_EXCL`).
     pub(super) const fn keeps_content(self) -> bool {
-        self.0 & (Self::TRUNCATE | Self::NEW) == 0
+        let new = Self::CREATE | Self::NEW;
+        self.0 & Self::TRUNCATE == 0 && self.0 & new != new
     }
 
     pub(super) const fn words(self) -> &'static str {

@@ -70,6 +70,22 @@ impl Sftp {
             (Pending::Write { file, bytes }, Said::Status(code)) => {
                 self.files.wrote(file, bytes, code);
             }
+            (
+                Pending::Resize {
+                    operation,
+                    file,
+                    fits,
+                },
+                Said::Status(code),
+            ) => {
+                if code == OK {
+                    self.files.resized(file, fits);
+                }
+                operations.push(FileOperation {
+                    result: Some(code),
+                    ..operation
+                });
+            }
             (Pending::Other(operation), Said::Status(code)) => operations.push(FileOperation {
                 result: Some(code),
                 ..operation

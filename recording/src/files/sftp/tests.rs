@@ -238,6 +238,43 @@ fn a_file_that_is_written_has_its_digest_once_the_host_took_it() {
 }
 
 #[test]
+fn what_a_file_held_before_is_gone_only_when_the_host_says_so() {
+    const KEPT: Option<&str> = Some("what the file may have held before was not removed");
+    // WRITE, CREATE, TRUNCATE and NEW as flags; the size that is set, and what the host says to it.
+    let size = |size: u64| [&number(1)[..], &size.to_be_bytes()].concat();
+    for (flags, resized, remark) in [
+        (0x02, None, KEPT),
+        (0x0a, None, KEPT),
+        (0x12, None, None),
+        (0x2a, None, None),
+        (0x22, None, KEPT),
+        (0x0a, Some((3, 0)), None),
+        (0x0a, Some((3, 4)), KEPT),
+        (0x0a, Some((0, 4)), KEPT),
+    ] {
+        let mut said = vec![
+            Agent(open(1, "f", flags)),
+            Host(handle(1, "h")),
+            Agent(write(2, "h", 0, b"abc")),
+            Host(status(2, 0)),
+        ];
+        if let Some((wanted, code)) = resized {
+            said.push(Agent(ask(10, 3, &[&string(b"h"), &size(wanted)])));
+            said.push(Host(status(3, code)));
+        }
+        said.extend([Agent(close(9, "h")), Host(status(9, 0))]);
+        let seen = spoken(Rights::ALL, &said);
+        let content = seen.operations.last().unwrap().content.clone().unwrap();
+        let told = (content.digest, content.remark.as_deref());
+        assert_eq!(
+            told,
+            (Some(Digest::of(b"abc")), remark),
+            "{flags:#x} {resized:?}"
+        );
+    }
+}
+
+#[test]
 fn an_empty_file_is_written_and_an_appended_one_has_no_digest() {
     let finished = |flags, content: Vec<Said>| {
         let mut said = vec![Agent(open(1, "f", flags)), Host(handle(1, "h"))];
