@@ -223,7 +223,7 @@ impl fmt::Display for Shortage {
         };
         write!(
             f,
-            "{what}: `{}` has {} MiB left of {}, and the reserve is {} MiB; move recordings of ended sessions away, or give it a larger disk",
+            "{what}: `{}` has {} MiB left of {}, and the reserve is {} MiB; give it a larger disk, or let recordings of ended sessions leave it: to the store, or without one by hand",
             self.folder.display(),
             self.disk.left / MIB,
             self.disk.size / MIB,

@@ -61,7 +61,7 @@ pub enum Command {
     /// Show what an order, or any session with a bundle, would do on this host now.
     ///
     /// The checks with what they say, the steps in order with what takes each back, and the
-    /// removals of the end. Without an order a session is made up. Changes nothing, takes no user
+    /// removals of the end. Without an order, `--bundle` is needed and a session is made up. Changes nothing, takes no user
     /// id from the counter, and asks no daemon. Needs root, who alone sees what decides.
     #[command(
         after_help = "Exit status: 0 the order would be obeyed; 1 it would be refused, or the file \

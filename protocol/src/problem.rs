@@ -77,7 +77,7 @@ impl Code {
             Self::NotPermitted => "not permitted, or no such thing",
             Self::PendingApproval => "a human must approve first",
             Self::SessionUnavailable => "the session is not available",
-            Self::Conflict => "it exists already",
+            Self::Conflict => "it does not fit what is there",
             Self::Invalid => "the content has errors",
             Self::Busy => "too many requests",
             Self::Unavailable => "no decision can be made now",

@@ -276,7 +276,7 @@ fn a_disk_that_gets_full_lets_nobody_in_then_ends_sessions_in_order_and_goes_on_
         ran.complaint().contains("portreeve: unavailable"),
         "{ran:?}"
     );
-    let why = "the reserve is 16 MiB; move recordings of ended sessions away";
+    let why = "the reserve is 16 MiB; give it a larger disk";
     until("the reason in the trail", PATIENCE, || {
         let trail = agent.trail(refused.session)?;
         let says_why = trail.events.iter().any(|logged| logged.event.contains(why));

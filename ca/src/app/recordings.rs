@@ -155,9 +155,10 @@ impl App {
         ];
         let change = Change::ReleaseRecording { session: id };
         match self.store.commit(vec![change], events).await {
-            Err(CommitError::Refused(Refusal::Missing)) => {
-                Err(Failure::advise(Code::Conflict, "the recording is not held"))
-            }
+            Err(CommitError::Refused(Refusal::Missing)) => Err(Failure::advise(
+                Code::Conflict,
+                "the recording is not held; `portreeve recording list` shows what is",
+            )),
             done => done.map(drop).map_err(Failure::from),
         }?;
         Ok(row(&found, self.store.recording(id).await?.as_ref()))

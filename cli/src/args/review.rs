@@ -183,7 +183,7 @@ pub struct Evidence {
 /// What is done with a file of evidence.
 #[derive(Debug, Subcommand)]
 pub enum EvidenceAct {
-    /// Verify files of evidence; needs no server and no account
+    /// Verify files of evidence; needs no server and no account for files
     Verify(Verify),
 }
 

@@ -29,7 +29,7 @@ pub struct Index {
     /// The age identity file that opens recordings; without it only who, where, when and why is kept
     #[arg(long, value_name = "FILE", env = variables::REVIEW_KEY, hide_env_values = true)]
     pub identity: Option<PathBuf>,
-    /// The folder of the index
+    /// The folder of the index [default: `$XDG_STATE_HOME/portreeve/index`]
     #[arg(long, value_name = "DIR")]
     pub index: Option<PathBuf>,
     /// Take this session out of the index instead
@@ -93,7 +93,7 @@ pub struct Search {
     /// How many at most
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
-    /// The folder of the index
+    /// The folder of the index [default: `$XDG_STATE_HOME/portreeve/index`]
     #[arg(long, value_name = "DIR")]
     pub index: Option<PathBuf>,
 }

@@ -74,6 +74,14 @@ pub fn run(args: &Args, settings: &Settings, printer: &mut Printer) -> Result<Ex
         one(file, &known, &identities, &mut index, &mut done)?;
     }
     if args.files.is_empty() {
+        if files.is_empty() && !known.is_empty() {
+            return Err(Failure::failed(format!(
+                "there is no recording in `{}`, and the index has {}",
+                args.recordings.display(),
+                known.len()
+            ))
+            .next("is it mounted? `--remove SESSION` takes one out of the index"));
+        }
         remove_gone(&files, &known, &mut index, &mut done)?;
     }
     printer.progress("");

@@ -108,7 +108,14 @@ impl Temporary {
         made.map_err(|error| FileError::Write(folder.clone(), error))?;
         let path = folder.join(format!("{session}.tar"));
         let fetched = Self { folder, path };
-        into_file(session, &fetched.path, None, settings, printer).await?;
+        // What came goes with the folder, so what to do next is not what it is for a file that stays.
+        into_file(session, &fetched.path, None, settings, printer)
+            .await
+            .map_err(|failure| {
+                failure.next(format!(
+                    "`portreeve recording fetch {session}` keeps what came, and goes on there"
+                ))
+            })?;
         Ok(fetched)
     }
 }
