@@ -47,7 +47,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::log::Leaf;
-use self::write::{Commit, Job, Writer};
+use self::write::{Commit, Entry, Job, Writer};
 use crate::clock::Clock;
 use crate::trail::tree::{Frontier, Source};
 
@@ -87,6 +87,17 @@ struct Shared {
 pub struct Committed {
     /// What became of each event, in the order in which they were given.
     pub events: Vec<EventOutcome>,
+}
+
+/// An event that somebody else reports, and what follows from it.
+#[derive(Debug, Clone)]
+pub struct Reported {
+    /// The event.
+    pub event: Event,
+    /// What it changes.
+    pub change: Option<Change>,
+    /// What is logged after it.
+    pub alarm: Option<Event>,
 }
 
 /// What became of one event.
@@ -212,14 +223,43 @@ impl Store {
         changes: Vec<Change>,
         events: Vec<Event>,
     ) -> Result<Committed, CommitError> {
-        let mut leaves = Vec::with_capacity(events.len());
+        let mut entries = Vec::with_capacity(events.len());
         for event in &events {
-            leaves.push(Leaf::of(event).ok_or(CommitError::Event(event.id))?);
+            entries.push(Entry {
+                leaf: leaf_of(event)?,
+                change: None,
+                alarm: None,
+            });
         }
+        self.write(changes, entries).await
+    }
+
+    /// Logs what is reported, durably, with all that follows, or does nothing. From an event whose id the log has
+    /// nothing follows, whether it is the same event or another: what changes stands in the log, once.
+    ///
+    /// # Errors
+    /// When a change is refused, an event cannot be logged, or the database fails.
+    pub async fn report(&self, reported: Vec<Reported>) -> Result<Committed, CommitError> {
+        let mut entries = Vec::with_capacity(reported.len());
+        for one in reported {
+            entries.push(Entry {
+                leaf: leaf_of(&one.event)?,
+                change: one.change,
+                alarm: one.alarm.as_ref().map(leaf_of).transpose()?,
+            });
+        }
+        self.write(Vec::new(), entries).await
+    }
+
+    async fn write(
+        &self,
+        changes: Vec<Change>,
+        entries: Vec<Entry>,
+    ) -> Result<Committed, CommitError> {
         let (done, wait) = oneshot::channel();
         let commit = Commit {
             changes,
-            leaves,
+            entries,
             done,
         };
         let sent = self.shared.writer.send(Job::Commit(commit)).await;
@@ -489,4 +529,8 @@ impl From<sqlx::Error> for StoreError {
             Self::Database(error.to_string())
         }
     }
+}
+
+fn leaf_of(event: &Event) -> Result<Leaf, CommitError> {
+    Leaf::of(event).ok_or(CommitError::Event(event.id))
 }

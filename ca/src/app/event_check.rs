@@ -15,7 +15,7 @@ use portreeve_protocol::signed::{Signed, Statement, VerifyError};
 use portreeve_protocol::time::Timestamp;
 
 use super::record::machine;
-use crate::store::{Change, Recording, Session};
+use crate::store::{Change, Recording, Reported, Session};
 
 /// A session with the key of its host.
 #[derive(Debug, Clone)]
@@ -24,15 +24,6 @@ pub(super) struct Subject {
     pub(super) host_identity: Option<PublicKey>,
     /// Its recording, where an event says that it was deleted.
     pub(super) recording: Option<Recording>,
-}
-
-/// An event that is taken, and what follows from it.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) event: Event,
-    pub(super) change: Option<Change>,
-    /// Something that somebody should look at.
-    pub(super) alarm: Option<Event>,
 }
 
 /// Why an event is not taken. It will never be, so the sender may forget it.
@@ -75,7 +66,7 @@ pub(super) fn check(
     event: Event,
     sender: &BastionName,
     subject: Option<&Subject>,
-) -> Result<Taken, NotTaken> {
+) -> Result<Reported, NotTaken> {
     if event.source != Machine::Bastion(sender.clone()) {
         return Err(NotTaken::Source);
     }
@@ -112,7 +103,7 @@ pub(super) fn check(
                 },
                 ..event
             };
-            Ok(Taken {
+            Ok(Reported {
                 alarm: alarm.map(|detail| machine(event.at, MachineFact::Alarm { detail })),
                 event,
                 change,
@@ -153,8 +144,8 @@ fn statement_of(fact: &AccessFact) -> Option<Digest> {
     }
 }
 
-fn plain(event: Event) -> Taken {
-    Taken {
+fn plain(event: Event) -> Reported {
+    Reported {
         event,
         change: None,
         alarm: None,

@@ -6,10 +6,10 @@ use portreeve_protocol::event::{AccessFact, Body, Event, EventBatch, EventsStore
 use portreeve_protocol::id::{EventId, SessionId};
 use portreeve_protocol::problem::Code;
 
-use super::event_check::{NotTaken, Subject, Taken, check, session_of};
+use super::event_check::{NotTaken, Subject, check, session_of};
 use super::{App, Failure};
 use crate::identity::AuthenticatedBastion;
-use crate::store::{EventOutcome, StoreError};
+use crate::store::{EventOutcome, Reported, StoreError};
 
 impl App {
     /// Makes a batch of events durable, with what they change, and says which are not taken.
@@ -82,23 +82,15 @@ impl App {
 
     async fn store_taken(
         &self,
-        taken: Vec<Taken>,
+        taken: Vec<Reported>,
         refused: &mut Vec<(EventId, NotTaken)>,
     ) -> Result<u32, Failure> {
-        let (mut changes, mut events, mut alarms) = (Vec::new(), Vec::new(), Vec::new());
-        for one in taken {
-            changes.extend(one.change);
-            alarms.extend(one.alarm);
-            events.push(one.event);
-        }
-        let delivered = events.len();
-        events.extend(alarms);
-        if events.is_empty() {
+        if taken.is_empty() {
             return Ok(0);
         }
-        let committed = self.store.commit(changes, events).await?;
+        let committed = self.store.report(taken).await?;
         let mut stored = 0;
-        for outcome in committed.events.into_iter().take(delivered) {
+        for outcome in committed.events {
             match outcome {
                 EventOutcome::Logged(_) | EventOutcome::Known => stored += 1,
                 // The same statement, brought another time.

@@ -71,7 +71,9 @@ pub(super) async fn append(
     .execute(&mut *db)
     .await?;
     if !changed(&done) {
-        return known(db, leaf).await;
+        return known(db, leaf)
+            .await?
+            .ok_or_else(|| damaged("log", format!("event {} is not in it", leaf.id)));
     }
     complete.extend(frontier.append(leaf.hash));
     Ok(EventOutcome::Logged(place))
@@ -94,16 +96,23 @@ pub(super) async fn keep_nodes(
     Ok(())
 }
 
-async fn known(db: &mut SqliteConnection, leaf: &Leaf) -> Result<EventOutcome, StoreError> {
+/// What becomes of an event whose id the log has; nothing when it has not.
+pub(super) async fn known(
+    db: &mut SqliteConnection,
+    leaf: &Leaf,
+) -> Result<Option<EventOutcome>, StoreError> {
     let row = sqlx::query("SELECT leaf FROM log_event WHERE id = $1")
         .bind(leaf.id.to_string())
-        .fetch_one(db)
+        .fetch_optional(db)
         .await?;
-    if hash(&row, "leaf")? == leaf.hash {
-        Ok(EventOutcome::Known)
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    Ok(Some(if hash(&row, "leaf")? == leaf.hash {
+        EventOutcome::Known
     } else {
-        Ok(EventOutcome::Conflicting(leaf.id))
-    }
+        EventOutcome::Conflicting(leaf.id)
+    }))
 }
 
 /// The frontier, and when the last event was logged.

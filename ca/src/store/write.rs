@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::{NotApplied, apply};
 use super::log::{self, Leaf};
-use super::{Change, CommitError, Committed, StoreError, feed};
+use super::{Change, CommitError, Committed, EventOutcome, StoreError, feed};
 use crate::clock::Clock;
 use crate::trail::tree::{Frontier, Node};
 
@@ -33,8 +33,17 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) struct Commit {
     pub(super) changes: Vec<Change>,
-    pub(super) leaves: Vec<Leaf>,
+    pub(super) entries: Vec<Entry>,
     pub(super) done: oneshot::Sender<Answer>,
+}
+
+/// An event for the log, and what follows only when it is logged now: not when the log has its id.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) leaf: Leaf,
+    pub(super) change: Option<Change>,
+    /// Another event.
+    pub(super) alarm: Option<Leaf>,
 }
 
 /// What the caller is told.
@@ -234,7 +243,13 @@ impl Writer {
 impl Commit {
     fn feeds(&self) -> bool {
         let feeds = |change: &Change| matches!(change, Change::Feed { .. });
-        self.changes.iter().any(feeds)
+        let reported = self.entries.iter().filter_map(|entry| entry.change.as_ref());
+        self.changes.iter().chain(reported).any(feeds)
+    }
+
+    /// Whether something may be refused after something else was written.
+    fn needs_way_back(&self) -> bool {
+        self.changes.len() > 1 || self.entries.iter().any(|entry| entry.change.is_some())
     }
 }
 
@@ -252,30 +267,60 @@ async fn one(
     complete: &mut Vec<Node>,
     now: Timestamp,
 ) -> Result<Committed, NotApplied> {
-    // A single change refuses before it writes; only several need something to return to.
-    let savepoint = commit.changes.len() > 1;
-    if savepoint {
-        sqlx::query("SAVEPOINT one").execute(&mut *db).await?;
+    if !commit.needs_way_back() {
+        return steps(db, commit, end, complete, now).await;
     }
+    let (end_before, complete_before) = (end.clone(), complete.len());
+    sqlx::query("SAVEPOINT one").execute(&mut *db).await?;
+    let done = steps(db, commit, end, complete, now).await;
+    if let Err(NotApplied::Refused(_)) = &done {
+        sqlx::query("ROLLBACK TO one").execute(&mut *db).await?;
+        *end = end_before;
+        complete.truncate(complete_before);
+    }
+    sqlx::query("RELEASE one").execute(&mut *db).await?;
+    done
+}
+
+async fn steps(
+    db: &mut SqliteConnection,
+    commit: &Commit,
+    end: &mut End,
+    complete: &mut Vec<Node>,
+    now: Timestamp,
+) -> Result<Committed, NotApplied> {
     for change in &commit.changes {
-        match apply(db, change).await {
-            Err(NotApplied::Refused(refusal)) if savepoint => {
-                sqlx::query("ROLLBACK TO one").execute(&mut *db).await?;
-                sqlx::query("RELEASE one").execute(&mut *db).await?;
-                return Err(refusal.into());
+        apply(db, change).await?;
+    }
+    let mut events = Vec::with_capacity(commit.entries.len());
+    for entry in &commit.entries {
+        // What the log would not show must not happen: the change comes with its event, or not at all.
+        if let Some(change) = &entry.change {
+            if let Some(outcome) = log::known(db, &entry.leaf).await? {
+                events.push(outcome);
+                continue;
             }
-            applied => applied?,
+            apply(db, change).await?;
         }
-    }
-    if savepoint {
-        sqlx::query("RELEASE one").execute(&mut *db).await?;
-    }
-    let mut events = Vec::with_capacity(commit.leaves.len());
-    for leaf in &commit.leaves {
-        // The column tells in which order events were logged, also where the clock did not.
-        let at = end.last_at.map_or(now, |last| last.max(now));
-        events.push(log::append(db, &mut end.frontier, complete, leaf, at).await?);
-        end.last_at = Some(at);
+        let outcome = log_one(db, &entry.leaf, end, complete, now).await?;
+        if let (EventOutcome::Logged(_), Some(alarm)) = (outcome, &entry.alarm) {
+            log_one(db, alarm, end, complete, now).await?;
+        }
+        events.push(outcome);
     }
     Ok(Committed { events })
+}
+
+async fn log_one(
+    db: &mut SqliteConnection,
+    leaf: &Leaf,
+    end: &mut End,
+    complete: &mut Vec<Node>,
+    now: Timestamp,
+) -> Result<EventOutcome, StoreError> {
+    // The column tells in which order events were logged, also where the clock did not.
+    let at = end.last_at.map_or(now, |last| last.max(now));
+    let outcome = log::append(db, &mut end.frontier, complete, leaf, at).await?;
+    end.last_at = Some(at);
+    Ok(outcome)
 }

@@ -176,9 +176,16 @@ async fn an_account_that_left_something_behind_is_not_confirmed() {
     let live = Live::start().await;
     let mut receipt = live.receipt();
     receipt.left = vec!["/home/x: busy".into()];
-    live.deliver("b1", vec![live.event(1, gone(&receipt))])
-        .await;
+    // However often it is brought, somebody is alarmed once.
+    for number in 1..4 {
+        let told = live.event(number, gone(&receipt));
+        let answer = live.deliver("b1", vec![told.clone(), told]).await;
+        assert_eq!((answer.stored, answer.refused), (2, vec![]));
+    }
     assert_eq!(live.state().await, "not_confirmed");
+    let log = live.log().await;
+    let alarms = log.matches("could not remove everything").count();
+    assert_eq!(alarms, 1, "{log}");
 }
 
 #[tokio::test]
@@ -197,6 +204,19 @@ async fn an_event_that_comes_twice_is_stored_once_and_one_that_changed_is_refuse
     let answer = live.deliver("b1", vec![changed]).await;
     assert_eq!(answer.stored, 0);
     assert_eq!(answer.refused[0].0, first.id);
+    // What is refused changes nothing either: the log would not show why.
+    let closed = AccessFact::SessionClosed {
+        cause: EndCause::Asked,
+        confirmed: true,
+    };
+    let answer = live.deliver("b1", vec![live.event(1, closed.clone())]);
+    assert_eq!(answer.await.refused[0].0, first.id);
+    assert_eq!(live.state().await, "claimed");
+    assert_eq!(
+        live.deliver("b1", vec![live.event(2, closed)]).await.stored,
+        1
+    );
+    assert_eq!(live.state().await, "not_confirmed");
 }
 
 /// A host says it again until it hears that somebody has it, and a bastion may die in between.

@@ -238,3 +238,70 @@ mod property {
         }
     }
 }
+
+/// What is not in the log must not happen, whoever takes an id that the log has.
+#[tokio::test]
+async fn nothing_follows_from_an_event_whose_id_the_log_has() {
+    let home = Home::new().await;
+    let once = |nonce: &str| Change::UseOnce {
+        nonce: nonce.to_owned(),
+        until: after(60),
+    };
+    let reported = |event, nonce, alarm| Reported {
+        event,
+        change: Some(once(nonce)),
+        alarm: Some(alarm),
+    };
+    let first = home.store.report(vec![reported(event(1), "a", event(2))]);
+    assert_eq!(first.await.unwrap().events, [EventOutcome::Logged(0)]);
+    let mut other = event(1);
+    other.at = after(1);
+    // The same event would be refused if its change were applied again.
+    let batch = vec![
+        reported(event(1), "a", event(3)),
+        reported(other.clone(), "b", event(4)),
+        reported(event(5), "c", event(6)),
+        reported(event(5), "c", event(7)),
+    ];
+    assert_eq!(
+        home.store.report(batch).await.unwrap().events,
+        [
+            EventOutcome::Known,
+            EventOutcome::Conflicting(other.id),
+            EventOutcome::Logged(2),
+            EventOutcome::Known
+        ]
+    );
+    home.change(once("b")).await.unwrap();
+    assert_eq!(home.refusal(once("c")).await, Refusal::Replayed);
+    assert_eq!(home.store.watch_log().borrow().size(), 4);
+}
+
+/// A batch of which one change is refused leaves nothing, and the log goes on where it was.
+#[tokio::test]
+async fn a_report_that_is_refused_leaves_the_log_as_it_was() {
+    let home = Home::new().await;
+    let reported = |number, nonce: &str| Reported {
+        event: event(number),
+        change: Some(Change::UseOnce {
+            nonce: nonce.to_owned(),
+            until: after(60),
+        }),
+        alarm: None,
+    };
+    let batch = vec![reported(1, "a"), reported(2, "b"), reported(3, "a")];
+    let refused = home.store.report(batch).await;
+    assert!(
+        matches!(refused, Err(CommitError::Refused(Refusal::Replayed))),
+        "{refused:?}"
+    );
+    assert_eq!(home.store.watch_log().borrow().size(), 0);
+    let next = home.store.report(vec![reported(4, "a"), reported(1, "b")]);
+    assert_eq!(
+        next.await.unwrap().events,
+        [EventOutcome::Logged(0), EventOutcome::Logged(1)]
+    );
+    let frontier = home.store.watch_log().borrow().clone();
+    let home = home.reopened().await;
+    assert_eq!(*home.store.watch_log().borrow(), frontier);
+}
