@@ -321,7 +321,8 @@ async fn a_strict_recording_holds_what_is_sent_until_it_is_on_disk() {
         .await
         .unwrap();
     let has_it = || std::fs::read(&got).is_ok_and(|bytes| bytes == b"strict");
-    for _ in 0..3000 {
+    // A whole session has to start first.
+    for _ in 0..30_000 {
         if has_it() {
             break;
         }

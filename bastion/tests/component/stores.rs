@@ -14,6 +14,7 @@ use portreeve_recording::event::Kind;
 use portreeve_recording::read::{Recording, Tail};
 use portreeve_recording_store::config::StoreConfig;
 use portreeve_recording_store::store::Store;
+use tokio::net::TcpSocket;
 
 use crate::client::{Agent, assert_status, finish};
 use crate::moto::{self, Moto};
@@ -26,6 +27,16 @@ fn moto() -> Moto {
     let moto = Moto::start(&program()).unwrap();
     moto.make_bucket(BUCKET).unwrap();
     moto
+}
+
+/// A port for one that comes and goes. Bound and never listening, it refuses whoever connects, is given to nobody else,
+/// and lets moto listen, which shares addresses as well.
+fn hold_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 /// An empty one at this port.
@@ -65,7 +76,8 @@ async fn storing(moto: &Moto) -> (World, Store) {
 }
 
 async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
-    for _ in 0..600 {
+    // Whoever finds a store away for long asks again after a minute only.
+    for _ in 0..2400 {
         if is_so().await {
             return;
         }
@@ -101,6 +113,10 @@ fn output_of(path: &Path, review: &Identity) -> Vec<u8> {
 
 async fn wait_stored(world: &World, session: SessionId) -> AccessFact {
     let is_stored = |fact: &AccessFact| matches!(fact, AccessFact::RecordingStored { .. });
+    until("a stored recording", async || {
+        world.ca.facts(session).iter().any(is_stored)
+    })
+    .await;
     world
         .ca
         .wait_for(session, "stored recording", is_stored)
@@ -161,8 +177,8 @@ async fn a_recording_is_stored_while_its_session_runs_and_after_the_bastion_was_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_away_costs_disk_and_nothing_else() {
-    let moto = moto();
-    let port = moto.address().port();
+    let (_held, port) = hold_port();
+    let moto = moto_at(port);
     let (mut world, store) = storing(&moto).await;
     drop(moto);
     let agent = world.agent();
@@ -181,6 +197,11 @@ async fn a_store_that_is_away_costs_disk_and_nothing_else() {
     wait_stored(&world, agent.session).await;
     let path = fetch(&store, agent.session, &world).await;
     assert_eq!(output_of(&path, &world.review), b"kept\n");
+    // Its pause after the last failure may be longer than a program that stops waits for the store.
+    until("a part of the other recording", async || {
+        parts(&store, other.session).await > 0
+    })
+    .await;
     world.stop_bastion("-TERM").await;
     // What ended with the program was stored before it stopped.
     assert!(!world.recording(other.session).exists());

@@ -121,13 +121,22 @@ impl Pty {
         }
     }
 
-    /// The terminal is as it was before the program: its settings, its screen, its cursor.
-    pub(crate) fn is_as_before(&self) {
+    /// The terminal is as it was before the program: its settings, its screen, its cursor. Everything that was written
+    /// to it, up to there.
+    pub(crate) fn is_as_before(&self) -> Vec<u8> {
         assert_eq!(settings(&self.path), self.before);
-        let written = String::from_utf8(self.written()).unwrap();
-        let last = |on: &str, off: &str| written.rfind(on) < written.rfind(off);
-        assert!(last("\x1b[?1049h", "\x1b[?1049l"), "{written:?}");
-        assert!(last("\x1b[?25l", "\x1b[?25h"), "{written:?}");
+        let begin = Instant::now();
+        loop {
+            // A program's last words are still on their way when it has ended.
+            let bytes = self.written();
+            let written = String::from_utf8_lossy(&bytes);
+            let last = |on: &str, off: &str| written.rfind(on) < written.rfind(off);
+            if last("\x1b[?1049h", "\x1b[?1049l") && last("\x1b[?25l", "\x1b[?25h") {
+                return bytes;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{written:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

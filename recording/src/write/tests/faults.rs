@@ -184,7 +184,8 @@ fn a_disk_that_hangs_fails_the_recordings_that_wait_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Spoiled::default();
     let pool = disk.pool(PoolOptions {
-        patience: Duration::from_millis(100),
+        // A disk that is only busy must not be taken for one that hangs.
+        patience: Duration::from_secs(2),
         segment_age: Duration::from_millis(1),
         ..patient()
     });
