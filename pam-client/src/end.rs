@@ -23,10 +23,12 @@ use crate::missing;
 use crate::plan::Plan;
 use crate::process;
 use crate::receipt::{self, End, Found as FoundFiles, Killed};
+use crate::share::Share;
 use crate::spool::Chapter;
 use crate::step::Left;
 use crate::sudolog::SudoEvent;
 use crate::tail::Tail;
+use crate::trust::Identity;
 use crate::watch::{Sight, diary};
 
 /// How often those are ended who come when everything else is gone.
@@ -70,10 +72,11 @@ pub(crate) fn end(
             host.complain(&error.to_string());
         }
     });
-    let mut unread = None;
+    let mut unread = Vec::new();
     let (mut removed, traces) = remove(host, plan, || {
         if let Some(tail) = tail {
-            unread = book.with(|book| harvest(host, tail, book)).err();
+            let by = (host.share, &host.identity);
+            unread = book.with(|book| harvest(by, tail, book, found));
         }
     });
     // Everything that could have been seen was seen: no process of the session is left.
@@ -81,16 +84,15 @@ pub(crate) fn end(
     let untold = book.with(|book| {
         let room = host.share.for_processes(book.length());
         let seen = sight.map_or_else(Vec::new, |sight| sight.finish(room, now));
-        enter_all(host, seen, now, book).err()
+        enter_all(&host.identity, seen, now, book).err()
     });
     removed.left.extend(
         untold.map(|why| Left::stays(format!("what ran was not reported to its end: {why}"))),
     );
     removed.left.extend(missing);
-    // What a session did and nobody will read of it is told where its end is.
-    removed.left.extend(
-        unread.map(|why| Left::stays(format!("sudo's log was not reported to its end: {why}"))),
-    );
+    // What a session did and nobody will read of it is told where its end is, and first: a receipt
+    // names only so much.
+    removed.left.splice(0..0, unread);
     let again = removed.again();
     for left in &removed.left {
         host.complain(&format!("session {}: left: {}", plan.session, left.what));
@@ -166,41 +168,70 @@ fn verify(host: &Host, plan: &Plan) -> Vec<Left> {
     left
 }
 
-/// Puts the rest of sudo's log into the book. What is beyond the session's share is counted.
-fn harvest(host: &Host, mut tail: Tail, book: &mut Book) -> Result<(), String> {
-    let mut left_out = 0_u64;
+/// Puts the rest of sudo's log into the book. What is beyond the session's share is counted. Gives
+/// back what nobody will read of: with that the end is not confirmed.
+fn harvest(
+    (share, identity): (Share, &Identity),
+    mut tail: Tail,
+    book: &mut Book,
+    found: Found,
+) -> Vec<Left> {
+    let mut left = Vec::new();
+    // A try before this one was beyond where refusals are told. Which of them it left out is not on
+    // the disk.
+    if found == Found::Interrupted && share.for_sudo_at_the_end(book.length(), false) == 0 {
+        left.push(Left::stays(
+            "the end was interrupted: commands that sudo refused may not be told",
+        ));
+    }
+    let (mut left_out, mut ran) = (0_u64, 0_u64);
     let mut enter = |events: Vec<SudoEvent>| {
         events.into_iter().try_for_each(|event| {
-            if host.share.for_sudo_at_the_end(book.length()) == 0 {
+            let has_run = matches!(event.fact, HostFact::Sudo { allowed: true, .. });
+            if share.for_sudo_at_the_end(book.length(), has_run) == 0 {
                 left_out = left_out.saturating_add(1);
+                ran = ran.saturating_add(u64::from(has_run));
                 return Ok(());
             }
             let at = event.at.unwrap_or_else(|| clock::now().wall);
-            book.enter(event.fact, at, &host.identity)
+            book.enter(event.fact, at, identity)
                 .map_err(|error| error.to_string())
         })
     };
-    let rest = loop {
-        match tail.read() {
-            Ok(events) => enter(events)?,
-            Err(error) => break Err(error.to_string()),
+    let read = loop {
+        let events = tail.read().map_err(|error| error.to_string());
+        if let Err(why) = events.and_then(&mut enter) {
+            break Err(why);
         }
         if !tail.is_behind() {
             break enter(tail.finish());
         }
     };
+    let mut counted = Ok(());
     if left_out > 0 {
         let now = clock::now();
         let lost = vec![diary::left_out_of_sudo(left_out, now.wall)];
-        enter_all(host, lost, now, book)?;
+        counted = enter_all(identity, lost, now, book);
+        left.push(Left::stays(format!(
+            "{left_out} commands that sudo was asked for are not told, {ran} of them ran"
+        )));
     }
-    rest
+    let why = read.and(counted).err();
+    left.extend(
+        why.map(|why| Left::stays(format!("sudo's log was not reported to its end: {why}"))),
+    );
+    left
 }
 
 /// Puts what was seen into the book.
-fn enter_all(host: &Host, seen: Vec<HostFact>, now: Moment, book: &mut Book) -> Result<(), String> {
+fn enter_all(
+    identity: &Identity,
+    seen: Vec<HostFact>,
+    now: Moment,
+    book: &mut Book,
+) -> Result<(), String> {
     seen.into_iter().try_for_each(|fact| {
-        book.enter(fact, now.wall, &host.identity)
+        book.enter(fact, now.wall, identity)
             .map_err(|error| error.to_string())
     })
 }
@@ -260,7 +291,8 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
         if was_watched {
             // From the daemon's death to that of the last process nobody looked.
             let at = clock::now();
-            let untold = enter_all(host, vec![diary::unwatched(at.wall)], at, &mut book);
+            let unwatched = vec![diary::unwatched(at.wall)];
+            let untold = enter_all(&host.identity, unwatched, at, &mut book);
             if let Err(error) = untold {
                 host.complain(&error);
             }
@@ -345,5 +377,87 @@ impl Shelf for &mut Book {
 impl Shelf for &crate::leases::Live {
     fn with<T>(&mut self, act: impl FnOnce(&mut Book) -> T) -> T {
         act(&mut self.book())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Chain;
+    use crate::plan::tests::example;
+
+    /// An event of sudo's that takes much of a journal.
+    fn event(kind: &str) -> String {
+        let argument = format!("\"{}\"", "\\\"".repeat(400));
+        let arguments = [argument.as_str(); 20].join(",\n");
+        format!("\"{kind}\": {{\n\"command\": \"/bin/x\",\n\"runargv\": [\n{arguments}\n]\n}}\n")
+    }
+
+    /// A book with nothing in it, and where a log may be.
+    fn book(directory: &tempfile::TempDir) -> (Book, std::path::PathBuf) {
+        let plan = example();
+        let journal = Journal::create(directory.path().join("a.journal"), &plan).unwrap();
+        let host = "prod-1".parse().unwrap();
+        let name = plan.account.name.clone();
+        let chain = Chain::new(host, plan.session, name, plan.order_digest);
+        (
+            Book::reopen(journal, chain),
+            directory.path().join("sudo.log"),
+        )
+    }
+
+    /// Tells the rest of a log; gives back what is left.
+    fn harvested(
+        log: &str,
+        (book, path): &mut (Book, std::path::PathBuf),
+        found: Found,
+    ) -> Vec<String> {
+        std::fs::write(&path, log).unwrap();
+        let identity = Identity::from_seed(&[7; 32]).unwrap();
+        let tail = Tail::open(path, 0).unwrap();
+        let left = harvest((Share::of(0), &identity), tail, book, found);
+        assert!(left.iter().all(|left| !left.again));
+        left.into_iter().map(|left| left.what).collect()
+    }
+
+    #[test]
+    fn what_is_not_told_of_sudo_is_left_and_what_ran_is_told_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut shelf = book(&directory);
+        let log = event("reject").repeat(300) + &event("accept").repeat(10);
+        let left = harvested(&log, &mut shelf, Found::Live);
+        let tally = shelf.0.tally();
+        assert_eq!(tally.sudo_allowed, 10);
+        let untold = 310 - tally.sudo;
+        assert!(0 < untold && untold < 300, "{untold}");
+        let expected =
+            format!("{untold} commands that sudo was asked for are not told, 0 of them ran");
+        assert_eq!(left, [expected]);
+        // After a crash nobody knows what that left out.
+        let left = harvested("", &mut shelf, Found::Interrupted);
+        assert_eq!(left.len(), 1);
+        assert!(left[0].contains("interrupted"), "{left:?}");
+    }
+
+    #[test]
+    fn what_ran_and_is_not_told_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut shelf = book(&directory);
+        let left = harvested(&event("accept").repeat(300), &mut shelf, Found::Live);
+        let untold = 300 - shelf.0.tally().sudo_allowed;
+        let expected =
+            format!("{untold} commands that sudo was asked for are not told, {untold} of them ran");
+        assert_eq!(left, [expected]);
+    }
+
+    #[test]
+    fn a_log_that_was_told_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut shelf = book(&directory);
+        let log = event("reject").repeat(3) + &event("accept").repeat(2);
+        for found in [Found::Live, Found::Interrupted] {
+            assert!(harvested(&log, &mut shelf, found).is_empty());
+        }
+        assert_eq!(shelf.0.tally().sudo_allowed, 4);
     }
 }

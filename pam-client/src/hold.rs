@@ -11,6 +11,7 @@ use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::control::{FromBastion, FromHost, OrderRefusal};
 use portreeve_protocol::digest::Digest;
 
+use crate::accept;
 use crate::begin::{self, Begun, Refused};
 use crate::clock;
 use crate::end::{self, Ended};
@@ -46,13 +47,17 @@ fn greet_and_serve(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
         host: host.trust.host.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
     })?;
-    let begun = match talk.order()? {
-        Some(First::Session { order, bundle }) => begin::begin(host, &order, &bundle),
+    let (begun, is_ours) = match talk.order()? {
+        Some(First::Session { order, bundle }) => (
+            begin::begin(host, &order, &bundle),
+            accept::is_ours(&order, &host.trust),
+        ),
         Some(First::Look { order }) => return look::serve(host, talk, &order),
-        None => Err(Refused {
-            refusal: OrderRefusal::Malformed,
-            detail: "an order comes first".into(),
-        }),
+        None => {
+            let refusal = OrderRefusal::Malformed;
+            let detail = "an order comes first".into();
+            (Err(Refused { refusal, detail }), false)
+        }
     };
     match begun {
         Ok(begun) => {
@@ -67,7 +72,12 @@ fn greet_and_serve(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
                 log::warning!("{told}");
             }
             talk.say(&FromHost::Refused { refusal, detail })?;
-            deliver_only(host, talk)
+            // What sessions did is not for whoever gets as far as here: a certificate for a look does.
+            if is_ours {
+                deliver_only(host, talk)
+            } else {
+                Ok(())
+            }
         }
     }
 }
@@ -306,7 +316,7 @@ enum Turn {
     Over(EndCause),
 }
 
-/// After a refusal: what earlier sessions left to say, until the bastion has heard it or is silent.
+/// After the refusal of an order of the CA's for this host: what earlier sessions left to say, until the bastion has heard it or is silent.
 fn deliver_only(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
     let mut parcel = None;
     loop {

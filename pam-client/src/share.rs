@@ -12,6 +12,8 @@ const LEAST: u64 = 1024 * 1024;
 const MOST: u64 = 24 * 1024 * 1024;
 /// So much more may be told of sudo at the end, when nothing can wait in its log any more.
 const AT_THE_END: u64 = 4 * 1024 * 1024;
+/// What of it only commands have that sudo let run: what it refused does not keep them out.
+const FOR_WHAT_RAN: u64 = AT_THE_END / 2;
 
 /// The share of one session, in bytes of its journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +35,14 @@ impl Share {
         self.0.saturating_sub(written)
     }
 
-    /// The same once the session is over.
-    pub(crate) const fn for_sudo_at_the_end(self, written: u64) -> u64 {
-        self.0.saturating_add(AT_THE_END).saturating_sub(written)
+    /// The same once the session is over, for what sudo let run or for what it refused.
+    pub(crate) const fn for_sudo_at_the_end(self, written: u64, has_run: bool) -> u64 {
+        let more = if has_run {
+            AT_THE_END
+        } else {
+            AT_THE_END - FOR_WHAT_RAN
+        };
+        self.0.saturating_add(more).saturating_sub(written)
     }
 }
 
@@ -54,7 +61,9 @@ mod tests {
             assert_eq!(share.for_processes(0), expected / 2);
             assert_eq!(share.for_sudo(expected), 0);
             // One reading of the log may go beyond it.
-            assert!(share.for_sudo_at_the_end(0) + 2 * MIB <= MAX_BYTES / 2);
+            assert!(share.for_sudo_at_the_end(0, true) + 2 * MIB <= MAX_BYTES / 2);
+            assert_eq!(share.for_sudo_at_the_end(expected + 2 * MIB, false), 0);
+            assert_eq!(share.for_sudo_at_the_end(expected + 2 * MIB, true), 2 * MIB);
         }
     }
 }

@@ -109,8 +109,24 @@ fn a_session_fills_no_more_than_its_share_and_gets_it_back() {
                 !sh("cat /etc/passwd").contains(pass.order.account.as_str())
             });
 
-            // One that takes everything: it stays small, however much is told.
+            // Who brings no order of the CA's for this host hears nothing of the first.
             let next = ca.pass(STARTER_BUNDLE, 300);
+            let forged = Ca::new().sign(&next.order);
+            let bundle = next.bundle.clone();
+            for first in [
+                FromBastion::Acknowledge { reports: vec![] },
+                FromBastion::Order {
+                    order: forged,
+                    bundle,
+                },
+            ] {
+                let mut stranger = Control::open(&next);
+                stranger.say(&first);
+                assert!(matches!(stranger.hear(), Some(FromHost::Refused { .. })));
+                assert!(stranger.hear().is_none());
+            }
+
+            // One that takes everything: it stays small, however much is told.
             let (mut control, _) = open(&next, &host);
             let mut earlier = Vec::new();
             let receipt = loop {
