@@ -47,7 +47,7 @@ pub(super) enum NotTaken {
     Statement(#[from] VerifyError),
     #[error("the host's statement is about another {0}")]
     Mismatch(&'static str),
-    #[error("no bastion was permitted to delete its recording")]
+    #[error("this bastion was not permitted to delete its recording")]
     Deletion,
     #[error("the log has another event of this id")]
     Conflict,
@@ -203,7 +203,7 @@ fn check_access(
         }
         // Any bastion of the same store may have deleted it, when it was permitted to.
         AccessFact::RecordingDeleted { manifest, .. } => {
-            check_deletion(*manifest, reported_at, subject)
+            check_deletion(*manifest, reported_at, sender, subject)
         }
         AccessFact::HostReady { attestation } => {
             claimed()?;
@@ -248,22 +248,36 @@ fn check_access(
     }
 }
 
-fn check_deletion(manifest: Digest, reported_at: Timestamp, subject: &Subject) -> Outcome {
+fn check_deletion(
+    manifest: Digest,
+    reported_at: Timestamp,
+    sender: &BastionName,
+    subject: &Subject,
+) -> Outcome {
     let session = subject.session.summary.session;
     let recording = subject.recording.as_ref();
-    let known = recording.filter(|known| known.permitted_at.is_some());
+    let known = recording.filter(|known| known.permitted_to.contains(sender));
     let known = known.ok_or(NotTaken::Deletion)?;
     let seal = known.seal.as_ref().ok_or(NotTaken::Deletion)?;
     demand(seal.manifest == manifest, "recording")?;
-    let is_news = known.deleted_at.is_none();
-    let alarm = known.hold.as_ref().filter(|_| is_news).map(|hold| {
-        format!(
-            "the recording of {session} is deleted although {} holds it since {}: the deletion was permitted before",
-            hold.by.name, hold.at
-        )
-    });
     let at = reported_at;
-    Ok((Some(Change::ForgetRecording { session, at }), alarm))
+    Ok((Some(Change::ForgetRecording { session, at }), None))
+}
+
+/// What is wrong when a bastion says that it deleted what it may not: the recording may be gone all the same.
+pub(super) fn unpermitted_deletion(sender: &BastionName, subject: &Subject) -> String {
+    let session = subject.session.summary.session;
+    let hold = subject
+        .recording
+        .as_ref()
+        .and_then(|known| known.hold.as_ref());
+    let held = hold.map_or_else(String::new, |hold| {
+        format!(", and {} holds it since {}", hold.by.name, hold.at)
+    });
+    format!(
+        "bastion `{sender}` says that it deleted the recording of {session}, which it is not permitted to{held}: see \
+         whether the recording is there"
+    )
 }
 
 fn check_attestation(

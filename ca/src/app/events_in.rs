@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use portreeve_protocol::event::{AccessFact, Body, Event, EventBatch, EventsStored, MAX_BATCH};
+use portreeve_protocol::event::{
+    AccessFact, Body, Event, EventBatch, EventsStored, MAX_BATCH, MachineFact,
+};
 use portreeve_protocol::id::{EventId, SessionId};
 use portreeve_protocol::problem::Code;
 
-use super::event_check::{NotTaken, Subject, check, session_of};
+use super::event_check::{NotTaken, Subject, check, session_of, unpermitted_deletion};
+use super::record::machine;
 use super::{App, Failure};
 use crate::identity::AuthenticatedBastion;
 use crate::store::{EventOutcome, Reported, StoreError};
@@ -27,16 +30,25 @@ impl App {
         }
         let subjects = self.subjects(&batch).await?;
         let mut taken = Vec::new();
-        let mut refused = Vec::new();
+        let (mut refused, mut alarms) = (Vec::new(), Vec::new());
         for event in batch.events {
             let id = event.id;
             let subject = session_of(&event).and_then(|session| subjects.get(&session));
             match check(event, bastion.name(), subject) {
                 Ok(one) => taken.push(one),
-                Err(reason) => refused.push((id, reason)),
+                Err(reason) => {
+                    if let (NotTaken::Deletion, Some(subject)) = (&reason, subject) {
+                        let detail = unpermitted_deletion(bastion.name(), subject);
+                        alarms.push(machine(self.clock.now(), MachineFact::Alarm { detail }));
+                    }
+                    refused.push((id, reason));
+                }
             }
         }
         let stored = self.store_taken(taken, &mut refused).await?;
+        if !alarms.is_empty() {
+            self.log.append(alarms).await?;
+        }
         if !refused.is_empty() {
             tracing::warn!(bastion = %bastion.name(), ?refused, "events are not taken");
         }

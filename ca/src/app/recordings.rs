@@ -164,7 +164,7 @@ impl App {
         Ok(row(&found, self.store.recording(id).await?.as_ref()))
     }
 
-    /// Whether a bastion may delete a recording, now: bastions were told to, and it is not held.
+    /// Whether a bastion may delete a recording, now: it was told to, and nobody holds it.
     ///
     /// # Errors
     /// When it may not, or the store fails.
@@ -176,6 +176,7 @@ impl App {
     ) -> Result<Deletion, Failure> {
         let change = Change::PermitDeletion {
             session: id,
+            bastion: bastion.name().clone(),
             at: origin.at,
         };
         match self.store.commit(vec![change], Vec::new()).await {

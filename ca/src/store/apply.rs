@@ -181,7 +181,11 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             again_at,
             at,
         } => recording::expire(db, *session, *again_at, *at).await,
-        Change::PermitDeletion { session, at } => recording::permit(db, *session, *at).await,
+        Change::PermitDeletion {
+            session,
+            bastion,
+            at,
+        } => recording::permit(db, *session, bastion, *at).await,
         Change::ForgetRecording { session, at } => recording::forget(db, *session, *at).await,
         Change::UseOnce { nonce, until } => used::once(db, nonce, *until).await,
         Change::Feed { item, at } => feed::append(db, item, *at).await,

@@ -255,10 +255,12 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
-    /// A bastion may delete a recording now. Refused when bastions were not told to, when it is held, or deleted.
+    /// A bastion may delete a recording now. Refused when it was not told to, when it is held, or deleted.
     PermitDeletion {
         /// The session.
         session: SessionId,
+        /// The bastion.
+        bastion: BastionName,
         /// When this is done.
         at: Timestamp,
     },

@@ -150,5 +150,10 @@ fn migrator() -> Migrator {
             "session uid floor",
             include_str!("../../migrations/0007_session_uid_floor.sql"),
         ),
+        step(
+            8,
+            "permitted to",
+            include_str!("../../migrations/0008_permitted_to.sql"),
+        ),
     ])
 }

@@ -32,8 +32,23 @@ pub struct Recording {
     pub told: u32,
     /// When a bastion was last permitted to delete it.
     pub permitted_at: Option<Timestamp>,
+    /// Which bastions were, since it was held last.
+    pub permitted_to: Vec<BastionName>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
+}
+
+impl Recording {
+    /// Whether a bastion was told to delete it: the one that sealed it, and when that did not, whoever else may have
+    /// its store.
+    fn is_left_to(&self, bastion: &BastionName) -> bool {
+        let sealed_by = self.seal.as_ref().map(|seal| &seal.bastion);
+        match self.told {
+            0 => false,
+            1 => sealed_by == Some(bastion),
+            _ => sealed_by == Some(bastion) || self.store.is_some(),
+        }
+    }
 }
 
 /// What a bastion said of a recording when it was done with it.
@@ -176,7 +191,8 @@ pub(super) async fn hold(
     // Another hold replaces who, when and why; the trail has every one.
     let done = sqlx::query(
         "INSERT INTO recording (session, held_at, held_by, held_reason) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (session) DO UPDATE SET held_at = $2, held_by = $3, held_reason = $4
+         ON CONFLICT (session) DO UPDATE SET held_at = $2, held_by = $3, held_reason = $4,
+             permitted_to = NULL
          WHERE recording.deleted_at IS NULL",
     )
     .bind(session.to_string())
@@ -225,15 +241,25 @@ pub(super) async fn expire(
 pub(super) async fn permit(
     db: &mut SqliteConnection,
     session: SessionId,
+    bastion: &BastionName,
     at: Timestamp,
 ) -> Applied {
-    let fate = Fate::read(db, session).await?;
-    fate.may_expire(at)?;
-    if !fate.told {
+    Fate::read(db, session).await?.may_expire(at)?;
+    let row = sqlx::query("SELECT * FROM recording WHERE session = $1")
+        .bind(session.to_string())
+        .fetch_one(&mut *db)
+        .await?;
+    let known = read(&row)?;
+    if !known.is_left_to(bastion) {
         return Err(Refusal::Missing.into());
     }
-    sqlx::query("UPDATE recording SET permitted_at = $1 WHERE session = $2")
+    let mut permitted_to = known.permitted_to;
+    if !permitted_to.contains(bastion) {
+        permitted_to.push(bastion.clone());
+    }
+    sqlx::query("UPDATE recording SET permitted_at = $1, permitted_to = $2 WHERE session = $3")
         .bind(at.as_micros())
+        .bind(to_json(&permitted_to)?)
         .bind(session.to_string())
         .execute(db)
         .await?;
@@ -258,7 +284,6 @@ pub(super) async fn forget(
 struct Fate {
     due_at: Option<Timestamp>,
     held: bool,
-    told: bool,
     deleted: bool,
 }
 
@@ -272,7 +297,6 @@ impl Fate {
         Ok(Self {
             due_at: row.moment_if_any("due_at")?,
             held: row.moment_if_any("held_at")?.is_some(),
-            told: row.count("told")? > 0,
             deleted: row.moment_if_any("deleted_at")?.is_some(),
         })
     }
@@ -306,12 +330,18 @@ fn read(row: &SqliteRow) -> Result<Recording, StoreError> {
             reason: row.parsed("held_reason")?,
         }),
     };
+    let names: Option<&str> = row.raw("permitted_to")?;
+    let permitted_to = match names {
+        None => Vec::new(),
+        Some(_) => row.json("permitted_to")?,
+    };
     Ok(Recording {
         seal,
         store: row.parsed_if_any("store")?,
         hold,
         told: u32::try_from(row.count("told")?).map_err(|error| damaged("told", error))?,
         permitted_at: row.moment_if_any("permitted_at")?,
+        permitted_to,
         deleted_at: row.moment_if_any("deleted_at")?,
     })
 }
@@ -325,7 +355,6 @@ mod tests {
         let fate = Fate {
             due_at: Some(Timestamp::from_seconds(100)),
             held: false,
-            told: false,
             deleted: false,
         };
         let at = Timestamp::from_seconds;

@@ -243,7 +243,10 @@ impl Writer {
 impl Commit {
     fn feeds(&self) -> bool {
         let feeds = |change: &Change| matches!(change, Change::Feed { .. });
-        let reported = self.entries.iter().filter_map(|entry| entry.change.as_ref());
+        let reported = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.change.as_ref());
         self.changes.iter().chain(reported).any(feeds)
     }
 

@@ -230,6 +230,7 @@ async fn what_is_due_is_deleted_once_and_leaves_a_tombstone() {
     let permitted = live.ask_deletion("b2").await.is(200);
     assert_eq!(permitted["manifest"], manifest().to_string());
     assert_eq!(live.row().await.state, RecordingState::Expiring);
+    live.ask_deletion("b1").await.is(200);
     assert_eq!(live.deleted(4, "b2").await.stored, 1);
     // The other one says so too, which changes nothing.
     live.lab.pass(5);
@@ -279,18 +280,61 @@ async fn a_hold_wins_over_every_step_towards_a_deletion() {
     assert_eq!(refused.detail(), "the recording is held");
     live.hold("/release").await.is(200);
     live.ask_deletion("b1").await.is(200);
-    // It comes when one was permitted: whoever asks again is refused, and what was done is told, loudly.
+    // It comes when one was permitted: whoever asks again is refused, and what is said to be done is told, loudly.
     let late = live.hold("/hold").await.is(200);
     assert_eq!(late["state"], "expiring");
     assert_eq!(live.ask_deletion("b1").await.code(), "not_permitted");
     live.lab.pass(3600);
     assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
-    assert_eq!(live.deleted(9, "b1").await.stored, 1);
+    assert_eq!(live.deleted(9, "b1").await.stored, 0);
     let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
     assert!(
-        log.contains("is deleted although") && log.contains("holds it since"),
+        log.contains("says that it deleted") && log.contains("holds it since"),
         "{log}"
     );
+    // The permission of before does not come back when the hold ends.
+    live.hold("/release").await.is(200);
+    assert_eq!(live.deleted(10, "b1").await.stored, 0);
+    live.ask_deletion("b1").await.is(200);
+    assert_eq!(live.deleted(11, "b1").await.stored, 1);
+}
+
+/// A bastion that somebody else has in hand must not end what others recorded.
+#[tokio::test]
+async fn only_a_bastion_that_was_told_may_delete_and_say_so() {
+    let live = Live::start().await;
+    live.seal().await;
+    let app = &live.lab.app;
+    live.lab.pass(31 * DAY);
+    for _ in 0..2 {
+        assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+        live.lab.pass(2 * 3600);
+    }
+    // It is on the disk of the one that sealed it, and in no store.
+    assert_eq!(live.ask_deletion("b2").await.code(), "not_permitted");
+    live.ask_deletion("b1").await.is(200);
+    assert_eq!(live.deleted(3, "b2").await.stored, 0);
+    assert_eq!(live.row().await.state, RecordingState::Expiring);
+    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    assert!(
+        log.contains("bastion `b2` says that it deleted the recording"),
+        "{log}"
+    );
+
+    let live = Live::start().await;
+    live.seal().await;
+    live.put().await;
+    let app = &live.lab.app;
+    live.lab.pass(31 * DAY);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    // The first time is the sealer's.
+    assert_eq!(live.ask_deletion("b2").await.code(), "not_permitted");
+    live.lab.pass(3600);
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    live.ask_deletion("b2").await.is(200);
+    assert_eq!(live.deleted(4, "b1").await.stored, 0);
+    assert_eq!(live.deleted(5, "b2").await.stored, 1);
+    assert_eq!(live.row().await.state, RecordingState::Deleted);
 }
 
 #[tokio::test]
