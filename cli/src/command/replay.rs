@@ -140,16 +140,7 @@ fn print(
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let info = opened.recording.info().clone();
-    printer.say(&output::fields([
-        ("session", info.session.to_string()),
-        ("human", info.pair.human.name.to_string()),
-        ("agent", info.pair.agent.to_string()),
-        ("host", format!("{} as {}", info.host, info.account)),
-        (
-            "task",
-            format!("{} {}", info.task.ticket, info.task.purpose),
-        ),
-    ]));
+    printer.say(&output::fields(recordings::whose(&info)));
     let shown = if args.raw {
         Shown::DangerouslyRaw
     } else {

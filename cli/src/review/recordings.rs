@@ -93,10 +93,10 @@ pub fn session_without_file(named: &Path) -> Option<SessionId> {
     (!named.exists()).then_some(session)
 }
 
-/// What is readable without a key: whose session it was, and how much there is of it.
-fn metadata(recording: &mut Recording<File>) -> String {
-    let info = recording.info().clone();
-    let mut rows = vec![
+/// Whose session it was, where and why, as every view of a recording begins.
+#[must_use]
+pub fn whose(info: &SessionInfo) -> [(&'static str, String); 5] {
+    [
         ("session", info.session.to_string()),
         ("human", info.pair.human.name.to_string()),
         ("agent", info.pair.agent.to_string()),
@@ -105,9 +105,17 @@ fn metadata(recording: &mut Recording<File>) -> String {
             "task",
             format!("{} {}", info.task.ticket, info.task.purpose),
         ),
+    ]
+}
+
+/// What is readable without a key: whose session it was, and how much there is of it.
+fn metadata(recording: &mut Recording<File>) -> String {
+    let info = recording.info().clone();
+    let mut rows = Vec::from(whose(&info));
+    rows.extend([
         ("bastion", info.bastion.to_string()),
         ("begun", words::moment(info.started_at)),
-    ];
+    ]);
     match recording.unverified_manifest() {
         Ok(Some(manifest)) => {
             if let Some(ended) = manifest.ended_at {
