@@ -58,7 +58,7 @@ pub use host::{Host, HostEnrolled};
 pub use human::KnownHuman;
 pub use inventory::NewInventory;
 pub use look::{Look, LookOutcome, LookState, NewLook};
-pub use recording::{Recording, Seal};
+pub use recording::{PERMISSION, Recording, Seal};
 pub use session::{NewSession, Session, SessionFilter};
 
 /// How many commits may wait for the writer.

@@ -292,6 +292,13 @@ pub enum AccessFact {
         /// The digest of its manifest.
         manifest: Digest,
     },
+    /// A bastion may delete the recording, for a minute. A hold that the log has before this would have refused it.
+    RecordingDeletionPermitted {
+        /// Which bastion.
+        bastion: BastionName,
+        /// Until when it may begin.
+        until: Timestamp,
+    },
     /// The recording is deleted. This is what is left of it.
     RecordingDeleted {
         /// The digest of its manifest.

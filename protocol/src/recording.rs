@@ -171,7 +171,7 @@ pub enum RecordingState {
     Cut,
     /// It is in the store.
     Stored,
-    /// Its deletion was permitted.
+    /// A bastion may delete it at this moment.
     Expiring,
     /// It was deleted.
     Deleted,
@@ -257,6 +257,9 @@ pub struct HoldRequest {
 /// The answer to a bastion that is about to delete a recording: it may, now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
+    /// For how many seconds. The CA counts from its answer and the bastion from before it asked, so that there it ends
+    /// first: a hold that comes later is not too late.
+    pub seconds: u32,
     /// The digest of the recording's manifest.
     pub manifest: Digest,
     /// What decided.

@@ -1,13 +1,16 @@
 //! Recordings whose time is over: asked about once more, deleted, and reported.
 
 use std::io;
+use std::time::Duration;
 
-use portreeve_protocol::event::{AccessFact, Body};
+use portreeve_protocol::event::{AccessFact, Body, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording_store::store::{Store, StoreError};
+use tokio::time::timeout_at;
 
 use super::Keeper;
 use crate::ca::CaError;
+use crate::clock::Steady;
 use crate::feed::Expired;
 use crate::spool::SpoolError;
 
@@ -16,6 +19,8 @@ use crate::spool::SpoolError;
 enum NotDeleted {
     #[error("the CA does not permit it now")]
     Ca(#[from] CaError),
+    #[error("the permission was over before everything was deleted")]
+    Late,
     #[error("the local copy cannot be removed")]
     Local(#[source] io::Error),
     #[error(transparent)]
@@ -75,9 +80,11 @@ impl Keeper {
 
     async fn delete(&self, expired: &Expired, store: Option<&Store>) -> Result<u64, NotDeleted> {
         let session = expired.session;
+        let asked = self.reporter.clock.now().steady;
         let deletion = self.ca.deletion(session).await?;
+        let until = asked.plus(Duration::from_secs(deletion.seconds.into()));
         self.stop_upload(session).await;
-        let deleted = self.delete_everywhere(session, store).await;
+        let deleted = self.delete_until(until, session, store).await;
         self.known().deleting.remove(&session);
         let bytes = deleted?;
         let place = match store {
@@ -110,6 +117,28 @@ impl Keeper {
             // It was aborted, so that is how it ends.
             let _ = followed.task.await;
         }
+    }
+
+    /// Whoever holds the recording from then on is told by the CA that nobody deletes it any more.
+    async fn delete_until(
+        &self,
+        until: Steady,
+        session: SessionId,
+        store: Option<&Store>,
+    ) -> Result<u64, NotDeleted> {
+        let clock = self.reporter.clock;
+        if clock.now().steady >= until {
+            return Err(NotDeleted::Late);
+        }
+        let deleting = self.delete_everywhere(session, store);
+        let Ok(deleted) = timeout_at(clock.instant(until), deleting).await else {
+            let detail = format!(
+                "the recording of {session} is deleted in part: the store was slower than the permission is good"
+            );
+            self.reporter.machine(MachineFact::Alarm { detail })?;
+            return Err(NotDeleted::Late);
+        };
+        deleted
     }
 
     async fn delete_everywhere(

@@ -40,7 +40,8 @@ struct Inner {
     events: Mutex<Vec<Event>>,
     claims: Mutex<HashMap<SessionId, ClaimRequest>>,
     /// Whether recordings may be deleted, and how often somebody asked.
-    deletions: Mutex<(bool, u32)>,
+    /// For how many seconds deletions are permitted, if they are, and how often one was asked for.
+    deletions: Mutex<(Option<u32>, u32)>,
     deletion: Deletion,
     items: broadcast::Sender<FeedItem>,
     policy: watch::Sender<String>,
@@ -59,6 +60,7 @@ impl Ca {
             claims: Mutex::default(),
             deletions: Mutex::default(),
             deletion: Deletion {
+                seconds: 60,
                 manifest: Digest::of(b"manifest"),
                 rule: RetentionRule::Configuration,
                 pair: mint.pair(),
@@ -95,8 +97,8 @@ impl Ca {
         let _ = self.0.items.send(item);
     }
 
-    pub(crate) fn permit_deletions(&self, are_permitted: bool) {
-        self.0.deletions.lock().unwrap().0 = are_permitted;
+    pub(crate) fn permit_deletions(&self, seconds: Option<u32>) {
+        self.0.deletions.lock().unwrap().0 = seconds;
     }
 
     pub(crate) fn asked_to_delete(&self) -> u32 {
@@ -187,8 +189,11 @@ async fn deletion(
 ) -> Result<Json<Deletion>, (StatusCode, Json<Problem>)> {
     let mut deletions = ca.0.deletions.lock().unwrap();
     deletions.1 += 1;
-    if deletions.0 {
-        Ok(Json(ca.0.deletion.clone()))
+    if let Some(seconds) = deletions.0 {
+        Ok(Json(Deletion {
+            seconds,
+            ..ca.0.deletion.clone()
+        }))
     } else {
         let problem = Problem::new(Code::NotPermitted).detail("the recording is held");
         Err((StatusCode::FORBIDDEN, Json(problem)))

@@ -226,13 +226,13 @@ async fn what_expired_is_deleted_when_the_ca_permits_it_and_by_whoever_has_the_s
     let deleted = |fact: &AccessFact| matches!(fact, AccessFact::RecordingDeleted { .. });
 
     // Held at the CA: it says no, and everything stays.
-    world.ca.permit_deletions(false);
+    world.ca.permit_deletions(None);
     world.ca.send(expire("bastion-1", store.name(), 1));
     until("a question", async || world.ca.asked_to_delete() == 1).await;
     assert!(parts(&store, session).await > 0);
 
     // At first it is for the bastion that sealed it, and never for one with another store.
-    world.ca.permit_deletions(true);
+    world.ca.permit_deletions(Some(60));
     let elsewhere: StoreName = "s3://elsewhere.example.com/recordings".parse().unwrap();
     world.ca.send(expire("bastion-2", store.name(), 1));
     world.ca.send(expire("bastion-2", &elsewhere, 2));
@@ -256,13 +256,26 @@ async fn without_a_store_what_expired_is_deleted_from_the_disk() {
     end(&world, &agent).await;
     let path = world.recording(session);
     assert!(path.exists());
-    world.ca.permit_deletions(true);
-    world.ca.send(FeedItem::DeleteRecording {
-        session,
-        bastion: "bastion-1".parse().unwrap(),
-        store: None,
-        attempt: 1,
-    });
+    let expire = |attempt| {
+        world.ca.send(FeedItem::DeleteRecording {
+            session,
+            bastion: "bastion-1".parse().unwrap(),
+            store: None,
+            attempt,
+        });
+    };
+    // A permission that is over when it arrives permits nothing: somebody may hold the recording by now.
+    world.ca.permit_deletions(Some(0));
+    expire(1);
+    until("a word about it", async || {
+        world
+            .log()
+            .contains("the permission was over before everything was deleted")
+    })
+    .await;
+    assert!(path.exists());
+    world.ca.permit_deletions(Some(60));
+    expire(2);
     let deleted = |fact: &AccessFact| matches!(fact, AccessFact::RecordingDeleted { .. });
     world.ca.wait_for(session, "tombstone", deleted).await;
     assert!(!path.exists());

@@ -139,6 +139,7 @@ fn statement_of(fact: &AccessFact) -> Option<Digest> {
         | AccessFact::RecordingHeld { .. }
         | AccessFact::RecordingReleased { .. }
         | AccessFact::RecordingExpired { .. }
+        | AccessFact::RecordingDeletionPermitted { .. }
         | AccessFact::RecordingDeleted { .. }
         | AccessFact::RecordingHead { .. } => None,
     }
@@ -244,7 +245,8 @@ fn check_access(
         | AccessFact::RecordingReviewed { .. }
         | AccessFact::RecordingHeld { .. }
         | AccessFact::RecordingReleased { .. }
-        | AccessFact::RecordingExpired { .. } => Err(NotTaken::Kind),
+        | AccessFact::RecordingExpired { .. }
+        | AccessFact::RecordingDeletionPermitted { .. } => Err(NotTaken::Kind),
     }
 }
 
@@ -261,7 +263,15 @@ fn check_deletion(
     let seal = known.seal.as_ref().ok_or(NotTaken::Deletion)?;
     demand(seal.manifest == manifest, "recording")?;
     let at = reported_at;
-    Ok((Some(Change::ForgetRecording { session, at }), None))
+    let change = Change::ForgetRecording { session, at };
+    let late_hold = known.hold.as_ref().map(|hold| {
+        format!(
+            "the recording of {session} is deleted although {} holds it since {}: bastion `{sender}` was permitted to \
+             delete it right before",
+            hold.by.name, hold.at
+        )
+    });
+    Ok((Some(change), late_hold))
 }
 
 /// What is wrong when a bastion says that it deleted what it may not: the recording may be gone all the same.

@@ -1,6 +1,8 @@
 //! Recordings: which there are, reading them, holding them, and letting a bastion delete them. What is due is
 //! [`super::expiry`]'s.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use portreeve_access_policy::facts;
@@ -10,6 +12,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::problem::Code;
 use portreeve_protocol::recording::{Deletion, HoldRequest, RecordingRow, RecordingState};
 use portreeve_protocol::session::SessionState;
+use portreeve_protocol::time::Timestamp;
 use portreeve_recording_store::store::StoreError as RecordingStoreError;
 
 use super::permit::Permitted;
@@ -17,7 +20,9 @@ use super::record::Access;
 use super::{App, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::identity::{AuthenticatedBastion, Person};
-use crate::store::{Change, CommitError, Recording, Refusal, Seal, Session, SessionFilter};
+use crate::store::{
+    Change, CommitError, PERMISSION, Recording, Refusal, Seal, Session, SessionFilter,
+};
 
 /// A recording on its way to a reader.
 pub struct Fetched {
@@ -59,7 +64,7 @@ impl App {
         let rows = sessions
             .iter()
             .filter(|session| session.summary.bastion.is_some())
-            .map(|session| row(session, known.get(&session.summary.session)));
+            .map(|session| row(session, known.get(&session.summary.session), origin.at));
         Ok(Listing {
             items: rows.collect(),
         })
@@ -130,7 +135,11 @@ impl App {
             Err(CommitError::Refused(Refusal::Over)) => Err(deleted()),
             done => done.map(drop).map_err(Failure::from),
         }?;
-        Ok(row(&found, self.store.recording(id).await?.as_ref()))
+        Ok(row(
+            &found,
+            self.store.recording(id).await?.as_ref(),
+            origin.at,
+        ))
     }
 
     /// Ends a hold.
@@ -161,7 +170,11 @@ impl App {
             )),
             done => done.map(drop).map_err(Failure::from),
         }?;
-        Ok(row(&found, self.store.recording(id).await?.as_ref()))
+        Ok(row(
+            &found,
+            self.store.recording(id).await?.as_ref(),
+            origin.at,
+        ))
     }
 
     /// Whether a bastion may delete a recording, now: it was told to, and nobody holds it.
@@ -174,12 +187,19 @@ impl App {
         id: SessionId,
         origin: Origin,
     ) -> Result<Deletion, Failure> {
+        let found = self.store.session(id).await?;
+        let found = found.ok_or_else(|| Failure::told(Code::NotPermitted))?;
         let change = Change::PermitDeletion {
             session: id,
             bastion: bastion.name().clone(),
             at: origin.at,
         };
-        match self.store.commit(vec![change], Vec::new()).await {
+        let permitted = AccessFact::RecordingDeletionPermitted {
+            bastion: bastion.name().clone(),
+            until: origin.at.plus(Duration::from_secs(PERMISSION.into())),
+        };
+        let events = vec![access(&found).event(origin.at, permitted)];
+        match self.store.commit(vec![change], events).await {
             Ok(_) => {}
             Err(CommitError::Refused(refusal)) => {
                 tracing::info!(bastion = %bastion.name(), session = %id, %refusal, "a deletion is not permitted");
@@ -187,17 +207,15 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         }
-        let found = self.store.session(id).await?;
         let seal = self.store.recording(id).await?.and_then(|known| known.seal);
-        match (found, seal) {
-            (Some(found), Some(seal)) => Ok(Deletion {
-                manifest: seal.manifest,
-                rule: found.retention_rule,
-                pair: found.summary.pair,
-                task: found.summary.task,
-            }),
-            _ => Err(Failure::told(Code::NotPermitted)),
-        }
+        let seal = seal.ok_or_else(|| Failure::told(Code::NotPermitted))?;
+        Ok(Deletion {
+            seconds: PERMISSION,
+            manifest: seal.manifest,
+            rule: found.retention_rule,
+            pair: found.summary.pair,
+            task: found.summary.task,
+        })
     }
 
     /// A session on which a person may act, and the permission.
@@ -255,7 +273,7 @@ fn deleted() -> Failure {
 }
 
 /// What is told of a recording.
-fn row(session: &Session, known: Option<&Recording>) -> RecordingRow {
+fn row(session: &Session, known: Option<&Recording>, now: Timestamp) -> RecordingRow {
     let summary = &session.summary;
     let seal = known.and_then(|known| known.seal.as_ref());
     RecordingRow {
@@ -264,7 +282,7 @@ fn row(session: &Session, known: Option<&Recording>) -> RecordingRow {
         host: summary.host.clone(),
         created_at: summary.created_at,
         bastion: summary.bastion.clone(),
-        state: state(summary.state, known),
+        state: state(summary.state, known, now),
         cut: seal.is_some_and(|seal| seal.cut),
         bytes: seal.map(|seal| seal.bytes),
         manifest: seal.map(|seal| seal.manifest),
@@ -277,11 +295,11 @@ fn row(session: &Session, known: Option<&Recording>) -> RecordingRow {
     }
 }
 
-fn state(session: SessionState, known: Option<&Recording>) -> RecordingState {
+fn state(session: SessionState, known: Option<&Recording>, now: Timestamp) -> RecordingState {
     let seal = known.and_then(|known| known.seal.as_ref());
     match (known, seal) {
         (Some(known), _) if known.deleted_at.is_some() => RecordingState::Deleted,
-        (Some(known), _) if known.permitted_at.is_some() => RecordingState::Expiring,
+        (Some(known), _) if known.is_deletable(now) => RecordingState::Expiring,
         (Some(known), Some(_)) if known.store.is_some() => RecordingState::Stored,
         (_, Some(seal)) if seal.cut => RecordingState::Cut,
         (_, Some(_)) => RecordingState::Sealed,

@@ -1,6 +1,7 @@
 //! Recordings: what is known of one, and how it goes from sealed to deleted. A hold stops every step on that way.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
@@ -19,6 +20,9 @@ use super::{Refusal, Store, StoreError, session};
 /// How many recordings a listing has at most, as many as it has sessions.
 const MAX_LISTING: u32 = 1000;
 
+/// How long a permission to delete a recording is good, in seconds.
+pub const PERMISSION: u32 = 60;
+
 /// What is known of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
@@ -32,13 +36,20 @@ pub struct Recording {
     pub told: u32,
     /// When a bastion was last permitted to delete it.
     pub permitted_at: Option<Timestamp>,
-    /// Which bastions were, since it was held last.
+    /// Which bastions were, unless a hold found all permissions over.
     pub permitted_to: Vec<BastionName>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
 }
 
 impl Recording {
+    /// Whether a bastion may be deleting it at `now`.
+    #[must_use]
+    pub fn is_deletable(&self, now: Timestamp) -> bool {
+        self.permitted_at
+            .is_some_and(|at| at > permissions_since(now))
+    }
+
     /// Whether a bastion was told to delete it: the one that sealed it, and when that did not, whoever else may have
     /// its store.
     fn is_left_to(&self, bastion: &BastionName) -> bool {
@@ -49,6 +60,11 @@ impl Recording {
             _ => sealed_by == Some(bastion) || self.store.is_some(),
         }
     }
+}
+
+/// Permissions that were given later than this are good at `now`.
+fn permissions_since(now: Timestamp) -> Timestamp {
+    now.minus(Duration::from_secs(PERMISSION.into()))
 }
 
 /// What a bastion said of a recording when it was done with it.
@@ -188,17 +204,19 @@ pub(super) async fn hold(
     reason: &Purpose,
     at: Timestamp,
 ) -> Applied {
-    // Another hold replaces who, when and why; the trail has every one.
+    // Another hold replaces who, when and why; the trail has every one. A permission that is not over is not taken back,
+    // since a bastion may be deleting at this moment; one that is over can no longer have been used.
     let done = sqlx::query(
         "INSERT INTO recording (session, held_at, held_by, held_reason) VALUES ($1, $2, $3, $4)
          ON CONFLICT (session) DO UPDATE SET held_at = $2, held_by = $3, held_reason = $4,
-             permitted_to = NULL
+             permitted_to = CASE WHEN permitted_at > $5 THEN permitted_to END
          WHERE recording.deleted_at IS NULL",
     )
     .bind(session.to_string())
     .bind(at.as_micros())
     .bind(to_json(by)?)
     .bind(reason.as_str())
+    .bind(permissions_since(at).as_micros())
     .execute(db)
     .await?;
     if changed(&done) {

@@ -74,7 +74,8 @@ async fn keep(
     printer.data(&row, || table(std::slice::from_ref(&row)))?;
     if row.hold.is_some() && row.state == RecordingState::Expiring {
         printer.say(
-            "its deletion was permitted before; it may be gone already, which the trail will say",
+            "its deletion was permitted right before, so it may be gone; look again in a minute: where it is not `deleted` \
+             then, the hold keeps it",
         );
     }
     Ok(Exit::Done)

@@ -173,6 +173,7 @@ impl<'a> Course<'a> {
             | AccessFact::RecordingHeld { .. }
             | AccessFact::RecordingReleased { .. }
             | AccessFact::RecordingExpired { .. }
+            | AccessFact::RecordingDeletionPermitted { .. }
             | AccessFact::RecordingDeleted { .. }
             | AccessFact::RecordingFailed { .. } => {}
         }

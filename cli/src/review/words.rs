@@ -222,6 +222,10 @@ fn access(fact: &AccessFact) -> String {
             "recording expired: kept for {retention} by {rule}, until {}",
             moment(*due_at)
         ),
+        AccessFact::RecordingDeletionPermitted { bastion, until } => format!(
+            "bastion {bastion} may delete the recording, until {}",
+            moment(*until)
+        ),
         AccessFact::RecordingDeleted {
             manifest,
             rule,

@@ -254,6 +254,8 @@ async fn what_is_due_is_deleted_once_and_leaves_a_tombstone() {
         "recording_sealed",
         "recording_stored",
         "recording_expired",
+        "recording_deletion_permitted",
+        "recording_deletion_permitted",
         "recording_deleted",
         "recording_deleted",
     ];
@@ -280,23 +282,59 @@ async fn a_hold_wins_over_every_step_towards_a_deletion() {
     assert_eq!(refused.detail(), "the recording is held");
     live.hold("/release").await.is(200);
     live.ask_deletion("b1").await.is(200);
-    // It comes when one was permitted: whoever asks again is refused, and what is said to be done is told, loudly.
+    // It comes when one was permitted, which may be deleting at this moment: that is what the answer says, and after the
+    // minute that such a permission is good, that the recording is there and held.
     let late = live.hold("/hold").await.is(200);
     assert_eq!(late["state"], "expiring");
     assert_eq!(live.ask_deletion("b1").await.code(), "not_permitted");
+    live.lab.pass(60);
+    assert_eq!(live.row().await.state, RecordingState::Sealed);
     live.lab.pass(3600);
     assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    // Held once more, when no permission is left, none comes back: neither now nor when the hold ends.
+    live.hold("/hold").await.is(200);
     assert_eq!(live.deleted(9, "b1").await.stored, 0);
     let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
     assert!(
         log.contains("says that it deleted") && log.contains("holds it since"),
         "{log}"
     );
-    // The permission of before does not come back when the hold ends.
     live.hold("/release").await.is(200);
     assert_eq!(live.deleted(10, "b1").await.stored, 0);
     live.ask_deletion("b1").await.is(200);
     assert_eq!(live.deleted(11, "b1").await.stored, 1);
+}
+
+/// Which of the two came first is told by the trail, and no state is left that nothing ends.
+#[tokio::test]
+async fn a_deletion_that_a_hold_did_not_stop_is_a_tombstone_and_an_alarm() {
+    let live = Live::start().await;
+    live.seal().await;
+    live.lab.pass(31 * DAY);
+    let app = &live.lab.app;
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    live.ask_deletion("b1").await.is(200);
+    live.lab.pass(59);
+    assert_eq!(live.hold("/hold").await.is(200)["state"], "expiring");
+    // The report may come late.
+    live.lab.pass(DAY);
+    assert_eq!(live.deleted(3, "b1").await.stored, 1);
+    let row = live.row().await;
+    assert_eq!(row.state, RecordingState::Deleted);
+    assert!(row.hold.is_some());
+    let expected = [
+        "recording_sealed",
+        "recording_expired",
+        "recording_deletion_permitted",
+        "recording_held",
+        "recording_deleted",
+    ];
+    assert_eq!(live.facts().await, expected);
+    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    assert!(
+        log.contains("is deleted although lea@example.com holds it since"),
+        "{log}"
+    );
 }
 
 /// A bastion that somebody else has in hand must not end what others recorded.
@@ -315,6 +353,9 @@ async fn only_a_bastion_that_was_told_may_delete_and_say_so() {
     live.ask_deletion("b1").await.is(200);
     assert_eq!(live.deleted(3, "b2").await.stored, 0);
     assert_eq!(live.row().await.state, RecordingState::Expiring);
+    // Nothing more is heard of it: then nobody deletes it, until the CA says it again.
+    live.lab.pass(60);
+    assert_eq!(live.row().await.state, RecordingState::Sealed);
     let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
     assert!(
         log.contains("bastion `b2` says that it deleted the recording"),
