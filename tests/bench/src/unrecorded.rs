@@ -10,8 +10,13 @@ use portreeve_bastion::serve;
 use portreeve_bastion::ssh::settings;
 use portreeve_recording::write::PoolOptions;
 
-/// Serves until it is told to stop.
+/// Serves until it is told to stop. It writes the shipped program's log, because the measuring waits for lines of it.
 pub(crate) fn serve(config: &Path) -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter("info,russh=warn")
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow!("TLS was set up twice"))?;
