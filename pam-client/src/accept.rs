@@ -194,12 +194,19 @@ pub(crate) fn accept(
     })
 }
 
-/// Whether an order is the CA's and for this host, whatever else is wrong with it: who brings one is
-/// a bastion that a session here was given to. A look order is none.
-pub(crate) fn is_ours(order: &Signed<Order>, trust: &Trust) -> bool {
-    genuine(order, &trust.order_key)
-        .and_then(|(order, _)| for_this_host(&order, &trust.host))
-        .is_ok()
+/// Whether an order is the CA's, for this host and for now, whatever else is wrong with it: who brings one is a bastion
+/// that a session here was just given to. Neither a look order is, nor one that was kept from before.
+pub(crate) fn is_ours(
+    order: &Signed<Order>,
+    trust: &Trust,
+    now: Timestamp,
+    seen: impl FnOnce(OrderId) -> bool,
+) -> bool {
+    genuine(order, &trust.order_key).is_ok_and(|(order, _)| {
+        for_this_host(&order, &trust.host).is_ok()
+            && order.deliver_by >= now
+            && unseen(&order, seen).is_ok()
+    })
 }
 
 fn genuine(order: &Signed<Order>, key: &PublicKey) -> Result<(Order, Digest), NotAccepted> {

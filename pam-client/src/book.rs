@@ -15,7 +15,8 @@ use portreeve_protocol::time::Timestamp;
 use crate::chain::{Chain, Tally};
 use crate::journal::{Journal, JournalError, Record, WORTH_IT};
 use crate::plan::Plan;
-use crate::receipt::Commands;
+use crate::receipt::{self, Commands};
+use crate::step::Left;
 use crate::trust::Identity;
 
 /// A session's book.
@@ -102,16 +103,31 @@ impl Book {
     }
 
     /// The end begins.
-    pub(crate) fn ending(&mut self, cause: EndCause, at: Timestamp) -> Result<(), BookError> {
-        Ok(self.journal.append(&Record::Ending { cause, at })?)
+    pub(crate) fn ending(
+        &mut self,
+        cause: EndCause,
+        at: Timestamp,
+        missing: &[Left],
+    ) -> Result<(), BookError> {
+        Ok(self.journal.append(&Record::Ending {
+            cause,
+            at,
+            missing: receipt::lines(missing),
+        })?)
     }
 
-    /// The end was done; something may be left that is tried `again`.
-    pub(crate) fn gone(&mut self, receipt: &Signed<Receipt>, again: bool) -> Result<(), BookError> {
+    /// The end was done; something may be left that is tried `again`, and what `once` was told is found no more.
+    pub(crate) fn gone(
+        &mut self,
+        receipt: &Signed<Receipt>,
+        again: bool,
+        once: Vec<String>,
+    ) -> Result<(), BookError> {
         self.unacknowledged.insert(receipt.digest(), 0);
         Ok(self.journal.append(&Record::Gone {
             receipt: receipt.clone(),
             again,
+            once,
         })?)
     }
 

@@ -3,10 +3,11 @@
 //! Nothing here asks the session, its bastion or the CA for anything, and no failure stops what
 //! comes after it.
 
+mod resume;
+
 use std::time::{Duration, Instant};
 
 use portreeve_protocol::attest::{EndCause, HostFact, Receipt};
-use portreeve_protocol::id::SessionId;
 use portreeve_protocol::signed::Signed;
 
 use crate::account;
@@ -17,19 +18,19 @@ use crate::clock::{self, Moment};
 use crate::file;
 use crate::hands::HostHands;
 use crate::host::Host;
-use crate::journal::Journal;
 use crate::log;
 use crate::missing;
 use crate::plan::Plan;
 use crate::process;
 use crate::receipt::{self, End, Found as FoundFiles, Killed};
 use crate::share::Share;
-use crate::spool::Chapter;
 use crate::step::Left;
 use crate::sudolog::SudoEvent;
 use crate::tail::Tail;
 use crate::trust::Identity;
 use crate::watch::{Sight, diary};
+
+pub(crate) use self::resume::{resume, settle};
 
 /// How often those are ended who come when everything else is gone.
 const LATECOMERS: u32 = 3;
@@ -43,13 +44,16 @@ pub(crate) struct Ended {
     pub(crate) again: Vec<String>,
 }
 
-/// Whether everything that was made is expected to be there when the end begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the session is found when its end begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// The session was live until now.
+    /// It was live until now.
     Live,
-    /// A crash, or an end that was not finished, may have taken some of it.
-    Interrupted,
+    /// A crash, or an end that was not finished, may have taken some of what was made for it.
+    Interrupted {
+        /// What was not in its place before.
+        missing: Vec<Left>,
+    },
 }
 
 /// Ends a session: stop, read the rest of its log, clear, verify, receipt.
@@ -64,19 +68,19 @@ pub(crate) fn end(
     let (ending_at, began) = (clock::now().wall, Instant::now());
     let missing = match found {
         Found::Live => missing::look(plan),
-        Found::Interrupted => Vec::new(),
+        Found::Interrupted { ref missing } => missing.clone(),
     };
     log::info!("session {}: ends ({cause:?})", plan.session);
     book.with(|book| {
-        if let Err(error) = book.ending(cause, ending_at) {
+        if let Err(error) = book.ending(cause, ending_at, &missing) {
             host.complain(&error.to_string());
         }
     });
     let mut unread = Vec::new();
-    let (mut removed, traces) = remove(host, plan, || {
+    let (removed, traces) = remove(host, plan, || {
         if let Some(tail) = tail {
             let by = (host.share, &host.identity);
-            unread = book.with(|book| harvest(by, tail, book, found));
+            unread = book.with(|book| harvest(by, tail, book, &found));
         }
     });
     // Everything that could have been seen was seen: no process of the session is left.
@@ -86,15 +90,15 @@ pub(crate) fn end(
         let seen = sight.map_or_else(Vec::new, |sight| sight.finish(room, now));
         enter_all(&host.identity, seen, now, book).err()
     });
-    removed.left.extend(
-        untold.map(|why| Left::stays(format!("what ran was not reported to its end: {why}"))),
-    );
-    removed.left.extend(missing);
     // What a session did and nobody will read of it is told where its end is, and first: a receipt
     // names only so much.
-    removed.left.splice(0..0, unread);
+    let mut once = unread;
+    once.extend(
+        untold.map(|why| Left::stays(format!("what ran was not reported to its end: {why}"))),
+    );
+    once.extend(missing);
     let again = removed.again();
-    for left in &removed.left {
+    for left in once.iter().chain(&removed.left) {
         host.complain(&format!("session {}: left: {}", plan.session, left.what));
     }
     let end = End {
@@ -105,6 +109,7 @@ pub(crate) fn end(
         killed: traces.killed,
         found: traces.found,
         removed,
+        once,
     };
     let receipt = book.with(|book| close(host, plan, book, end, !again.is_empty()));
     log::info!("session {}: gone, {} left", plan.session, again.len());
@@ -174,12 +179,13 @@ fn harvest(
     (share, identity): (Share, &Identity),
     mut tail: Tail,
     book: &mut Book,
-    found: Found,
+    found: &Found,
 ) -> Vec<Left> {
     let mut left = Vec::new();
     // A try before this one was beyond where refusals are told. Which of them it left out is not on
     // the disk.
-    if found == Found::Interrupted && share.for_sudo_at_the_end(book.length(), false) == 0 {
+    let was_interrupted = matches!(found, Found::Interrupted { .. });
+    if was_interrupted && share.for_sudo_at_the_end(book.length(), false) == 0 {
         left.push(Left::stays(
             "the end was interrupted: commands that sudo refused may not be told",
         ));
@@ -244,6 +250,7 @@ fn close(
     again: bool,
 ) -> Option<Signed<Receipt>> {
     let ran = book.ran().clone();
+    let once = receipt::lines(&end.once);
     let receipt = receipt::receipt(&host.trust.host, plan, book.tally(), ran, end);
     let receipt = match Signed::sign(&receipt, host.identity.key()) {
         Ok(receipt) => receipt,
@@ -252,114 +259,11 @@ fn close(
             return None;
         }
     };
-    if let Err(error) = book.gone(&receipt, again) {
+    if let Err(error) = book.gone(&receipt, again, once) {
         // It is told all the same; after a crash it would be made again.
         host.complain(&error.to_string());
     }
     Some(receipt)
-}
-
-/// Ends a session of which only the journal is left: after a crash, or to try again.
-pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
-    let (journal, story) = match host.spool.resume(session) {
-        Ok(Some(found)) => found,
-        Ok(None) => return,
-        Err(error) => {
-            end_processes(host, session);
-            return host.unreadable(session, &error);
-        }
-    };
-    if story.is_finished() {
-        // It could not be read when the daemon started.
-        drop(journal);
-        host.spool.shelve(&story);
-        return host.finished(session);
-    }
-    let chain = story.chain(&host.trust.host);
-    let (chapter, reported) = (story.chapter, chain.tally().sudo);
-    let was_watched = story.was_watched();
-    let cause = story.cause.unwrap_or(cause);
-    let plan = story.plan;
-    let mut book = Book::reopen(journal, chain);
-    if chapter == Chapter::Interrupted {
-        // A try that takes long is not joined by another one.
-        host.finished(session);
-        let tail = plan
-            .sudo_log
-            .as_deref()
-            .and_then(|log| Tail::open(log, reported).ok());
-        if was_watched {
-            // From the daemon's death to that of the last process nobody looked.
-            let at = clock::now();
-            let unwatched = vec![diary::unwatched(at.wall)];
-            let untold = enter_all(&host.identity, unwatched, at, &mut book);
-            if let Err(error) = untold {
-                host.complain(&error);
-            }
-        }
-        let ended = end(
-            host,
-            &plan,
-            &mut book,
-            (tail, None),
-            cause,
-            Found::Interrupted,
-        );
-        drop(book);
-        return settle(host, &plan, false, ended.again);
-    }
-    let (ending_at, began) = (clock::now().wall, Instant::now());
-    let (removed, traces) = remove(host, &plan, || {});
-    let again = removed.again();
-    if again.is_empty() {
-        let end = End {
-            cause,
-            ending_at,
-            gone_at: clock::now().wall,
-            took: began.elapsed(),
-            killed: traces.killed,
-            found: traces.found,
-            removed,
-        };
-        close(host, &plan, &mut book, end, false);
-        drop(book);
-        settle(host, &plan, false, again);
-    } else {
-        // Another receipt would say what the last one says.
-        drop(book);
-        host.spool.put_back(session);
-        host.unfinished(session, again);
-    }
-}
-
-/// Ends the processes of a session whose journal cannot be read, as far as they are known to be its:
-/// nobody else may have a control group of its name, nor a number of the reserved range. Its account,
-/// its rules and its files wait for whoever can read what they are.
-fn end_processes(host: &Host, session: SessionId) {
-    let account = session.account();
-    if host.leases.live(account.as_str(), clock::now()).is_some() {
-        return;
-    }
-    let uid = Journal::uid(&host.paths.journal(session));
-    let uid = uid.filter(|uid| host.config.uids().contains(u64::from(uid.as_raw())));
-    let mut killed = Killed::default();
-    process::kill_known(uid, &host.cgroup_root.join(account.as_str()), &mut killed);
-    let count = killed.total();
-    if count > 0 {
-        host.complain(&format!(
-            "session {session}: its journal cannot be read; {count} of its processes were ended"
-        ));
-    }
-}
-
-/// Remembers what is to be done about a session that is over.
-pub(crate) fn settle(host: &Host, plan: &Plan, acknowledged: bool, again: Vec<String>) {
-    host.spool.over(plan, acknowledged, again.is_empty());
-    if again.is_empty() {
-        host.finished(plan.session);
-    } else {
-        host.unfinished(plan.session, again);
-    }
 }
 
 /// Where a book is: in the hands of one thread, or shared with those that let logins in.
@@ -384,6 +288,7 @@ impl Shelf for &crate::leases::Live {
 mod tests {
     use super::*;
     use crate::chain::Chain;
+    use crate::journal::Journal;
     use crate::plan::tests::example;
 
     /// An event of sudo's that takes much of a journal.
@@ -406,6 +311,12 @@ mod tests {
         )
     }
 
+    fn interrupted() -> Found {
+        Found::Interrupted {
+            missing: Vec::new(),
+        }
+    }
+
     /// Tells the rest of a log; gives back what is left.
     fn harvested(
         log: &str,
@@ -415,7 +326,7 @@ mod tests {
         std::fs::write(&path, log).unwrap();
         let identity = Identity::from_seed(&[7; 32]).unwrap();
         let tail = Tail::open(path, 0).unwrap();
-        let left = harvest((Share::of(0), &identity), tail, book, found);
+        let left = harvest((Share::of(0), &identity), tail, book, &found);
         assert!(left.iter().all(|left| !left.again));
         left.into_iter().map(|left| left.what).collect()
     }
@@ -434,7 +345,7 @@ mod tests {
             format!("{untold} commands that sudo was asked for are not told, 0 of them ran");
         assert_eq!(left, [expected]);
         // After a crash nobody knows what that left out.
-        let left = harvested("", &mut shelf, Found::Interrupted);
+        let left = harvested("", &mut shelf, interrupted());
         assert_eq!(left.len(), 1);
         assert!(left[0].contains("interrupted"), "{left:?}");
     }
@@ -455,7 +366,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut shelf = book(&directory);
         let log = event("reject").repeat(3) + &event("accept").repeat(2);
-        for found in [Found::Live, Found::Interrupted] {
+        for found in [Found::Live, interrupted()] {
             assert!(harvested(&log, &mut shelf, found).is_empty());
         }
         assert_eq!(shelf.0.tally().sudo_allowed, 4);

@@ -48,10 +48,13 @@ fn greet_and_serve(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
         version: env!("CARGO_PKG_VERSION").into(),
     })?;
     let (begun, is_ours) = match talk.order()? {
-        Some(First::Session { order, bundle }) => (
-            begin::begin(host, &order, &bundle),
-            accept::is_ours(&order, &host.trust),
-        ),
+        Some(First::Session { order, bundle }) => {
+            // Asked before it is obeyed, from when on it was seen.
+            let is_ours = accept::is_ours(&order, &host.trust, clock::now().wall, |order| {
+                host.spool.has_seen(order)
+            });
+            (begin::begin(host, &order, &bundle), is_ours)
+        }
         Some(First::Look { order }) => return look::serve(host, talk, &order),
         None => {
             let refusal = OrderRefusal::Malformed;
@@ -72,7 +75,7 @@ fn greet_and_serve(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
                 log::warning!("{told}");
             }
             talk.say(&FromHost::Refused { refusal, detail })?;
-            // What sessions did is not for whoever gets as far as here: a certificate for a look does.
+            // What sessions did is not for whoever gets as far as here: a certificate for a look and an old order do.
             if is_ours {
                 deliver_only(host, talk)
             } else {

@@ -72,6 +72,9 @@ pub(crate) enum Record {
         cause: EndCause,
         /// When.
         at: Timestamp,
+        /// What was not in its place then. After a crash nobody can tell it from what the removal took away.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
     },
     /// The removal was done; a later one counts more.
     Gone {
@@ -79,6 +82,9 @@ pub(crate) enum Record {
         receipt: Signed<Receipt>,
         /// Whether something is left that is tried again.
         again: bool,
+        /// What is left and no later try finds again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        once: Vec<String>,
     },
     /// The session never became ready, and nothing is left of it.
     Undone {

@@ -1,8 +1,8 @@
 //! Whether what was made for a session is still where it was made when its end begins. Only root can
 //! have moved, covered or removed it, and what is not in its place is not removed.
 //!
-//! Asked once for a session that was live until now: after a crash or a restart of the host much is
-//! gone by itself, or was removed before.
+//! Asked once, when the end of a session that was ready begins, and written into its journal: later it is not to be
+//! told from what the end took away.
 
 use crate::file;
 use crate::nss;
@@ -12,6 +12,13 @@ use crate::step::{Account, Left, Step};
 /// What is not where it was made.
 pub(crate) fn look(plan: &Plan) -> Vec<Left> {
     plan.steps.iter().filter_map(missing).collect()
+}
+
+/// The same after a crash, of what outlives a restart of the host.
+pub(crate) fn look_after_a_crash(plan: &Plan) -> Vec<Left> {
+    let outlives = |step: &&Step| !matches!(step, Step::Cgroup { .. });
+    let steps = plan.steps.iter().filter(outlives);
+    steps.filter_map(missing).collect()
 }
 
 fn missing(step: &Step) -> Option<Left> {
@@ -60,5 +67,7 @@ mod tests {
         assert_eq!(named.len(), plan.steps.len() - 1, "{named:?}");
         assert!(named.iter().all(|left| !left.again));
         assert!(!named.iter().any(|left| left.what.starts_with("home")));
+        let after_a_crash = look_after_a_crash(&plan);
+        assert_eq!(after_a_crash.len(), named.len() - 1, "{after_a_crash:?}");
     }
 }

@@ -54,6 +54,26 @@ impl Killed {
         }
     }
 
+    /// Those that a receipt names.
+    fn told(listed: Vec<KilledProcess>, more: u32) -> Self {
+        let bytes = listed.iter().map(|process| length(&process.argv)).sum();
+        Self {
+            listed,
+            more,
+            bytes,
+        }
+    }
+
+    /// These and then others.
+    fn and(mut self, later: Self) -> Self {
+        later
+            .listed
+            .into_iter()
+            .for_each(|process| self.add(process));
+        self.more = self.more.saturating_add(later.more);
+        self
+    }
+
     /// Counts a process that is not listed.
     pub(crate) fn count(&mut self) {
         self.more = self.more.saturating_add(1);
@@ -103,13 +123,40 @@ impl Found {
     pub(crate) fn add(&mut self, path: &Path, removed: bool) {
         let path = path.as_os_str().as_bytes().escape_ascii().to_string();
         let path = shortened(path, MOST_LINE);
-        let bytes = self.bytes + path.len();
+        self.list(FoundFile { path, removed });
+    }
+
+    fn list(&mut self, file: FoundFile) {
+        let bytes = self.bytes + file.path.len();
         if self.files.files.len() < MOST_LISTED && bytes <= MOST_FOUND {
             self.bytes = bytes;
-            self.files.files.push(FoundFile { path, removed });
+            self.files.files.push(file);
         } else {
             self.files.more = self.files.more.saturating_add(1);
         }
+    }
+
+    /// Those that a receipt names.
+    fn told(files: FoundFiles) -> Self {
+        let bytes = files.files.iter().map(|file| file.path.len()).sum();
+        Self { files, bytes }
+    }
+
+    /// These and then others; one that was found before counts as what it is now.
+    fn and(mut self, later: Self) -> Self {
+        for file in later.files.files {
+            match self
+                .files
+                .files
+                .iter_mut()
+                .find(|known| known.path == file.path)
+            {
+                Some(known) => known.removed = file.removed,
+                None => self.list(file),
+            }
+        }
+        self.files.more = self.files.more.saturating_add(later.files.more);
+        self
     }
 
     /// As a receipt has them.
@@ -166,6 +213,35 @@ pub(crate) struct End {
     pub(crate) found: Found,
     /// What was done, and what is left.
     pub(crate) removed: Removed,
+    /// What is left as well and no later try finds again.
+    pub(crate) once: Vec<Left>,
+}
+
+/// What a receipt told of an end that was not done with it. The last receipt counts, so it tells this too.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Before {
+    killed: Killed,
+    found: Found,
+    once: Vec<Left>,
+}
+
+impl Before {
+    /// What a receipt told; of what is left only what no later try finds again.
+    pub(crate) fn of(receipt: Receipt, once: &[String]) -> Self {
+        Self {
+            killed: Killed::told(receipt.killed, receipt.killed_more),
+            found: Found::told(receipt.found.unwrap_or_default()),
+            once: once.iter().map(Left::stays).collect(),
+        }
+    }
+
+    /// Puts it before what a later try came to.
+    pub(crate) fn before(self, mut end: End) -> End {
+        end.killed = self.killed.and(end.killed);
+        end.found = self.found.and(end.found);
+        end.once.splice(0..0, self.once);
+        end
+    }
 }
 
 /// The receipt of a session's end.
@@ -195,7 +271,7 @@ pub(crate) fn receipt(
         killed: end.killed.listed,
         killed_more: end.killed.more,
         steps,
-        left: lines(end.removed.left),
+        left: lines(end.once.iter().chain(&end.removed.left)),
         sudo_commands: tally.sudo_allowed,
         events: tally.events,
         last_event: tally.last,
@@ -214,10 +290,10 @@ fn micros_of(took: Duration) -> u64 {
 }
 
 /// What is left, in as many lines and bytes as a receipt has for it.
-fn lines(left: Vec<Left>) -> Vec<String> {
+pub(crate) fn lines<'a>(left: impl IntoIterator<Item = &'a Left>) -> Vec<String> {
     let mut lines: Vec<_> = left
         .into_iter()
-        .map(|left| shortened(left.what, MOST_LINE))
+        .map(|left| shortened(left.what.clone(), MOST_LINE))
         .collect();
     lines.dedup();
     let mut room = MOST_LEFT;
@@ -287,6 +363,7 @@ mod tests {
                 }],
                 left,
             },
+            once: Vec::new(),
         };
         let tally = Tally {
             events: 5,
@@ -347,6 +424,7 @@ mod tests {
                     ],
                     left,
                 },
+                once: Vec::new(),
             };
             let tally = Tally {
                 events: u64::MAX,

@@ -20,6 +20,8 @@ mod bastion;
 mod ca;
 #[path = "machine/crowd.rs"]
 mod crowd;
+#[path = "machine/ends.rs"]
+mod ends;
 #[path = "machine/enrolment.rs"]
 mod enrolment;
 #[path = "machine/faults.rs"]

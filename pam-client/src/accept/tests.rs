@@ -167,20 +167,23 @@ fn a_genuine_text_of_another_version_is_not_obeyed() {
 }
 
 #[test]
-fn an_order_of_the_ca_for_this_host_is_ours_and_no_other() {
+fn an_order_of_the_ca_for_this_host_and_for_now_is_ours_and_no_other() {
     let trust = trust();
     let with = |alter: fn(&mut Order), seed| {
         let mut order = order();
         alter(&mut order);
         let key = Identity::from_seed(&[seed; 32]).unwrap();
-        is_ours(&Signed::sign(&order, key.key()).unwrap(), &trust)
+        let order = Signed::sign(&order, key.key()).unwrap();
+        is_ours(&order, &trust, now(), |_| false)
     };
     assert!(with(|_| {}, 2));
-    assert!(with(|o| o.expires_at = now().minus(s(60)), 2));
+    assert!(with(|o| o.deliver_by = now(), 2));
+    assert!(!with(|o| o.deliver_by = now().minus(s(1)), 2));
     assert!(!with(|_| {}, 3));
     assert!(!with(|o| o.host = "prod-2".parse().unwrap(), 2));
     let account = |o: &mut Order| o.account = "pr-0000000000000000".parse().unwrap();
     assert!(!with(account, 2));
+    assert!(!is_ours(&sign(&order()), &trust, now(), |id| id == order().id));
 }
 
 #[test]

@@ -20,10 +20,12 @@ fn records() -> Vec<Record> {
         Record::Ending {
             cause: EndCause::Expired,
             at: Timestamp::from_seconds(9),
+            missing: vec!["home".into()],
         },
         Record::Gone {
             receipt: Signed::assemble("{}".into(), "sig".into()),
             again: false,
+            once: vec!["home".into()],
         },
     ]
 }

@@ -11,6 +11,8 @@ use portreeve_protocol::signed::Signed;
 use crate::chain::{Chain, Told};
 use crate::journal::{Record, fact_of};
 use crate::plan::{Plan, Reached};
+use crate::receipt::Before;
+use crate::step::Left;
 
 /// A session as its journal tells it.
 #[derive(Debug)]
@@ -21,6 +23,10 @@ pub(crate) struct Story {
     pub(crate) chapter: Chapter,
     /// Why it ended, if its end began.
     pub(crate) cause: Option<EndCause>,
+    /// What was not in its place when its end began.
+    missing: Vec<String>,
+    /// What the last receipt names and no later try finds again.
+    once: Vec<String>,
     attestation: Option<Signed<Attestation>>,
     /// What the events before `events` came to, where those are gone from the journal.
     settled: Option<Told>,
@@ -55,6 +61,8 @@ impl Story {
             plan: plan.reaching(every_step),
             chapter: Chapter::Interrupted,
             cause: None,
+            missing: Vec::new(),
+            once: Vec::new(),
             attestation: None,
             settled: None,
             events: Vec::new(),
@@ -71,7 +79,12 @@ impl Story {
         match record {
             // A second plan is none of ours; the first one was acted upon.
             Record::Plan { .. } => {}
-            Record::Ending { cause, .. } => self.cause = self.cause.or(Some(cause)),
+            // A later one was written by a try that found what the first one had left.
+            Record::Ending { cause, missing, .. } if self.cause.is_none() => {
+                self.cause = Some(cause);
+                self.missing = missing;
+            }
+            Record::Ending { .. } => {}
             Record::Failed { reached } => self.plan.reached = Reached::Steps(reached),
             Record::Ready { attestation } => {
                 self.plan.reached = Reached::Ready;
@@ -80,7 +93,12 @@ impl Story {
             Record::Settled { told } => self.settled = Some(told),
             Record::Event { event } => self.events.push(event),
             Record::Acknowledged { reports } => self.acknowledged.extend(reports),
-            Record::Gone { receipt, again } => {
+            Record::Gone {
+                receipt,
+                again,
+                once,
+            } => {
+                self.once = once;
                 self.chapter = if again { Chapter::Left } else { Chapter::Gone };
                 self.receipts.push(receipt);
             }
@@ -106,6 +124,20 @@ impl Story {
     /// Whether nothing is left to do on the host.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.chapter, Chapter::Gone | Chapter::Undone)
+    }
+
+    /// What was not in its place when its end began; nothing where that is to be looked for now.
+    pub(crate) fn missing(&self) -> Option<Vec<Left>> {
+        let was_begun = self.cause.is_some() || self.plan.reached != Reached::Ready;
+        was_begun.then(|| self.missing.iter().map(Left::stays).collect())
+    }
+
+    /// What the last receipt told of the session's end.
+    pub(crate) fn told(&self) -> Before {
+        let receipt = self.receipts.last();
+        let said = receipt
+            .and_then(|signed| serde_json::from_str::<Receipt>(signed.unverified_payload()).ok());
+        said.map_or_else(Before::default, |said| Before::of(said, &self.once))
     }
 
     /// What no bastion has acknowledged, in order.

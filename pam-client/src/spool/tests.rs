@@ -46,7 +46,7 @@ impl Fixture {
             book.enter(HostFact::Login { pid }, now(), &self.identity)
                 .unwrap();
         }
-        book.ending(EndCause::Asked, now()).unwrap();
+        book.ending(EndCause::Asked, now(), &[]).unwrap();
         let end = End {
             cause: EndCause::Asked,
             ending_at: now(),
@@ -55,6 +55,7 @@ impl Fixture {
             killed: Killed::default(),
             found: crate::receipt::Found::default(),
             removed: Removed::default(),
+            once: Vec::new(),
         };
         let receipt = receipt(
             &"prod-1".parse().unwrap(),
@@ -63,8 +64,8 @@ impl Fixture {
             book.ran().clone(),
             end,
         );
-        book.gone(&Signed::sign(&receipt, self.identity.key()).unwrap(), false)
-            .unwrap();
+        let receipt = Signed::sign(&receipt, self.identity.key()).unwrap();
+        book.gone(&receipt, false, Vec::new()).unwrap();
         spool.over(&plan, false, true);
         plan
     }

@@ -109,12 +109,16 @@ fn a_session_fills_no_more_than_its_share_and_gets_it_back() {
                 !sh("cat /etc/passwd").contains(pass.order.account.as_str())
             });
 
-            // Who brings no order of the CA's for this host hears nothing of the first.
+            // Who brings no order of the CA's for this host, or one that was obeyed before, hears nothing of the first.
             let next = ca.pass(STARTER_BUNDLE, 300);
             let forged = Ca::new().sign(&next.order);
             let bundle = next.bundle.clone();
             for first in [
                 FromBastion::Acknowledge { reports: vec![] },
+                FromBastion::Order {
+                    order: pass.signed.clone(),
+                    bundle: pass.bundle.clone(),
+                },
                 FromBastion::Order {
                     order: forged,
                     bundle,

@@ -79,7 +79,13 @@ fn a_shorter_journal_tells_the_same_story() {
         // What follows is appended to the shorter one, and found after a restart.
         let at = Timestamp::from_seconds(10);
         let cause = EndCause::Asked;
-        journal.append(&Record::Ending { cause, at }).unwrap();
+        journal
+            .append(&Record::Ending {
+                cause,
+                at,
+                missing: Vec::new(),
+            })
+            .unwrap();
         drop(journal);
         let (journal, records) = Journal::open(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), journal.length());
@@ -121,6 +127,12 @@ fn a_journal_that_cannot_be_made_shorter_is_gone_on_with() {
     assert_eq!(fs::read(&path).unwrap(), before);
     let at = Timestamp::from_seconds(10);
     let cause = EndCause::Asked;
-    journal.append(&Record::Ending { cause, at }).unwrap();
+    journal
+        .append(&Record::Ending {
+            cause,
+            at,
+            missing: Vec::new(),
+        })
+        .unwrap();
     assert_eq!(story(&path).cause, Some(EndCause::Asked));
 }
