@@ -14,6 +14,9 @@ pub struct StartRequest {
     pub session: Session,
     /// How long it would last.
     pub ttl: Ttl,
+    /// By what the host watched its last session; none when that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_watch: Option<WatchFacts>,
     /// The circumstances.
     pub circumstances: Circumstances,
 }

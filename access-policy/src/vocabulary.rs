@@ -95,6 +95,7 @@ impl Vocabulary {
                     facts.task(&request.session, request.ttl.as_seconds())?;
                 facts.say("agent", RestrictedExpression::new_entity_uid(agent));
                 facts.circumstances(&request.circumstances);
+                facts.host_watch(request.host_watch)?;
                 (human, "delegate", host)
             }
             Question::Hold(request) => {
@@ -102,12 +103,14 @@ impl Vocabulary {
                     facts.task(&request.session, request.ttl.as_seconds())?;
                 facts.say("human", RestrictedExpression::new_entity_uid(human));
                 facts.circumstances(&request.circumstances);
+                facts.host_watch(request.host_watch)?;
                 (agent, "hold", host)
             }
             Question::Start(request) => {
                 let (human, agent, host) =
                     facts.task(&request.session, request.ttl.as_seconds())?;
                 facts.circumstances(&request.circumstances);
+                facts.host_watch(request.host_watch)?;
                 (
                     facts.delegation(&request.session, &human, &agent)?,
                     "start",
@@ -118,7 +121,9 @@ impl Vocabulary {
                 let (human, agent, host) = facts.task(&request.session, request.remaining)?;
                 facts.circumstances(&request.circumstances);
                 facts.host_check(request.host_check.as_ref())?;
-                facts.host_watch(request.host_watch.as_ref())?;
+                if let Some(watch) = request.host_watch {
+                    facts.host_watch(Some(watch))?;
+                }
                 facts.act(&request.act)?;
                 (
                     facts.delegation(&request.session, &human, &agent)?,
@@ -337,15 +342,21 @@ impl FactsBuilder<'_> {
         Ok(())
     }
 
-    fn host_watch(&mut self, watch: Option<&WatchFacts>) -> Result<(), Inexpressible> {
-        let Some(watch) = watch else { return Ok(()) };
+    /// What is not known is a value like any other, which no policy forgets to ask for.
+    fn host_watch(&mut self, watch: Option<WatchFacts>) -> Result<(), Inexpressible> {
+        let said = |of: fn(WatchFacts) -> Watcher| {
+            string(watch.map_or("unknown", |watch| word(of(watch))))
+        };
         let fields = [
-            ("processes", watch.processes),
-            ("connections", watch.connections),
-            ("outsideProcesses", watch.outside_processes),
-            ("outsideConnections", watch.outside_connections),
+            ("processes", said(|watch| watch.processes)),
+            ("connections", said(|watch| watch.connections)),
+            ("outsideProcesses", said(|watch| watch.outside_processes)),
+            (
+                "outsideConnections",
+                said(|watch| watch.outside_connections),
+            ),
         ];
-        let fields = fields.map(|(name, watcher)| (name.to_owned(), string(word(watcher))));
+        let fields = fields.map(|(name, value)| (name.to_owned(), value));
         let record = RestrictedExpression::new_record(fields).map_err(inexpressible)?;
         self.say("hostWatch", record);
         Ok(())

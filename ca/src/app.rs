@@ -36,6 +36,7 @@ mod bundles;
 mod enrol;
 mod hosts;
 mod inventories;
+mod look_lapse;
 mod look_plan;
 mod looks;
 mod policy;

@@ -59,7 +59,7 @@ pub use human::KnownHuman;
 pub use inventory::NewInventory;
 pub use look::{Look, LookOutcome, LookState, NewLook};
 pub use recording::{PERMISSION, Recording, Seal};
-pub use session::{NewSession, Session, SessionFilter};
+pub use session::{Attested, NewSession, Session, SessionFilter};
 
 /// How many commits may wait for the writer.
 const QUEUE: usize = 4096;

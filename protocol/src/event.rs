@@ -437,6 +437,13 @@ pub enum LookStep {
         /// Why.
         detail: String,
     },
+    /// No bastion took it up in time.
+    NotTaken,
+    /// The bastion that took it up brought nothing in time.
+    NotAnswered {
+        /// Which.
+        bastion: BastionName,
+    },
 }
 
 /// What machines say of themselves.

@@ -44,6 +44,7 @@ pub(super) fn asked(file: &File, example: &Example) -> Result<Asked, Incomplete>
         "start" => Ok(Asked::Start(Box::new(StartRequest {
             session: session()?,
             ttl: ttl(example)?,
+            host_watch: host_watch(file, example),
             circumstances: circumstances(example, person(file, &example.human)?)?,
         }))),
         "approve" => around(|session| HumanAct::Approve { session }),

@@ -70,6 +70,7 @@ pub(crate) fn start() -> StartRequest {
     StartRequest {
         session: session(),
         ttl: Ttl::from_seconds(3600).unwrap(),
+        host_watch: None,
         circumstances: circumstances(),
     }
 }

@@ -15,7 +15,7 @@ use portreeve_protocol::signed::{Signed, Statement, VerifyError};
 use portreeve_protocol::time::Timestamp;
 
 use super::record::machine;
-use crate::store::{Change, Recording, Reported, Session};
+use crate::store::{Attested, Change, Recording, Reported, Session};
 
 /// A session with the key of its host.
 #[derive(Debug, Clone)]
@@ -212,8 +212,17 @@ fn check_access(
             // An order that names the floor is refused by a host client that does not know it. Those that do say
             // what they watch by, too.
             let used = said.watch.is_some().then_some(said.uid);
-            let alarm = below_floor(&said, session);
-            Ok((Some(Change::OpenSession { session: id, used }), alarm))
+            let attested = Attested {
+                digest: attestation.digest(),
+                used,
+                watch: said.watch,
+            };
+            let alarm = another_attestation(&attested, session).or(below_floor(&said, session));
+            let opened = Change::OpenSession {
+                session: id,
+                attested,
+            };
+            Ok((Some(opened), alarm))
         }
         AccessFact::Host { event } => {
             let said = believe(event, subject)?;
@@ -309,6 +318,19 @@ fn check_attestation(
     demand(said.order_digest == subject.session.order, "order")?;
     demand(said.has_account_uid(), "uid")?;
     Ok(said)
+}
+
+/// What is wrong when a host attested of a session before, and something else: it obeyed the order twice, or says what is
+/// not so.
+fn another_attestation(attested: &Attested, session: &Session) -> Option<String> {
+    let first = session.attestation?;
+    let SessionSummary { session, host, .. } = &session.summary;
+    (first != attested.digest).then(|| {
+        format!(
+            "host `{host}` attests of session {session} a second time: {} after {first}; one order makes one account",
+            attested.digest
+        )
+    })
 }
 
 /// What is wrong when a host gave a session a UID that its order forbade: it was used before, and

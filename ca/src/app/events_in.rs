@@ -12,7 +12,7 @@ use super::event_check::{NotTaken, Subject, check, session_of, unpermitted_delet
 use super::record::machine;
 use super::{App, Failure};
 use crate::identity::AuthenticatedBastion;
-use crate::store::{EventOutcome, Reported, StoreError};
+use crate::store::{Change, EventOutcome, Reported, StoreError};
 
 impl App {
     /// Makes a batch of events durable, with what they change, and says which are not taken.
@@ -28,14 +28,17 @@ impl App {
             let detail = format!("a batch has {MAX_BATCH} events at most");
             return Err(Failure::advise(Code::TooLarge, detail));
         }
-        let subjects = self.subjects(&batch).await?;
+        let mut subjects = self.subjects(&batch).await?;
         let mut taken = Vec::new();
         let (mut refused, mut alarms) = (Vec::new(), Vec::new());
         for event in batch.events {
             let id = event.id;
             let subject = session_of(&event).and_then(|session| subjects.get(&session));
             match check(event, bastion.name(), subject) {
-                Ok(one) => taken.push(one),
+                Ok(one) => {
+                    remember(&one, &mut subjects);
+                    taken.push(one);
+                }
                 Err(reason) => {
                     if let (NotTaken::Deletion, Some(subject)) = (&reason, subject) {
                         let detail = unpermitted_deletion(bastion.name(), subject);
@@ -111,6 +114,15 @@ impl App {
             }
         }
         Ok(stored)
+    }
+}
+
+/// What an event changes counts for those that come after it in the same batch.
+fn remember(taken: &Reported, subjects: &mut HashMap<SessionId, Subject>) {
+    if let Some(Change::OpenSession { session, attested }) = &taken.change
+        && let Some(subject) = subjects.get_mut(session)
+    {
+        subject.session.attestation.get_or_insert(attested.digest);
     }
 }
 

@@ -1,5 +1,5 @@
 //! What is due: recordings whose time is over and that nobody holds. The CA says so in the log and tells the
-//! bastions, which ask once more before they delete.
+//! bastions, which ask once more before they delete. The same clock closes looks ([`super::look_lapse`]).
 
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ impl App {
         loop {
             if let Err(failure) = self.expire_recordings(self.clock.now()).await {
                 tracing::error!(error = %failure.chain(), "it is not known which recordings are due");
+            }
+            if let Err(failure) = self.lapse_looks(self.clock.now()).await {
+                tracing::error!(error = %failure.chain(), "looks that nobody answered are not closed");
             }
             tokio::time::sleep(LOOK).await;
         }

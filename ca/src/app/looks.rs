@@ -13,6 +13,7 @@ use portreeve_protocol::look::{
 use portreeve_protocol::name::HostName;
 use portreeve_protocol::problem::Code;
 use portreeve_protocol::signed::Signed;
+use portreeve_protocol::time::Timestamp;
 
 use super::inventories::{NotKept, check, to_keep};
 use super::look_plan::{LookDrawn, LookPlan};
@@ -133,7 +134,7 @@ impl App {
         };
         match self
             .store
-            .commit(vec![claim], vec![step(&found, claimed, origin)])
+            .commit(vec![claim], vec![step(&found, claimed, origin.at)])
             .await
         {
             Ok(_) => {}
@@ -167,7 +168,7 @@ impl App {
             order: order.digest(),
         };
         let sealed = plan.seal(certificate, order, &mut entropy::fill)?;
-        self.log.append(vec![step(look, issued, origin)]).await?;
+        self.log.append(vec![step(look, issued, origin.at)]).await?;
         Ok(LookClaimed { sealed })
     }
 
@@ -188,9 +189,11 @@ impl App {
                 return Ok(found.status(origin.at));
             }
             LookState::Looking { bastion: has, .. } if has == bastion.name() => {}
-            LookState::Waiting | LookState::Looking { .. } | LookState::Settled { .. } => {
-                return Err(nothing_to_take());
-            }
+            LookState::Waiting
+            | LookState::Looking { .. }
+            | LookState::Settled { .. }
+            | LookState::NotTaken
+            | LookState::NotAnswered { .. } => return Err(nothing_to_take()),
         }
         match answer {
             LookAnswer::Failed { detail } => {
@@ -237,7 +240,7 @@ impl App {
         };
         match self
             .store
-            .commit(changes, vec![step(look, kept, origin)])
+            .commit(changes, vec![step(look, kept, origin.at)])
             .await
         {
             Ok(_) => Ok(()),
@@ -286,7 +289,7 @@ impl App {
         let change = settled(bastion, look, outcome, origin);
         match self
             .store
-            .commit(vec![change], vec![step(look, failed, origin)])
+            .commit(vec![change], vec![step(look, failed, origin.at)])
             .await
         {
             Ok(_) => Ok(()),
@@ -320,14 +323,14 @@ fn settled(
 }
 
 /// An event of a look, with who asked for it.
-fn step(look: &Look, step: LookStep, origin: Origin) -> Event {
+pub(super) fn step(look: &Look, step: LookStep, at: Timestamp) -> Event {
     let fact = AdminFact::Look {
         look: look.asked.look,
         host: look.asked.host.clone(),
         step,
     };
     let by = look.asked.asked_by.clone();
-    event(origin.at, Body::Administration { by, fact })
+    event(at, Body::Administration { by, fact })
 }
 
 /// A look that another bastion has, that is over, and that never was, look the same to a bastion.

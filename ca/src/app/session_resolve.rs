@@ -1,6 +1,6 @@
 //! From the names in a session request to the things that they name.
 
-use portreeve_access_policy::facts::{Bundle, Host};
+use portreeve_access_policy::facts::{Bundle, Host, WatchFacts};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::facts::Intent;
 use portreeve_protocol::grant::HostTarget;
@@ -100,6 +100,7 @@ impl App {
         };
         let sessions = &self.settings.sessions;
         let labels = host.as_ref().map(|host| host.record.labels.clone());
+        let watch = host.as_ref().and_then(|host| host.watch);
         let target = match (host, &bundle, task_is_theirs) {
             (None, _, _) => Err(Missing::Host),
             (_, None, _) => Err(Missing::Bundle),
@@ -124,6 +125,7 @@ impl App {
                 .ttl
                 .unwrap_or(sessions.default_ttl)
                 .min(sessions.max_ttl),
+            host_watch: watch.map(WatchFacts::of),
         };
         Ok(Resolved {
             asked,

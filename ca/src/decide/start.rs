@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use portreeve_access_policy::act::StartRequest;
-use portreeve_access_policy::facts::{Agent, Bundle, Circumstances, Host, Human, Session};
+use portreeve_access_policy::facts::{
+    Agent, Bundle, Circumstances, Host, Human, Session, WatchFacts,
+};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::task::Task;
 use portreeve_protocol::time::{Timestamp, Ttl};
@@ -24,6 +26,8 @@ pub struct Asked {
     pub task: Task,
     /// For how long.
     pub ttl: Ttl,
+    /// By what the host watched its last session, if that is known.
+    pub host_watch: Option<WatchFacts>,
 }
 
 /// Asks whether `delegation` may begin the session that it asks for.
@@ -55,6 +59,7 @@ pub fn start(
             purpose: asked.task.purpose,
         },
         ttl: asked.ttl,
+        host_watch: asked.host_watch,
         circumstances: Circumstances {
             now,
             source,

@@ -2,6 +2,7 @@
 //! that is a key set.
 
 mod admin;
+mod attested;
 mod bodies;
 mod bundles;
 mod events;

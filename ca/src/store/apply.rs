@@ -81,6 +81,7 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             outcome,
             at,
         } => look::settle(db, *look, bastion, outcome, *at).await,
+        Change::LapseLook { look, at } => look::lapse(db, *look, *at).await,
         Change::AddBastion {
             bastion,
             address,
@@ -138,7 +139,7 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             serial,
             at,
         } => session::claim(db, *session, bastion, *serial, *at).await,
-        Change::OpenSession { session, used } => session::open(db, *session, *used).await,
+        Change::OpenSession { session, attested } => session::open(db, *session, attested).await,
         Change::KillSession {
             session,
             by,

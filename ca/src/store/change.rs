@@ -11,7 +11,9 @@ use portreeve_protocol::recording::StoreName;
 use portreeve_protocol::task::Purpose;
 use portreeve_protocol::time::Timestamp;
 
-use super::{BastionEnrolled, HostEnrolled, LookOutcome, NewInventory, NewLook, NewSession};
+use super::{
+    Attested, BastionEnrolled, HostEnrolled, LookOutcome, NewInventory, NewLook, NewSession,
+};
 
 /// One change. Each says all that it depends on, moments included.
 #[derive(Debug, Clone)]
@@ -78,6 +80,13 @@ pub enum Change {
         bastion: BastionName,
         /// What came of it.
         outcome: LookOutcome,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// Nobody took up a look, or answered, in time. Refused unless that is so.
+    LapseLook {
+        /// The look.
+        look: OrderId,
         /// When this is done.
         at: Timestamp,
     },
@@ -182,8 +191,8 @@ pub enum Change {
     OpenSession {
         /// The session.
         session: SessionId,
-        /// The account's UID, if the host is to be told not to use it again.
-        used: Option<u32>,
+        /// What the host attested.
+        attested: Attested,
     },
     /// Somebody killed a session. Refused when it is over.
     KillSession {

@@ -1,6 +1,7 @@
 //! Hosts.
 
 use portreeve_protocol::admin::HostRecord;
+use portreeve_protocol::attest::HostWatch;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::name::HostName;
@@ -21,6 +22,8 @@ pub struct Host {
     pub host_keys: Vec<PublicKey>,
     /// One past the highest UID to which it attested since it has its identity.
     pub uid_floor: Option<u32>,
+    /// By what it watched the last session of which it attested since it was enrolled, if it said so.
+    pub watch: Option<HostWatch>,
 }
 
 /// What a host said of itself at enrolment.
@@ -75,7 +78,7 @@ pub(super) async fn enrol(
 ) -> Applied {
     let done = sqlx::query(
         "UPDATE host SET token = NULL, token_expires_at = NULL,
-             uid_floor = CASE WHEN identity = $2 THEN uid_floor END,
+             uid_floor = CASE WHEN identity = $2 THEN uid_floor END, watch = NULL,
              enrolled_at = $1, identity = $2, host_keys = $3, sudo = $4
          WHERE host = $5 AND token = $6 AND token_expires_at > $1",
     )
@@ -126,9 +129,12 @@ fn read(row: &SqliteRow) -> Result<Host, StoreError> {
     // One host's number must not keep anybody from reading about the others.
     let uid_floor: Option<i64> = row.raw("uid_floor")?;
     let uid_floor = uid_floor.map(|floor| u32::try_from(floor).unwrap_or(u32::MAX));
+    let watch: Option<&str> = row.raw("watch")?;
+    let watch = watch.map(|_| row.json("watch")).transpose()?;
     Ok(Host {
         record,
         host_keys,
         uid_floor,
+        watch,
     })
 }

@@ -71,6 +71,13 @@ pub enum LookState {
         /// What came of it.
         outcome: LookOutcome,
     },
+    /// Nobody took it up in time.
+    NotTaken,
+    /// Nobody answered in time.
+    NotAnswered {
+        /// Which bastion had it.
+        bastion: BastionName,
+    },
 }
 
 impl Look {
@@ -100,16 +107,18 @@ impl Look {
             LookState::Waiting if now < self.asked.claim_by => LookProgress::Waiting {
                 until: self.asked.claim_by,
             },
-            LookState::Waiting => LookProgress::NotTaken,
+            LookState::Waiting | LookState::NotTaken => LookProgress::NotTaken,
             LookState::Looking { bastion, answer_by } if now < *answer_by => {
                 LookProgress::Looking {
                     bastion: bastion.clone(),
                     until: *answer_by,
                 }
             }
-            LookState::Looking { bastion, .. } => LookProgress::NotAnswered {
-                bastion: bastion.clone(),
-            },
+            LookState::Looking { bastion, .. } | LookState::NotAnswered { bastion } => {
+                LookProgress::NotAnswered {
+                    bastion: bastion.clone(),
+                }
+            }
             LookState::Settled { outcome, .. } => match outcome {
                 LookOutcome::Kept { number } => LookProgress::Kept { number: *number },
                 LookOutcome::Failed { detail } => LookProgress::Failed {
@@ -131,6 +140,22 @@ impl Store {
             .fetch_optional(&self.shared.readers)
             .await?;
         row.as_ref().map(read).transpose()
+    }
+
+    /// Looks whose time is over and that nobody closed, the oldest first: `limit` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lapsed_looks(&self, at: Timestamp, limit: u32) -> Result<Vec<Look>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM look WHERE (state = 'waiting' AND claim_by <= $1)
+                 OR (state = 'looking' AND answer_by <= $1) ORDER BY asked_at LIMIT $2",
+        )
+        .bind(at.as_micros())
+        .bind(limit)
+        .fetch_all(&self.shared.readers)
+        .await?;
+        rows.iter().map(read).collect()
     }
 
     /// How many looks are open at a moment.
@@ -197,6 +222,24 @@ pub(super) async fn claim(
     }
 }
 
+/// Closes a look whose time is over.
+pub(super) async fn lapse(db: &mut SqliteConnection, look: OrderId, at: Timestamp) -> Applied {
+    let done = sqlx::query(
+        "UPDATE look SET state = CASE state WHEN 'waiting' THEN 'not_taken' ELSE 'not_answered' END
+         WHERE look = $1 AND ((state = 'waiting' AND claim_by <= $2)
+             OR (state = 'looking' AND answer_by <= $2))",
+    )
+    .bind(look.to_string())
+    .bind(at.as_micros())
+    .execute(db)
+    .await?;
+    if changed(&done) {
+        Ok(())
+    } else {
+        Err(Refusal::Over.into())
+    }
+}
+
 /// What the bastion that has a look says came of it, once and in time.
 pub(super) async fn settle(
     db: &mut SqliteConnection,
@@ -248,6 +291,10 @@ fn read(row: &SqliteRow) -> Result<Look, StoreError> {
         "failed" => had(LookOutcome::Failed {
             detail: row.raw("detail")?,
         })?,
+        "not_taken" => LookState::NotTaken,
+        "not_answered" => LookState::NotAnswered {
+            bastion: row.parsed("bastion")?,
+        },
         other => return Err(damaged("state", other)),
     };
     Ok(Look {

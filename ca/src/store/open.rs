@@ -155,5 +155,10 @@ fn migrator() -> Migrator {
             "permitted to",
             include_str!("../../migrations/0008_permitted_to.sql"),
         ),
+        step(
+            9,
+            "attested",
+            include_str!("../../migrations/0009_attested.sql"),
+        ),
     ])
 }

@@ -3,6 +3,7 @@
 mod query;
 mod step;
 
+use portreeve_protocol::attest::HostWatch;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{AccountName, BastionName, HostName};
@@ -56,6 +57,17 @@ pub struct NewSession {
     pub retention_rule: RetentionRule,
 }
 
+/// What a host attested of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Attested {
+    /// The digest of the attestation.
+    pub digest: Digest,
+    /// The account's UID, if the host is to be told not to use it again.
+    pub used: Option<u32>,
+    /// By what the host watches the session, if it says so.
+    pub watch: Option<HostWatch>,
+}
+
 /// A session as it is now.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -71,6 +83,8 @@ pub struct Session {
     pub order: Digest,
     /// The lowest UID that the order allows, if it names one.
     pub uid_floor: Option<u32>,
+    /// The digest of the first attestation of its host, once there is one.
+    pub attestation: Option<Digest>,
     /// The bastions that can open its grant.
     pub bastions: Vec<BastionName>,
     /// By when a bastion must have claimed it.

@@ -43,7 +43,8 @@ pub(super) async fn sweep(db: &mut SqliteConnection, at: Timestamp) -> Applied {
     .await?;
     remove(
         db,
-        "DELETE FROM look WHERE look IN (SELECT look FROM look WHERE asked_at < $1 LIMIT $2)",
+        "DELETE FROM look WHERE look IN (SELECT look FROM look WHERE asked_at < $1
+             AND state NOT IN ('waiting', 'looking') LIMIT $2)",
         at.minus(LOOKS_KEPT),
     )
     .await?;

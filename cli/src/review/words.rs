@@ -76,6 +76,8 @@ fn administration(fact: &AdminFact) -> String {
                 format!("{host} looked at itself; inventory {number} kept: {counts}")
             }
             LookStep::Failed { detail } => format!("nothing came of the look at {host}: {detail}"),
+            LookStep::NotTaken => format!("no bastion took up the look at {host}"),
+            LookStep::NotAnswered { bastion } => format!("{bastion} brought nothing from {host}"),
         },
     }
 }

@@ -28,7 +28,7 @@ impl Live {
     }
 
     /// Another session of the same.
-    async fn in_lab(lab: Lab) -> Self {
+    pub(super) async fn in_lab(lab: Lab) -> Self {
         let granted: SessionGranted = serde_json::from_value(lab.session().await).unwrap();
         let serial = Certificate::from_openssh(&granted.certificate)
             .unwrap()
@@ -63,7 +63,7 @@ impl Live {
         serde_json::from_value(answer.is(200)).unwrap()
     }
 
-    async fn log(&self) -> String {
+    pub(super) async fn log(&self) -> String {
         let reader = bearer(&self.lab.person("lena", &["soc-leads"]));
         self.lab.get("/v1/log/events", &reader).await.text
     }
@@ -85,7 +85,7 @@ impl Live {
         shown["state"].as_str().unwrap().to_owned()
     }
 
-    fn attestation(&self) -> Attestation {
+    pub(super) fn attestation(&self) -> Attestation {
         let now = self.lab.now();
         Attestation {
             host: self.grant.host.name.clone(),
@@ -138,7 +138,7 @@ fn signed<T: Statement>(statement: &T) -> Signed<T> {
     Signed::sign(statement, &private(host_seed("prod-1"))).unwrap()
 }
 
-fn ready(attestation: &Attestation) -> AccessFact {
+pub(super) fn ready(attestation: &Attestation) -> AccessFact {
     AccessFact::HostReady {
         attestation: signed(attestation),
     }

@@ -291,7 +291,13 @@ impl Lab {
     }
 
     pub(super) async fn add_host(&self, name: &str) {
-        let body = json!({ "host": name, "address": "198.51.100.7:22", "labels": ["production"] });
+        self.enrol_host(name, false).await;
+    }
+
+    pub(super) async fn enrol_host(&self, name: &str, again: bool) {
+        let body = json!({
+            "host": name, "address": "198.51.100.7:22", "labels": ["production"], "again": again,
+        });
         let answer = self.post("/v1/hosts", &self.admin(), &body).await.is(201);
         let ticket: HostTicket = serde_json::from_value(answer).unwrap();
         let proof = serde_json::to_value(host_proof(&ticket, name)).unwrap();

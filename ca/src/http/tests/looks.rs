@@ -174,6 +174,29 @@ async fn what_nobody_takes_up_or_answers_in_time_is_over() {
     let body = brought(&inventory(&lab, 7, Some(unanswered)), host_seed("prod-1"));
     let late = answer(&lab, "b1", unanswered, &body).await;
     assert_eq!(late.code(), "session_unavailable");
+    // Both are closed in the log, once; what is still open is not.
+    let open = ask(&lab).await.look;
+    for expected in [2, 0] {
+        assert_eq!(lab.app.lapse_looks(lab.now()).await.unwrap(), expected);
+    }
+    assert_eq!(state(&lab, untaken).await, "not_taken");
+    assert_eq!(state(&lab, unanswered).await, "not_answered");
+    assert_eq!(state(&lab, open).await, "waiting");
+    claim(&lab, "b1", open).await.is(200);
+    let steps = logged(&lab).await;
+    let steps: Vec<_> = steps
+        .iter()
+        .filter(|said| !said.starts_with("look"))
+        .collect();
+    let expected = [
+        "claimed",
+        "issued",
+        "not_taken",
+        "not_answered",
+        "claimed",
+        "issued",
+    ];
+    assert_eq!(steps, expected);
     let none = lab
         .get("/v1/hosts/prod-1/inventory", &lab.admin())
         .await

@@ -135,6 +135,7 @@ fn read(row: &SqliteRow) -> Result<Session, StoreError> {
         access_serial: row.count("access_serial")?,
         session_serial: row.count("session_serial")?,
         order: row.parsed("order_digest")?,
+        attestation: row.parsed_if_any("attestation")?,
         bastions: row.json("bastions")?,
         connect_by: row.moment("connect_by")?,
         retention: retention(row)?,

@@ -8,7 +8,7 @@ use portreeve_protocol::session::{BundleRef, SessionState};
 use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::NewSession;
+use super::{Attested, NewSession};
 use crate::store::apply::{Applied, NotApplied, changed};
 use crate::store::bundle;
 use crate::store::row::{Columns as _, signed, to_json, to_word};
@@ -80,15 +80,31 @@ pub(in crate::store) async fn claim(
 pub(in crate::store) async fn open(
     db: &mut SqliteConnection,
     session: SessionId,
-    used: Option<u32>,
+    attested: &Attested,
 ) -> Applied {
+    // The first one counts; of another the log has an alarm.
+    sqlx::query("UPDATE session SET attestation = $1 WHERE session = $2 AND attestation IS NULL")
+        .bind(attested.digest.to_string())
+        .bind(session.to_string())
+        .execute(&mut *db)
+        .await?;
     sqlx::query("UPDATE session SET state = $1 WHERE session = $2 AND state = $3")
         .bind(to_word(&SessionState::Open)?)
         .bind(session.to_string())
         .bind(to_word(&SessionState::Claimed)?)
         .execute(&mut *db)
         .await?;
-    let Some(uid) = used else { return Ok(()) };
+    let watch = attested.watch.map(|watch| to_json(&watch)).transpose()?;
+    sqlx::query(
+        "UPDATE host SET watch = $1 WHERE host = (SELECT host FROM session WHERE session = $2)",
+    )
+    .bind(watch)
+    .bind(session.to_string())
+    .execute(&mut *db)
+    .await?;
+    let Some(uid) = attested.used else {
+        return Ok(());
+    };
     // Reports may arrive in another order than the UIDs were handed out in.
     sqlx::query(
         "UPDATE host SET uid_floor = $1

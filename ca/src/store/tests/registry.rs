@@ -1,5 +1,6 @@
 //! Agents, hosts, bastions, humans, published texts, the feed, what is used once.
 
+use portreeve_protocol::attest::HostWatch;
 use portreeve_protocol::feed::FeedItem;
 
 use super::*;
@@ -144,7 +145,11 @@ async fn the_highest_uid_of_a_host_is_kept_with_its_identity() {
         .unwrap();
     let open = |uid| Change::OpenSession {
         session: session.session,
-        used: Some(uid),
+        attested: Attested {
+            digest: Digest::of(b"attestation"),
+            used: Some(uid),
+            watch: Some(HostWatch::NOTHING),
+        },
     };
     home.change(Change::AddSession(Box::new(session.clone())))
         .await
@@ -153,6 +158,7 @@ async fn the_highest_uid_of_a_host_is_kept_with_its_identity() {
         home.change(open(uid)).await.unwrap();
         let known = home.store.host(&host).await.unwrap().unwrap();
         assert_eq!(known.uid_floor, Some(floor));
+        assert_eq!(known.watch, Some(HostWatch::NOTHING));
     }
     home.change(add(b"second")).await.unwrap();
     home.change(enrol_host(host.as_str(), b"second", after(2)))
@@ -160,6 +166,8 @@ async fn the_highest_uid_of_a_host_is_kept_with_its_identity() {
         .unwrap();
     let known = home.store.host(&host).await.unwrap().unwrap();
     assert_eq!(known.uid_floor, Some(10), "the same identity");
+    // Its client may be another one by now.
+    assert_eq!(known.watch, None);
     home.change(add(b"third")).await.unwrap();
     let mut anew = enrol_host(host.as_str(), b"third", after(3));
     if let Change::EnrolHost { enrolled, .. } = &mut anew {

@@ -72,6 +72,14 @@ async fn of_many_claims_one_wins_and_the_others_learn_who() {
     assert_eq!(session.summary.bastion.unwrap().as_str(), winners[0]);
 }
 
+fn attested(used: Option<u32>) -> Attested {
+    Attested {
+        digest: Digest::of(b"attestation"),
+        used,
+        watch: None,
+    }
+}
+
 #[tokio::test]
 async fn a_session_goes_from_issued_to_ended() {
     let home = with_session().await;
@@ -85,7 +93,7 @@ async fn a_session_goes_from_issued_to_ended() {
     home.change(claim("east")).await.unwrap();
     home.change(Change::OpenSession {
         session: examples::session_id(),
-        used: None,
+        attested: attested(None),
     })
     .await
     .unwrap();
@@ -98,7 +106,7 @@ async fn a_session_goes_from_issued_to_ended() {
     home.change(end(true, after(11))).await.unwrap();
     home.change(Change::OpenSession {
         session: examples::session_id(),
-        used: None,
+        attested: attested(None),
     })
     .await
     .unwrap();
