@@ -6,7 +6,7 @@
 //! the caller or knows an async runtime: what takes time is a plain future.
 //!
 //! ```text
-//! try_record ──▶ pending (per session, capped) ──▶ thread: zstd → age → tar → fdatasync ──▶
+//! try_record ──▶ pending (per session, capped) ──▶ thread: zstd → age → tar ──▶ fdatasync ──▶
 //! flush_through resolves
 //! ```
 //!
@@ -24,10 +24,12 @@
 
 mod disk;
 mod gathered;
+mod hand;
 mod inbox;
 mod recorder;
 mod screens;
 mod state;
+mod sync;
 mod tape;
 #[cfg(test)]
 mod tests;
@@ -40,7 +42,6 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::event::MAX_CONTENT;
@@ -49,6 +50,7 @@ use crate::manifest::{MAX_MANIFEST, ManifestSigner};
 use crate::recover::{RecoverError, Recovered, recover};
 use crate::segment::{MAX_RAW, Sealer};
 use disk::{Disk, LocalDisk};
+use hand::Hand;
 use inbox::Inbox;
 
 pub use recorder::{Position, Recorder, Refused};
@@ -62,7 +64,7 @@ pub type Entropy = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 /// How recordings are written.
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
-    /// How many threads. They wait for the disk most of the time.
+    /// How many threads that seal and write. Each has one beside it that waits for the disk.
     pub threads: NonZeroUsize,
     /// The zstd level.
     pub compression: i32,
@@ -110,13 +112,28 @@ impl PoolOptions {
     }
 }
 
+/// One thread that seals and writes, and the one that waits for the disk when that has much to do.
+struct Pair {
+    writer: Hand,
+    syncer: Hand,
+}
+
+impl Pair {
+    fn inboxes(&self) -> (Arc<Inbox>, Arc<Inbox>) {
+        (self.writer.inbox(), self.syncer.inbox())
+    }
+
+    fn closed_inboxes() -> (Arc<Inbox>, Arc<Inbox>) {
+        (Arc::new(Inbox::closed()), Arc::new(Inbox::closed()))
+    }
+}
+
 /// The threads that write all recordings of a program.
 pub struct RecorderPool {
     options: PoolOptions,
     signer: Arc<dyn ManifestSigner>,
     entropy: Entropy,
-    inboxes: Vec<Arc<Inbox>>,
-    threads: Vec<JoinHandle<()>>,
+    hands: Vec<Pair>,
     /// Dropped, it ends the watch.
     watch: Option<watch::Watch>,
     next: AtomicUsize,
@@ -144,8 +161,7 @@ impl RecorderPool {
     ) -> io::Result<Self> {
         let options = options.clamped();
         let mut pool = Self {
-            inboxes: Vec::new(),
-            threads: Vec::new(),
+            hands: Vec::new(),
             watch: None,
             next: AtomicUsize::new(0),
             options,
@@ -153,7 +169,7 @@ impl RecorderPool {
             entropy,
         };
         for number in 0..pool.options.threads.get() {
-            let inbox = Arc::new(Inbox::new());
+            let (inbox, syncs) = (Arc::new(Inbox::new()), Arc::new(Inbox::new()));
             let worker = worker::Worker::new(
                 Arc::clone(&inbox),
                 Sealer::new(pool.options.compression)?,
@@ -162,16 +178,19 @@ impl RecorderPool {
                 Arc::clone(&disk),
                 &pool.options,
             );
-            let thread = std::thread::Builder::new()
-                .name(format!("recorder-{number}"))
-                .spawn(move || worker.run());
-            // Pushed first: if the thread cannot be made, dropping the pool still closes every
-            // inbox.
-            pool.inboxes.push(inbox);
-            pool.threads.push(thread?);
+            let name = format!("recorder-{number}");
+            let syncing = Arc::clone(&syncs);
+            pool.hands.push(Pair {
+                writer: Hand::start(name.clone(), inbox, move || worker.run())?,
+                syncer: Hand::start(name + "-disk", syncs, move || sync::run(&syncing))?,
+            });
         }
+        let inboxes = pool.hands.iter().flat_map(|pair| {
+            let (inbox, syncs) = pair.inboxes();
+            [inbox, syncs]
+        });
         pool.watch = Some(watch::Watch::start(
-            pool.inboxes.clone(),
+            inboxes.collect(),
             pool.options.patience,
         )?);
         Ok(pool)
@@ -186,11 +205,11 @@ impl RecorderPool {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         // A pool has at least one thread; were there none, the recording would fail and not be
         // lost.
-        let inbox = turn
-            .checked_rem(self.inboxes.len())
-            .and_then(|turn| self.inboxes.get(turn))
-            .map_or_else(|| Arc::new(Inbox::closed()), Arc::clone);
-        Recorder::begin(inbox, &self.options, folder, info)
+        let inboxes = turn
+            .checked_rem(self.hands.len())
+            .and_then(|turn| self.hands.get(turn))
+            .map_or_else(Pair::closed_inboxes, Pair::inboxes);
+        Recorder::begin(inboxes, &self.options, folder, info)
     }
 
     /// Closes a recording as cut that failed and is no longer written. Not one that failed because its disk did not answer:
@@ -204,24 +223,12 @@ impl RecorderPool {
 
     /// Writes everything that was recorded, then ends the threads. Sessions that were not finished
     /// are left cut. Blocks.
-    pub fn close(mut self) {
-        self.close_inboxes();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has nothing left to tell.
-            let _ = thread.join();
+    pub fn close(self) {
+        for pair in self.hands {
+            // In this order: what the first writes the second is given.
+            pair.writer.finish();
+            pair.syncer.finish();
         }
-    }
-
-    fn close_inboxes(&self) {
-        for inbox in &self.inboxes {
-            inbox.close();
-        }
-    }
-}
-
-impl Drop for RecorderPool {
-    fn drop(&mut self) {
-        self.close_inboxes();
     }
 }
 

@@ -163,6 +163,34 @@ fn a_last_segment_that_the_disk_never_got_is_dropped() {
 }
 
 #[test]
+fn a_segment_that_the_disk_never_got_takes_the_later_ones_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let finished = write(folder.path(), &example_batches());
+    let whole = std::fs::read(&finished.path).unwrap();
+    let recording = open(&finished.path);
+    let spans = recording.segment_spans().to_vec();
+    let (first, second) = (spans[0], spans[1]);
+    let (start, end) = (place(second.offset), place(second.next_entry()));
+    let up_to_last = place(spans.last().unwrap().next_entry());
+    assert!(up_to_last > end, "segments follow it");
+    for (name, from, to) in [
+        ("content", start, end),
+        ("first block of the content", start, start + 512),
+        ("header", start - 512, start),
+        ("header and content", start - 512, end),
+    ] {
+        let mut bytes = whole[..up_to_last].to_vec();
+        bytes[from..to].fill(0);
+        let path = altered(folder.path(), &bytes);
+        let recovered = recover(&path, &bastion()).unwrap();
+        assert!(matches!(recovered, Recovered::Cut { .. }), "{name}");
+        assert_eq!(open(&path).segment_count(), 1, "{name}");
+        let kept = place(first.next_entry());
+        assert_eq!(std::fs::read(&path).unwrap()[..kept], whole[..kept]);
+    }
+}
+
+#[test]
 fn a_manifest_that_the_disk_got_in_part_is_written_anew() {
     let folder = tempfile::tempdir().unwrap();
     let finished = write(folder.path(), &example_batches());

@@ -55,12 +55,12 @@ pub enum Refused {
 
 impl Recorder {
     pub(super) fn begin(
-        inbox: Arc<Inbox>,
+        inboxes: (Arc<Inbox>, Arc<Inbox>),
         options: &PoolOptions,
         folder: PathBuf,
         info: SessionInfo,
     ) -> Self {
-        let session = Arc::new(Session::new(inbox, options, folder, info));
+        let session = Arc::new(Session::new(inboxes, options, folder, info));
         session.ask_for_work();
         Self(Arc::new(Handle(session)))
     }

@@ -9,6 +9,7 @@ use super::PoolOptions;
 use super::gathered::Gathered;
 use super::inbox::Inbox;
 use super::screens::Screens;
+use super::sync::Unsynced;
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
 use crate::head::Head;
 use crate::info::SessionInfo;
@@ -17,9 +18,12 @@ use crate::manifest::End;
 /// One session's recording.
 pub(super) struct Session {
     pub(super) inbox: Arc<Inbox>,
+    /// Of the thread that waits for the disk.
+    pub(super) syncs: Arc<Inbox>,
     pub(super) limits: Limits,
     state: Mutex<State>,
-    /// The file; only the thread ever locks it.
+    /// The file. The thread that writes it locks it, and the one that waits for the disk when that
+    /// fails.
     pub(super) reel: Mutex<Reel>,
 }
 
@@ -57,6 +61,14 @@ pub(super) struct State {
     pub(super) pending: Gathered,
     /// Bytes that the thread has taken and not yet written.
     pub(super) in_flight: usize,
+    /// Bytes that are written, by somebody who waits for the disk or will.
+    unsynced_bytes: usize,
+    /// What was written since the other thread last began to wait for the disk.
+    unsynced: Option<Unsynced>,
+    /// The other thread has this session, or will.
+    is_syncing: bool,
+    /// How long the file is on the disk.
+    pub(super) kept: u64,
     /// How many events were accepted.
     pub(super) recorded: u64,
     /// How many of them are on disk; nothing before the file itself is.
@@ -115,13 +127,14 @@ struct Waiter {
 
 impl Session {
     pub(super) fn new(
-        inbox: Arc<Inbox>,
+        (inbox, syncs): (Arc<Inbox>, Arc<Inbox>),
         options: &PoolOptions,
         folder: PathBuf,
         info: SessionInfo,
     ) -> Self {
         Self {
             inbox,
+            syncs,
             limits: Limits {
                 session_bytes: options.session_bytes,
                 segment_bytes: options.segment_bytes,
@@ -132,6 +145,10 @@ impl Session {
             state: Mutex::new(State {
                 pending: Gathered::default(),
                 in_flight: 0,
+                unsynced_bytes: 0,
+                unsynced: None,
+                is_syncing: false,
+                kept: 0,
                 recorded: 0,
                 durable: None,
                 head: None,
@@ -179,12 +196,63 @@ impl Session {
         }
     }
 
-    /// A segment that held so many bytes of memory is in the file.
-    pub(super) fn has_written(&self, bytes: usize, head: Head, is_nearly_full: bool) {
+    /// Has the other thread wait for the disk, if it does that for this session anyway or is to.
+    /// Otherwise gives it back: whoever wrote it waits himself. The session's file must be locked.
+    pub(super) fn hand_over(
+        self: &Arc<Self>,
+        unsynced: Unsynced,
+        to_other: bool,
+    ) -> Option<Unsynced> {
         let mut state = self.lock();
-        state.in_flight = state.in_flight.saturating_sub(bytes);
-        state.head = Some(head);
-        state.is_nearly_full = is_nearly_full;
+        let is_syncing = state.is_syncing;
+        state.in_flight = 0;
+        state.unsynced_bytes += unsynced.bytes;
+        if !is_syncing && !to_other {
+            return Some(unsynced);
+        }
+        let before = state.unsynced.take();
+        state.unsynced = Some(unsynced.after(before));
+        state.is_syncing = true;
+        drop(state);
+        if is_syncing || self.syncs.push_ready(Arc::clone(self)).is_ok() {
+            return None;
+        }
+        let mut state = self.lock();
+        state.is_syncing = false;
+        state.unsynced.take()
+    }
+
+    /// What the other thread is to bring to the disk, and how long the file is there.
+    pub(super) fn take_unsynced(&self) -> Option<(Unsynced, u64)> {
+        let mut state = self.lock();
+        let unsynced = state.unsynced.take();
+        state.is_syncing = unsynced.is_some();
+        Some((unsynced?, state.kept))
+    }
+
+    /// Whether more was written while the other thread waited for the disk. If not, it is done with
+    /// this session.
+    pub(super) fn is_written_to_again(&self) -> bool {
+        let mut state = self.lock();
+        state.is_syncing = state.unsynced.is_some();
+        state.is_syncing
+    }
+
+    /// Something is on the disk: tells whoever waits for that.
+    pub(super) fn has_synced(&self, synced: Unsynced) {
+        let mut state = self.lock();
+        state.unsynced_bytes = state.unsynced_bytes.saturating_sub(synced.bytes);
+        if matches!(state.phase, Phase::Open | Phase::Ending(_)) {
+            state.durable = state.durable.max(Some(synced.recorded));
+            state.kept = synced.len;
+            state.is_nearly_full = synced.is_nearly_full;
+            if synced.head.segments > 0 {
+                state.head = Some(synced.head);
+            }
+            if let Some(finished) = synced.finished {
+                state.phase = Phase::Finished(finished);
+            }
+        }
         wake(state);
     }
 
@@ -199,15 +267,17 @@ impl Session {
             state.phase = Phase::Failed(why);
             // Nothing of it will be written any more.
             state.pending = Gathered::default();
+            state.unsynced = None;
         }
         state.in_flight = 0;
+        state.unsynced_bytes = 0;
         wake(state);
     }
 }
 
 impl State {
     pub(super) fn used(&self) -> usize {
-        self.pending.len() + self.in_flight
+        self.pending.len() + self.in_flight + self.unsynced_bytes
     }
 
     pub(super) fn failure(&self) -> Option<RecordingFailed> {

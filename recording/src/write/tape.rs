@@ -94,9 +94,9 @@ const MANIFEST_FRAME: usize = 1024;
 
 /// An open recording.
 pub(super) struct Tape {
-    file: Box<dyn Media>,
+    file: Arc<dyn Media>,
     path: PathBuf,
-    /// Everything before is whole and on disk.
+    /// Everything before is whole.
     len: u64,
     session: SessionId,
     started_at: Timestamp,
@@ -110,7 +110,7 @@ pub(super) struct Tape {
 }
 
 impl Tape {
-    /// Makes the file, which must not exist, and writes `session.json`.
+    /// Makes the file, which must not exist, and writes `session.json`; on disk when this returns.
     pub(super) fn create(
         disk: &dyn Disk,
         folder: &Path,
@@ -144,6 +144,7 @@ impl Tape {
                 json.as_bytes(),
                 info.started_at.as_unsigned_seconds(),
             ))
+            .and_then(|()| tape.file.sync().map_err(failed))
             // A name is durable when its folder is.
             .and_then(|()| disk.keep_names(folder).map_err(failed));
         match begun {
@@ -154,6 +155,11 @@ impl Tape {
                 Err(why)
             }
         }
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> (&Arc<dyn Media>, &Path) {
+        (&self.file, &self.path)
     }
 
     /// What stands for everything in the file so far.
@@ -186,7 +192,7 @@ impl Tape {
         &self.recipients
     }
 
-    /// Appends a sealed segment; on disk when this returns.
+    /// Appends a sealed segment.
     pub(super) fn append(&mut self, sealed: Sealed<'_>) -> Result<(), WriteError> {
         let number = self.next_number();
         let entry = SegmentEntry {
@@ -247,8 +253,8 @@ impl Tape {
         u32::try_from(self.segments.len()).unwrap_or(u32::MAX)
     }
 
-    /// One write, then to the disk. After a failure the file is brought back to its last whole
-    /// entry, if that can be done; recovery does the same for files that could not.
+    /// One write. After a failure the file is brought back to its last whole entry, if that can be
+    /// done; recovery does the same for files that could not.
     fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         match self.file.append(bytes) {
             Ok(()) => {

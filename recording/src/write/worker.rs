@@ -7,8 +7,9 @@ use super::disk::Disk;
 use super::gathered::Spares;
 use super::inbox::{Inbox, Job};
 use super::screens::Screens;
-use super::state::{Ending, Phase, Reel, Running, Session, State, wake};
-use super::tape::{Finished, RecordingFailed, Tape, WriteError};
+use super::state::{Ending, Phase, Reel, Running, Session, State};
+use super::sync::Unsynced;
+use super::tape::{RecordingFailed, Tape, WriteError};
 use super::{Entropy, PoolOptions};
 use crate::manifest::ManifestSigner;
 use crate::segment::{Pending, Sealer};
@@ -33,12 +34,14 @@ pub(super) struct Worker {
 /// What was taken out of a session in one visit.
 struct Taken {
     segments: VecDeque<Pending>,
+    /// How many bytes of memory they hold.
+    bytes: usize,
     /// How many events are recorded with these.
     recorded: u64,
     ending: Option<Ending>,
 }
 
-/// A segment that is on disk.
+/// A segment that is in the file.
 struct Written {
     segment: Pending,
     number: u32,
@@ -89,23 +92,29 @@ impl Worker {
         }
     }
 
-    fn visit(&mut self, session: &Session, taken: Taken) {
-        let recorded = taken.recorded;
+    fn visit(&mut self, session: &Arc<Session>, taken: Taken) {
+        let is_bulk = taken.bytes >= self.segment_bytes;
         let mut reel = session.reel.lock().unwrap_or_else(PoisonError::into_inner);
         if session.is_over() {
             // It may have failed without this thread's doing, because the disk took too long.
             *reel = Reel::Done;
         }
         let mut last = None;
-        let written = self.write(session, &mut reel, taken, &mut last);
-        if !matches!(written, Ok(None)) {
-            *reel = Reel::Done;
-        }
-        let finished = match written {
-            Ok(finished) => finished,
-            Err(why) => return session.fail(RecordingFailed::new(why)),
+        let synced = match self.write(session, &mut reel, taken, &mut last) {
+            // A visit that was asked for before the recording ended or failed.
+            Ok(None) => return,
+            Ok(Some(unsynced)) => {
+                if unsynced.finished.is_some() {
+                    *reel = Reel::Done;
+                }
+                Self::sync(session, unsynced, is_bulk)
+            }
+            Err(why) => Err(why),
         };
-        Self::tell(session, recorded, finished);
+        if let Err(why) = synced {
+            *reel = Reel::Done;
+            return session.fail(RecordingFailed::new(why));
+        }
         // Only now: nobody waits for what readers will need one day.
         if let (Some(written), Reel::Running(running)) = (last, &mut *reel) {
             let buffer = written.follow(&mut running.screens);
@@ -113,17 +122,15 @@ impl Worker {
         }
     }
 
-    /// Tells whoever waits how far the recording is on disk.
-    fn tell(session: &Session, recorded: u64, finished: Option<Finished>) {
-        let mut state = session.lock();
-        state.in_flight = 0;
-        if matches!(state.phase, Phase::Open | Phase::Ending(_)) {
-            state.durable = state.durable.max(Some(recorded));
-        }
-        if let Some(finished) = finished {
-            state.phase = Phase::Finished(finished);
-        }
-        wake(state);
+    /// Brings to the disk what was written. Under load that is left to the other thread.
+    fn sync(session: &Arc<Session>, unsynced: Unsynced, is_bulk: bool) -> Result<(), WriteError> {
+        let Some(unsynced) = session.hand_over(unsynced, is_bulk) else {
+            return Ok(());
+        };
+        let kept = session.lock().kept;
+        unsynced.sync(kept)?;
+        session.has_synced(unsynced);
+        Ok(())
     }
 
     fn write(
@@ -132,13 +139,13 @@ impl Worker {
         reel: &mut Reel,
         taken: Taken,
         last: &mut Option<Written>,
-    ) -> Result<Option<Finished>, WriteError> {
+    ) -> Result<Option<Unsynced>, WriteError> {
         let Running { tape, screens } = match reel {
             Reel::Running(running) => &mut **running,
-            // A visit that was asked for before the recording ended or failed.
             Reel::Done => return Ok(None),
             Reel::Blank { folder, info } => {
                 let tape = Tape::create(&*self.disk, folder, info, self.manifest_bytes)?;
+                session.lock().kept = tape.head().bytes;
                 let screens = Screens::default();
                 *reel = Reel::Running(Box::new(Running { tape, screens }));
                 match reel {
@@ -152,7 +159,7 @@ impl Worker {
                 let buffer = before.follow(screens);
                 self.keep(buffer);
             }
-            let (bytes, number) = (segment.len(), tape.next_header().number);
+            let number = tape.next_header().number;
             screens.begin(&mut segment);
             let entropy = &self.entropy;
             let sealed = self.sealer.seal(
@@ -166,14 +173,18 @@ impl Worker {
             self.inbox.got_on();
             tape.append(sealed)?;
             self.inbox.got_on();
-            session.has_written(bytes, tape.head(), tape.is_nearly_full());
             *last = Some(Written { segment, number });
         }
-        match taken.ending {
-            None => Ok(None),
-            Some(Ending::InOrder(end)) => tape.finish(Some(end), &*self.signer).map(Some),
-            Some(Ending::Abandoned) => tape.finish(None, &*self.signer).map(Some),
-        }
+        let unsynced = Unsynced::of(tape, taken.bytes, taken.recorded);
+        let end = match taken.ending {
+            None => return Ok(Some(unsynced)),
+            Some(Ending::InOrder(end)) => Some(end),
+            Some(Ending::Abandoned) => None,
+        };
+        // What it names is on the disk before the manifest is.
+        unsynced.sync(session.lock().kept)?;
+        let finished = tape.finish(end, &*self.signer)?;
+        Ok(Some(unsynced.closed(finished)))
     }
 
     fn take_ready(&mut self, session: &Session) -> Taken {
@@ -207,6 +218,7 @@ impl Worker {
         };
         Taken {
             segments,
+            bytes: gathered,
             recorded: state.recorded,
             ending,
         }

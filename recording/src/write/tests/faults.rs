@@ -1,7 +1,7 @@
 //! Disks that are full, broken or hang: what was not written is never said to be durable, and what was is readable.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -54,10 +54,10 @@ impl Spoiled {
 }
 
 impl Disk for Spoiled {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn Media>> {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn Media>> {
         LocalDisk.create(path)?;
         let file = std::fs::OpenOptions::new().write(true).open(path)?;
-        Ok(Box::new(SpoiledFile {
+        Ok(Arc::new(SpoiledFile {
             file,
             disk: self.clone(),
         }))
@@ -78,31 +78,34 @@ struct SpoiledFile {
 }
 
 impl Media for SpoiledFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut fault = self.disk.0.fault.lock().unwrap();
+        let Fault::Room(left) = &mut *fault else {
+            return self.file.append(bytes);
+        };
+        let fits = bytes.len().min(*left);
+        *left -= fits;
+        self.file.append(&bytes[..fits])?;
+        if fits < bytes.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
         let shared = &self.disk.0;
         let mut fault = shared.fault.lock().unwrap();
         while *fault == Fault::Hang {
             fault = shared.bell.wait(fault).unwrap();
         }
-        match &mut *fault {
-            Fault::None | Fault::Hang => self.file.append(bytes),
-            Fault::Sync => {
-                self.file.write_all(bytes)?;
-                Err(io::Error::other("input/output error"))
-            }
-            Fault::Room(left) => {
-                let fits = bytes.len().min(*left);
-                *left -= fits;
-                self.file.write_all(&bytes[..fits])?;
-                if fits < bytes.len() {
-                    return Err(io::ErrorKind::StorageFull.into());
-                }
-                Ok(())
-            }
+        if *fault == Fault::Sync {
+            return Err(io::Error::other("input/output error"));
         }
+        drop(fault);
+        self.file.sync()
     }
 
-    fn cut(&mut self, len: u64) -> io::Result<()> {
+    fn cut(&self, len: u64) -> io::Result<()> {
         self.file.cut(len)
     }
 }
@@ -267,4 +270,84 @@ fn a_manifest_never_gets_longer_than_it_may() {
     let json = open(&path(&folder)).manifest_bytes().unwrap().unwrap();
     assert!(json.len() <= limit, "{}", json.len());
     assert_eq!(events(&path(&folder)), durable);
+}
+
+/// Records what fills many segments, so that another thread waits for the disk.
+fn record_in_bulk(
+    recorder: &Recorder,
+    times: std::ops::Range<u64>,
+) -> (Vec<Event>, Option<Refused>) {
+    let mut recorded = Vec::new();
+    for number in times {
+        let event = event(number, 1, Kind::Output(Bytes::from(vec![7; 900])));
+        loop {
+            match recorder.try_record(&event) {
+                Ok(_) => break,
+                Err(Refused::Full) => {
+                    if let Err(why) = block_on(recorder.room()) {
+                        return (recorded, Some(Refused::Failed(why)));
+                    }
+                }
+                Err(refused) => return (recorded, Some(refused)),
+            }
+        }
+        recorded.push(event);
+    }
+    (recorded, None)
+}
+
+fn bulky() -> PoolOptions {
+    PoolOptions {
+        session_bytes: 2 * MAX_CONTENT,
+        segment_bytes: 4000,
+        ..patient()
+    }
+}
+
+#[test]
+fn under_load_what_is_not_on_the_disk_is_not_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Spoiled::default();
+    let pool = disk.pool(PoolOptions {
+        patience: Duration::from_secs(60),
+        ..bulky()
+    });
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    block_on(recorder.flush_through(Position::BEGINNING)).unwrap();
+    disk.set(Fault::Hang);
+    let (events_of_it, refused) = record_in_bulk(&recorder, 1..1000);
+    assert!(refused.is_none());
+    let written = || std::fs::metadata(path(&folder)).unwrap().len();
+    while written() < 4096 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(recorder.durable_up_to(), Some(Position::BEGINNING));
+    assert_eq!(recorder.head(), None);
+    disk.set(Fault::None);
+    let finished = block_on(recorder.finish(end())).unwrap();
+    assert_eq!(events(&finished.path), events_of_it);
+    assert_eq!(finished.bytes, written());
+}
+
+#[test]
+fn under_load_what_did_not_get_to_the_disk_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Spoiled::default();
+    let pool = disk.pool(bulky());
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    let (mut good, _) = record_in_bulk(&recorder, 1..500);
+    good.push(output(5));
+    let position = recorder.try_record(&output(5)).unwrap();
+    block_on(recorder.flush_through(position)).unwrap();
+    let head = recorder.head();
+    disk.set(Fault::Sync);
+    let (_, refused) = record_in_bulk(&recorder, 500..1_000_000);
+    assert!(matches!(refused, Some(Refused::Failed(_))), "{refused:?}");
+    disk.set(Fault::None);
+    assert_eq!(recorder.head(), head, "nothing is said of it");
+    assert!(block_on(recorder.finish(end())).is_err());
+    pool.close();
+    assert_eq!(events(&path(&folder)), good, "it was taken back");
+    let recovered = recover(&path(&folder), &bastion()).unwrap();
+    assert!(matches!(recovered, Recovered::Cut { dropped: 0, .. }));
 }
