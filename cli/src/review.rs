@@ -13,6 +13,7 @@ pub mod judge;
 pub mod known;
 pub mod player;
 pub mod receipt;
+mod recording_words;
 pub mod recordings;
 pub mod replay;
 pub mod seen;

@@ -1,8 +1,10 @@
-//! What hosts attest and receipt, in words.
+//! What hosts attest, report and receipt, in words.
 
-use portreeve_protocol::attest::{HostCheck, Reach, Receipt};
+use portreeve_protocol::attest::{HostCheck, HostEvent, HostFact, Reach, Receipt};
 
+use super::watched;
 use super::words::{moment, why};
+use crate::ssh::quote;
 
 /// What a host found when it looked at itself; nothing when there is nothing to tell.
 pub(super) fn found(check: &HostCheck) -> String {
@@ -49,4 +51,41 @@ pub(super) fn gone(receipt: &Receipt) -> String {
         why(receipt.cause),
         receipt.sudo_commands
     )
+}
+
+/// What a host reports while a session runs.
+pub(super) fn event(event: &HostEvent) -> String {
+    match &event.fact {
+        HostFact::Sudo {
+            allowed,
+            command,
+            argv,
+            run_as,
+            reason,
+            rule,
+            comment,
+            ..
+        } => {
+            let line = if argv.is_empty() {
+                command.clone()
+            } else {
+                quote::command_line(argv)
+            };
+            match (allowed, reason) {
+                (true, _) => {
+                    let by = [rule, comment].map(|text| text.as_deref().unwrap_or_default());
+                    let by = match by {
+                        ["", _] => String::new(),
+                        [rule, ""] => format!(" ({rule})"),
+                        [rule, comment] => format!(" ({rule}: {comment})"),
+                    };
+                    format!("sudo ran as {run_as}: {line}{by}")
+                }
+                (false, Some(reason)) => format!("sudo REFUSED as {run_as}: {line} ({reason})"),
+                (false, None) => format!("sudo REFUSED as {run_as}: {line}"),
+            }
+        }
+        HostFact::Login { pid } => format!("login on the host, process {pid}"),
+        HostFact::Watched { seen } => watched::sightings(seen),
+    }
 }

@@ -8,8 +8,7 @@ use portreeve_protocol::session::{BundleRef, SessionState};
 use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::time::Timestamp;
 
-use super::{host_words, watched};
-use crate::ssh::quote;
+use super::{host_words, recording_words, watched};
 
 /// Who did it: both identities of an access, always.
 #[must_use]
@@ -159,7 +158,7 @@ fn access(fact: &AccessFact) -> String {
             };
             format!("channel {channel} closed: {end}, {bytes_in} bytes in, {bytes_out} out")
         }
-        AccessFact::Host { event } => said(event, host_event),
+        AccessFact::Host { event } => said(event, host_words::event),
         AccessFact::BundleWithdrawn {
             by,
             bundle,
@@ -186,57 +185,38 @@ fn access(fact: &AccessFact) -> String {
             segments,
             head,
             bytes,
-        } => {
-            format!("recorded so far: {segments} segments, {bytes} bytes, head {head}")
-        }
+        } => recording_words::head(*segments, *head, *bytes),
         AccessFact::RecordingSealed {
             file,
             bytes,
             manifest,
             cut,
-        } => {
-            let cut = if *cut {
-                ", CUT: its end is missing"
-            } else {
-                ""
-            };
-            format!("recording sealed: {file}, {bytes} bytes, manifest {manifest}{cut}")
-        }
+        } => recording_words::sealed(file, *bytes, *manifest, *cut),
         AccessFact::RecordingStored {
             store,
             parts,
             bytes,
             ..
-        } => format!("recording stored in {store}: {bytes} bytes in {parts} parts, read back"),
-        AccessFact::RecordingReviewed { by, what } => format!("recording {what} by {}", by.name),
-        AccessFact::RecordingHeld { by, reason } => {
-            format!("recording held by {}: {reason}", by.name)
-        }
-        AccessFact::RecordingReleased { by, reason } => {
-            format!("hold of the recording ended by {}: {reason}", by.name)
-        }
+        } => recording_words::stored(store, *parts, *bytes),
+        AccessFact::RecordingReviewed { by, what } => recording_words::reviewed(by, what),
+        AccessFact::RecordingHeld { by, reason } => recording_words::held(by, reason),
+        AccessFact::RecordingReleased { by, reason } => recording_words::released(by, reason),
         AccessFact::RecordingExpired {
             rule,
             retention,
             due_at,
             ..
-        } => format!(
-            "recording expired: kept for {retention} by {rule}, until {}",
-            moment(*due_at)
-        ),
-        AccessFact::RecordingDeletionPermitted { bastion, until } => format!(
-            "bastion {bastion} may delete the recording, until {}",
-            moment(*until)
-        ),
+        } => recording_words::expired(*rule, *retention, *due_at),
+        AccessFact::RecordingDeletionPermitted { bastion, until } => {
+            recording_words::deletion_permitted(bastion, *until)
+        }
         AccessFact::RecordingDeleted {
             manifest,
             rule,
             bytes,
             place,
-        } => format!(
-            "recording DELETED by {rule}: {bytes} bytes from {place}; its manifest was {manifest}"
-        ),
-        AccessFact::RecordingFailed { detail } => format!("can no longer be recorded: {detail}"),
+        } => recording_words::deleted(*manifest, *rule, *bytes, place),
+        AccessFact::RecordingFailed { detail } => recording_words::failed(detail),
         AccessFact::SessionClosed { cause, confirmed } => format!(
             "closed: {}; {}",
             why(*cause),
@@ -259,43 +239,7 @@ pub fn reported(json: &str) -> Vec<String> {
     if let HostFact::Watched { seen } = &event.fact {
         return seen.iter().map(watched::sighting).collect();
     }
-    vec![host_event(&event)]
-}
-
-fn host_event(event: &HostEvent) -> String {
-    match &event.fact {
-        HostFact::Sudo {
-            allowed,
-            command,
-            argv,
-            run_as,
-            reason,
-            rule,
-            comment,
-            ..
-        } => {
-            let line = if argv.is_empty() {
-                command.clone()
-            } else {
-                quote::command_line(argv)
-            };
-            match (allowed, reason) {
-                (true, _) => {
-                    let by = [rule, comment].map(|text| text.as_deref().unwrap_or_default());
-                    let by = match by {
-                        ["", _] => String::new(),
-                        [rule, ""] => format!(" ({rule})"),
-                        [rule, comment] => format!(" ({rule}: {comment})"),
-                    };
-                    format!("sudo ran as {run_as}: {line}{by}")
-                }
-                (false, Some(reason)) => format!("sudo REFUSED as {run_as}: {line} ({reason})"),
-                (false, None) => format!("sudo REFUSED as {run_as}: {line}"),
-            }
-        }
-        HostFact::Login { pid } => format!("login on the host, process {pid}"),
-        HostFact::Watched { seen } => watched::sightings(seen),
-    }
+    vec![host_words::event(&event)]
 }
 
 /// What a host's statement says, or that it cannot be read. The signature is checked elsewhere.
