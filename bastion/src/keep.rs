@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portreeve_protocol::id::SessionId;
+use portreeve_recording_store::access::Use;
 use portreeve_recording_store::store::Store;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -109,6 +110,9 @@ impl Keeper {
     /// Follows every recording in the folder, and those that are made later.
     async fn store_all(self: Arc<Self>, store: Store) {
         tracing::info!(store = %store.name(), "recordings go to the store");
+        let looked = store.clone();
+        // A disk that hangs holds up nobody but this.
+        tokio::task::spawn_blocking(move || look_at(&looked));
         let mut trouble = Trouble::default();
         loop {
             let folder = self.recordings.clone();
@@ -157,6 +161,13 @@ impl Keeper {
             .known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says before the first session what will keep its recording here. Blocking.
+fn look_at(store: &Store) {
+    if let Err(error) = store.check(Use::Write) {
+        tracing::error!(store = %store.name(), %error, "the store takes no recordings; they stay on this disk");
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Code {
     PendingApproval,
     /// The session belongs to another bastion, or its time is over, or it was ended.
     SessionUnavailable,
+    /// The recording cannot be read from its store now.
+    RecordingUnavailable,
     /// What was to be made exists.
     Conflict,
     /// The content has errors, which the detail lists.
@@ -35,13 +37,14 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Malformed,
         Self::TooLarge,
         Self::Unauthenticated,
         Self::NotPermitted,
         Self::PendingApproval,
         Self::SessionUnavailable,
+        Self::RecordingUnavailable,
         Self::Conflict,
         Self::Invalid,
         Self::Busy,
@@ -62,7 +65,7 @@ impl Code {
             Self::Conflict => 409,
             Self::Invalid => 422,
             Self::Busy => 429,
-            Self::Unavailable => 503,
+            Self::RecordingUnavailable | Self::Unavailable => 503,
             Self::Internal => 500,
         }
     }
@@ -77,6 +80,7 @@ impl Code {
             Self::NotPermitted => "not permitted, or no such thing",
             Self::PendingApproval => "a human must approve first",
             Self::SessionUnavailable => "the session is not available",
+            Self::RecordingUnavailable => "the recording cannot be read from its store now",
             Self::Conflict => "it does not fit what is there",
             Self::Invalid => "the content has errors",
             Self::Busy => "too many requests",
@@ -95,6 +99,7 @@ impl Code {
             Self::NotPermitted => "not_permitted",
             Self::PendingApproval => "pending_approval",
             Self::SessionUnavailable => "session_unavailable",
+            Self::RecordingUnavailable => "recording_unavailable",
             Self::Conflict => "conflict",
             Self::Invalid => "invalid",
             Self::Busy => "busy",

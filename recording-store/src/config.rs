@@ -11,6 +11,7 @@ use portreeve_protocol::recording::{NotAStoreName, StoreName};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::access::{self, NoAccess, Use};
 use crate::credentials::Credentials;
 use crate::store::Store;
 
@@ -74,6 +75,9 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
+    /// A folder may not be used.
+    #[error("`store.folder`: {0}")]
+    NoAccess(#[from] NoAccess),
     /// Others can read a credential.
     #[error("`{}` can be read by others; run `chmod 600` on it", .0.display())]
     Exposed(PathBuf),
@@ -177,13 +181,20 @@ fn of_folder(path: &Path) -> Result<Store, ConfigError> {
         source,
     };
     // The name must be the same for all who share it, from whatever folder they were started.
-    let path = path.canonicalize().map_err(failed)?;
+    let path = match path.canonicalize() {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            // The path as it is written: what it leads to cannot be seen.
+            access::folder(path, Use::Read)?;
+            return Err(failed(error));
+        }
+        found => found.map_err(failed)?,
+    };
     let name = format!("file:{}", path.display()).parse()?;
     let objects = LocalFileSystem::new_with_prefix(&path)?
         .with_fsync(true)
         .with_automatic_cleanup(true);
     // What names begin with would be looked up as a folder of its own; there is none.
-    Ok(Store::new(Arc::new(objects), "", name))
+    Ok(Store::new(Arc::new(objects), "", name).in_folder(path))
 }
 
 /// The endpoint, and what names it: host and, where it is said, port.

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 // Which store.
+pub mod access;
 pub mod config;
 mod credentials;
 

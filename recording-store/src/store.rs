@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, PutMode, PutPa
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::recording::StoreName;
 
+use crate::access::{self, NoAccess, Use};
 pub use crate::part::Parts;
 use crate::part::{self, Gap};
 
@@ -20,6 +22,8 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     prefix: Path,
     name: StoreName,
+    /// Where it is, if it is a folder.
+    folder: Option<PathBuf>,
 }
 
 /// The store does not do what was asked.
@@ -28,6 +32,9 @@ pub enum StoreError {
     /// It failed, or did not answer.
     #[error("the recording store failed")]
     Failed(#[from] object_store::Error),
+    /// It is a folder that this program may not use.
+    #[error(transparent)]
+    NoAccess(#[from] NoAccess),
     /// A part is missing between others.
     #[error("part {part} of the recording of {session} is missing from the store")]
     Gap {
@@ -78,13 +85,46 @@ impl Store {
             objects,
             prefix: Path::from(prefix),
             name,
+            folder: None,
         }
+    }
+
+    /// The same, which is in a folder.
+    pub(crate) fn in_folder(self, folder: PathBuf) -> Self {
+        let folder = Some(folder);
+        Self { folder, ..self }
     }
 
     /// Its name, the same for all who share it.
     #[must_use]
     pub const fn name(&self) -> &StoreName {
         &self.name
+    }
+
+    /// Whether this program may use the store, as far as that shows without trying: of a folder, and of some
+    /// recordings in it. Blocking.
+    ///
+    /// # Errors
+    /// When it may not, with what lets it.
+    pub fn check(&self, wanted: Use) -> Result<(), NoAccess> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        access::folder(folder, wanted)?;
+        match wanted {
+            Use::Read => access::some_recordings(folder),
+            Use::Write => Ok(()),
+        }
+    }
+
+    /// The parts of a recording that is to be read, each of which this program may read.
+    ///
+    /// # Errors
+    /// As [`Self::parts`], and when one may not be read.
+    pub async fn readable_parts(&self, session: SessionId) -> Result<Parts, StoreError> {
+        let parts = self.parts(session).await?;
+        self.allowed(session, parts.count()).await?;
+        Ok(parts)
     }
 
     /// The parts of a recording; none is a recording of which nothing is stored.
@@ -166,7 +206,17 @@ impl Store {
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
             ) => Ok(Put::Exists),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(self.unwritable(error).await),
+        }
+    }
+
+    /// Why nothing can be put.
+    async fn unwritable(&self, error: object_store::Error) -> StoreError {
+        let store = self.clone();
+        let looked = tokio::task::spawn_blocking(move || store.check(Use::Write)).await;
+        match looked {
+            Ok(Err(no_access)) => no_access.into(),
+            Ok(Ok(())) | Err(_) => error.into(),
         }
     }
 
@@ -197,7 +247,39 @@ impl Store {
 
     async fn objects_of(&self, session: SessionId) -> Result<Vec<ObjectMeta>, StoreError> {
         let place = self.place(session);
-        Ok(self.objects.list(Some(&place)).try_collect().await?)
+        match self.objects.list(Some(&place)).try_collect().await {
+            Ok(listed) => Ok(listed),
+            Err(error) => Err(self.explained(session, error).await),
+        }
+    }
+
+    /// A failure of the store, or what kept this program out of it.
+    async fn explained(&self, session: SessionId, error: object_store::Error) -> StoreError {
+        match self.allowed(session, 0).await {
+            Err(no_access) => no_access,
+            Ok(()) => error.into(),
+        }
+    }
+
+    /// Whether this program may read so many parts of a recording, where that shows without trying.
+    async fn allowed(&self, session: SessionId, parts: u32) -> Result<(), StoreError> {
+        let Some(folder) = self.folder.clone() else {
+            return Ok(());
+        };
+        let looked = tokio::task::spawn_blocking(move || {
+            access::folder(&folder, Use::Read)?;
+            let place = folder.join(session.to_string());
+            // Before its first part is stored there is none.
+            if place.symlink_metadata().is_ok() {
+                access::folder(&place, Use::Read)?;
+            }
+            (0..parts).try_for_each(|number| access::file(&place.join(part::name(number))))
+        });
+        match looked.await {
+            Ok(found) => Ok(found?),
+            // Nothing here panics, and the runtime that ends needs no answer.
+            Err(_) => Ok(()),
+        }
     }
 
     fn place(&self, session: SessionId) -> Path {

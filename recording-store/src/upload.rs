@@ -71,7 +71,9 @@ impl UploadError {
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::Local { .. }
-            | Self::Store(StoreError::Failed(_) | StoreError::Changed { .. }) => true,
+            | Self::Store(
+                StoreError::Failed(_) | StoreError::NoAccess(_) | StoreError::Changed { .. },
+            ) => true,
             Self::Store(StoreError::Gap { .. } | StoreError::Left { .. })
             | Self::Differs { .. } => false,
         }

@@ -14,6 +14,7 @@ mod asciicast;
 mod bad_input;
 mod bundles;
 mod escapes;
+mod folder_store;
 mod formats;
 mod host_check;
 mod hosts;

@@ -1,8 +1,9 @@
 //! Why a use case did not do what was asked, and the one mapping from there to what the caller
 //! learns.
 
-use portreeve_protocol::id::EventId;
+use portreeve_protocol::id::{EventId, SessionId};
 use portreeve_protocol::problem::{Code, Problem};
+use portreeve_protocol::recording::StoreName;
 
 use crate::decide::NoPolicy;
 use crate::sign::SignerError;
@@ -28,8 +29,22 @@ pub enum Failure {
     #[error("nothing was signed")]
     Signer(#[from] SignerError),
     /// The recording store did not answer.
-    #[error("the recording store failed")]
+    #[error("a recording cannot be read from its store")]
     RecordingStore(#[source] portreeve_recording_store::store::StoreError),
+    /// The recording store has not all of a recording.
+    #[error(
+        "the store `{store}` has {has} of {bytes} bytes of the recording of {session}; is it mounted, and does nobody else delete in it?"
+    )]
+    RecordingShort {
+        /// The store.
+        store: StoreName,
+        /// Of which session.
+        session: SessionId,
+        /// What is there.
+        has: u64,
+        /// What there should be.
+        bytes: u64,
+    },
     /// The log could not be proved.
     #[error("the audit log cannot be shown")]
     Log(#[from] LogError),
@@ -65,10 +80,16 @@ impl Failure {
             Self::Undecided(_)
             | Self::Signer(SignerError::Unreachable(_))
             | Self::Store(_)
-            | Self::RecordingStore(_)
             | Self::Log(LogError::Store(_) | LogError::Signer(_)) => {
                 Problem::new(Code::Unavailable)
             }
+            // Who gets so far may review the session; why it cannot be read is for who runs the CA.
+            Self::RecordingStore(_) => Problem::new(Code::RecordingUnavailable)
+                .detail("ask whoever runs the CA: its log has the reason, and what to do"),
+            Self::RecordingShort { has, bytes, .. } => Problem::new(Code::RecordingUnavailable)
+                .detail(format!(
+                    "the store has {has} of {bytes} bytes; ask whoever runs the CA: its log has more"
+                )),
             Self::Commit(CommitError::Refused(refusal)) => told_of(refusal),
             Self::Commit(CommitError::ClockBehind { .. } | CommitError::Store(_)) => {
                 Problem::new(Code::Unavailable)

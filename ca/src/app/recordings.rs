@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use portreeve_access_policy::facts;
 use portreeve_protocol::admin::Listing;
 use portreeve_protocol::event::AccessFact;
@@ -85,10 +85,15 @@ impl App {
         let (found, permitted) = self.permitted_on(person, id, asked, origin).await?;
         let known = self.store.recording(id).await?;
         let (seal, store) = readable(known.as_ref(), self.recording_store.as_ref())?;
-        let parts = store.parts(id).await.map_err(Failure::RecordingStore)?;
+        let parts = store.readable_parts(id).await;
+        let parts = parts.map_err(Failure::RecordingStore)?;
         if parts.bytes() != seal.bytes {
-            let detail = format!("the store has {} of {} bytes", parts.bytes(), seal.bytes);
-            return Err(Failure::advise(Code::Unavailable, detail));
+            return Err(Failure::RecordingShort {
+                store: store.name().clone(),
+                session: id,
+                has: parts.bytes(),
+                bytes: seal.bytes,
+            });
         }
         let reviewed = AccessFact::RecordingReviewed {
             by: person.human().clone(),
@@ -101,7 +106,7 @@ impl App {
         self.log.append(events).await?;
         Ok(Fetched {
             bytes: seal.bytes.saturating_sub(from),
-            content: store.read(id, &parts, from),
+            content: logged(id, store.read(id, &parts, from)),
         })
     }
 
@@ -233,6 +238,17 @@ impl App {
             .await?;
         Ok((found, permitted))
     }
+}
+
+/// The same bytes; why they end early is in the log, for the reader only sees that they do.
+fn logged(
+    session: SessionId,
+    content: BoxStream<'static, Result<Bytes, RecordingStoreError>>,
+) -> BoxStream<'static, Result<Bytes, RecordingStoreError>> {
+    let told = move |error: &RecordingStoreError| {
+        tracing::error!(error = error as &dyn std::error::Error, %session, "a recording broke off on its way to a reader");
+    };
+    content.inspect_err(told).boxed()
 }
 
 /// What is to be read, and from where.

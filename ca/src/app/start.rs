@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portreeve_protocol::event::MachineFact;
+use portreeve_recording_store::access::Use;
+use portreeve_recording_store::store::Store as RecordingStore;
 
 use super::{App, Settings, bundles, labour, record, refuse};
 use crate::clock::Clock;
@@ -85,7 +87,22 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<App, StartErr
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let started = record::machine(app.clock.now(), MachineFact::Started { version });
     app.log.append(vec![started]).await?;
+    if let Some(store) = app.recording_store.clone() {
+        // A disk that hangs holds up nobody but this.
+        tokio::task::spawn_blocking(move || look_at(&store));
+    }
     Ok(app)
+}
+
+/// Says before the first reviewer asks that they will get nothing.
+fn look_at(store: &RecordingStore) {
+    if let Err(error) = store.check(Use::Read) {
+        tracing::error!(
+            store = %store.name(),
+            %error,
+            "recordings cannot be read from the store; reviewers are sent to whoever runs this"
+        );
+    }
 }
 
 async fn policy_of(store: &Store) -> Result<PolicyInForce, StartError> {

@@ -75,6 +75,10 @@ const fn advice(code: Code) -> (Exit, &'static str) {
             Exit::NotPermitted,
             "the session is over or belongs to another bastion; start another one for the same task",
         ),
+        Code::RecordingUnavailable => (
+            Exit::Unavailable,
+            "ask whoever runs the CA, whose log has the reason",
+        ),
         Code::Conflict => (Exit::Failed, "choose another name, or use what exists"),
         Code::Invalid => (
             Exit::VerificationFailed,

@@ -209,6 +209,45 @@ async fn who_may_not_review_learns_nothing_of_a_recording() {
 }
 
 #[tokio::test]
+async fn a_recording_of_which_the_store_has_not_all_is_no_recording() {
+    let live = Live::start().await;
+    live.seal().await;
+    live.put().await;
+    let place = live.lab.home.path().join("recordings");
+    let place = place.join(live.grant.session.to_string());
+    let path = live.recording("");
+    std::fs::remove_file(place.join("part-000001")).unwrap();
+    let short = live.lab.get(&path, &live.lab.analyst()).await;
+    assert_eq!(
+        (short.status.as_u16(), short.code()),
+        (503, "recording_unavailable".into())
+    );
+    assert!(
+        short.detail().contains("the store has 20 of 60 bytes"),
+        "{}",
+        short.detail()
+    );
+    // A part without the one before it: the words for the reviewer name neither folder nor part.
+    std::fs::rename(place.join("part-000000"), place.join("part-000001")).unwrap();
+    let gap = live.lab.get(&path, &live.lab.analyst()).await;
+    assert_eq!(gap.code(), "recording_unavailable");
+    assert!(
+        gap.detail().contains("ask whoever runs the CA"),
+        "{}",
+        gap.detail()
+    );
+    assert!(!gap.text.contains("part"), "{}", gap.text);
+    let mallory = bearer(&live.lab.person("mallory", &["sales"]));
+    assert_eq!(live.lab.get(&path, &mallory).await.code(), "not_permitted");
+    assert!(
+        !live
+            .facts()
+            .await
+            .contains(&"recording_reviewed".to_owned())
+    );
+}
+
+#[tokio::test]
 async fn what_is_due_is_deleted_once_and_leaves_a_tombstone() {
     let live = Live::start().await;
     live.seal().await;
