@@ -21,6 +21,8 @@ pub enum Exit {
     Unavailable,
     /// What was to be verified does not verify, or a check found errors.
     VerificationFailed,
+    /// A recording is sealed to other review keys; what can be read without one was shown.
+    Sealed,
     /// `exec`, `ssh`: the command did not run to its end, for a reason of ours and not its own.
     CommandNotRun,
     /// Interrupted by the user.
@@ -31,7 +33,7 @@ pub enum Exit {
 
 impl Exit {
     /// The codes of our own, with the meaning that the documentation gives them.
-    pub const OWN: [(Self, &'static str); 10] = [
+    pub const OWN: [(Self, &'static str); 11] = [
         (Self::Done, "done"),
         (Self::Failed, "failed; the message says why"),
         (Self::Usage, "the command line or a setting is wrong"),
@@ -48,6 +50,10 @@ impl Exit {
         (
             Self::VerificationFailed,
             "a verification failed, or a check found errors",
+        ),
+        (
+            Self::Sealed,
+            "a recording is sealed to other review keys; what can be read without one was shown",
         ),
         (
             Self::CommandNotRun,
@@ -68,6 +74,7 @@ impl Exit {
             Self::Pending => 5,
             Self::Unavailable => 6,
             Self::VerificationFailed => 7,
+            Self::Sealed => 8,
             Self::CommandNotRun => 125,
             Self::Interrupted => 130,
             Self::Remote(code) => code,
@@ -86,6 +93,7 @@ impl Exit {
             Self::Pending => "pending",
             Self::Unavailable => "unavailable",
             Self::VerificationFailed => "verification_failed",
+            Self::Sealed => "sealed",
             Self::CommandNotRun => "command_not_run",
             Self::Interrupted => "interrupted",
             Self::Remote(_) => "remote",

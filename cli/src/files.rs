@@ -1,6 +1,7 @@
 //! Files that only their owner may read: tokens, keys, and the folders that they lie in.
 
 mod scratch;
+mod unnamed;
 mod whole;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -15,6 +16,7 @@ use portreeve_protocol::secret::SecretText;
 use crate::failure::Failure;
 
 pub use scratch::ScratchFolder;
+pub use unnamed::UnnamedFile;
 pub use whole::WholeFile;
 
 /// Why a file is not used.

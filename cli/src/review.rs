@@ -16,6 +16,7 @@ pub mod receipt;
 mod recording_words;
 pub mod recordings;
 pub mod replay;
+pub mod sealed;
 pub mod seen;
 pub mod terminal;
 pub mod watched;

@@ -183,7 +183,7 @@ fn a_recording_goes_to_the_store_is_read_by_session_and_expires_unless_it_is_hel
     );
     // Without a key: whose it is, how much there is, and to which key it is sealed.
     let sealed = at.ask(&["replay", &file, "--commands"]).run().unwrap();
-    assert_eq!(sealed.code(), Some(2), "{sealed:?}");
+    assert_eq!(sealed.code(), Some(8), "{sealed:?}");
     assert!(
         sealed.text().contains("alice") && sealed.text().contains("segments"),
         "{}",

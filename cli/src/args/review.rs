@@ -26,6 +26,9 @@ pub struct Recording {
         default_value = "/var/lib/portreeve-bastion/recordings"
     )]
     pub recordings: PathBuf,
+    /// The audit log's key, or a file with it, for a recording that is fetched: without it the CA's word is taken
+    #[arg(long, value_name = "KEY|FILE", env = variables::LOG_KEY, hide_env_values = true)]
+    pub log_key: Option<String>,
 }
 
 /// `replay`.

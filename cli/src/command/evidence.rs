@@ -53,11 +53,11 @@ async fn make(
         .clone()
         .unwrap_or_else(|| args.recordings.join(format!("{session}.tar")));
     let fetched = if args.recording.is_none() && !path.exists() && settings.ca().is_ok() {
-        Some(Temporary::fetch(session, settings, printer).await?)
+        Some(Temporary::fetch(session, keys.log_key(), settings, printer).await?)
     } else {
         None
     };
-    let path = fetched.as_ref().map_or(path, |here| here.path.clone());
+    let path = fetched.as_ref().map_or(path, Temporary::path);
     let mut file = File::open(&path).map_err(|error| {
         Failure::from(FileError::Read(path.clone(), error)).next(format!(
             "give it with --recording, or point {} to the folder of recordings",

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::WholeFile;
 use crate::output::Printer;
-use crate::review::recordings;
+use crate::review::recordings::{self, ShownSealed};
 use crate::settings::Settings;
 
 /// Converts a recording.
@@ -31,7 +31,7 @@ pub async fn run(
                 .next("give --output FILE, or choose `--format transcript`"),
         );
     }
-    let mut opened = recordings::open(&args.source, settings, printer).await?;
+    let mut opened = recordings::open(&args.source, ShownSealed::AsTalk, settings, printer).await?;
     let info = opened.recording.info().clone();
     let events = recordings::of_channel(opened.recording.events(&opened.identities), args.channel);
     let events: Box<dyn Iterator<Item = _>> = if args.unredacted {

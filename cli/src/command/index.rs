@@ -6,11 +6,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use portreeve_protocol::age::{Identity, OpenError};
+use portreeve_protocol::age::Identity;
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::moment::Moments;
 use portreeve_recording::read::{ReadError, Recording};
-use portreeve_recording::segment::OpenSegmentError;
 use serde::Serialize;
 
 use crate::args::search::Index as Args;
@@ -20,7 +19,7 @@ use crate::files::FileError;
 use crate::output::Printer;
 use crate::review::index::Index;
 use crate::review::index::write::{Known, Stamp, State};
-use crate::review::{recordings, words};
+use crate::review::{recordings, sealed, words};
 use crate::safe;
 use crate::settings::Settings;
 
@@ -92,6 +91,13 @@ pub fn run(args: &Args, settings: &Settings, printer: &mut Printer) -> Result<Ex
         index.settle_log()?;
     }
     printer.data(&done, || in_words(&done))?;
+    if args.identity.is_none() && !done.sealed.is_empty() {
+        printer.say(&format!(
+            "without a review key nothing that passed is found in {} of them; give --identity or set {}, and run it again",
+            done.sealed.len(),
+            crate::variables::REVIEW_KEY
+        ));
+    }
     outcome(&done, args.identity.is_some())
 }
 
@@ -193,7 +199,7 @@ fn one(
     }
     let state = match ended {
         Ok(()) => State::Whole,
-        Err(error) if is_sealed(&error) => {
+        Err(error) if sealed::is_sealed(&error) => {
             done.sealed.push(path.into());
             State::Sealed
         }
@@ -225,16 +231,6 @@ fn stamp(path: &Path, file: &File) -> io::Result<Stamp> {
             .saturating_mul(1_000_000)
             .saturating_add(data.mtime_nsec() / 1000),
     })
-}
-
-fn is_sealed(error: &ReadError) -> bool {
-    matches!(
-        error,
-        ReadError::Segment {
-            source: OpenSegmentError::Unseal(OpenError::NotForUs),
-            ..
-        }
-    )
 }
 
 fn reason(error: &ReadError) -> String {
@@ -293,7 +289,7 @@ fn in_words(done: &Done) -> String {
 
 fn outcome(done: &Done, has_key: bool) -> Result<Exit, Failure> {
     if has_key && !done.sealed.is_empty() {
-        return Err(Failure::failed(format!(
+        return Err(Failure::new(Exit::Sealed, format!(
             "the keys given open nothing of {} recordings; what `session.json` says of them is in the index",
             done.sealed.len()
         ))

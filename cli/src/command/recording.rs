@@ -6,6 +6,7 @@ use portreeve_protocol::admin::Listing;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::recording::{HoldRequest, RecordingRow, RecordingState};
 use portreeve_protocol::task::Purpose;
+use serde::Serialize;
 
 use crate::args::recording::Recordings;
 use crate::ca::client::Ca;
@@ -16,6 +17,7 @@ use crate::keys::log_key;
 use crate::output::{self, Printer};
 use crate::review::fetch;
 use crate::review::words::moment;
+use crate::safe;
 use crate::settings::Settings;
 
 /// Lists, fetches, holds, or releases.
@@ -36,11 +38,18 @@ pub async fn run(
         } => {
             let path = output.unwrap_or_else(|| PathBuf::from(format!("{session}.tar")));
             let log = key.as_deref().map(log_key).transpose()?;
-            fetch::into_file(session, &path, log, settings, printer).await?;
-            printer.say(&format!(
-                "{}: whole, and the recording that the trail names",
-                path.display()
-            ));
+            let bytes = fetch::into_file(session, &path, log, settings, printer).await?;
+            let file = safe::line(&path.display().to_string());
+            let words = format!("{file}: whole, and the recording that the trail names");
+            if printer.json() {
+                printer.json_data(&Fetched {
+                    session,
+                    file: path,
+                    bytes,
+                })?;
+            } else {
+                printer.say(&words);
+            }
             Ok(Exit::Done)
         }
         Recordings::Hold { session, reason } => {
@@ -50,6 +59,14 @@ pub async fn run(
             keep(session, "release", reason, settings, printer).await
         }
     }
+}
+
+/// What was fetched, for programs.
+#[derive(Serialize)]
+struct Fetched {
+    session: SessionId,
+    file: PathBuf,
+    bytes: u64,
 }
 
 async fn list(settings: &Settings, printer: &mut Printer) -> Result<Exit, Failure> {

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Printer};
 use crate::review::player::{self, Pace, PlayError, Player, Shown};
-use crate::review::recordings::{self, Opened};
+use crate::review::recordings::{self, Opened, ShownSealed};
 use crate::review::replay::deck::{Deck, Setup};
 use crate::review::replay::drive::{self, Ended, Source};
 use crate::review::replay::signals;
@@ -34,7 +34,8 @@ pub async fn run(
     settings: &Settings,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let mut opened = recordings::open(&args.source, settings, printer).await?;
+    let mut opened =
+        recordings::open(&args.source, ShownSealed::AsAnswer, settings, printer).await?;
     let veil = if args.unredacted {
         printer.say("secrets are shown: passwords, keys and tokens as they were recorded");
         Veil::Lifted

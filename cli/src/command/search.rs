@@ -28,6 +28,8 @@ const BEFORE: usize = 80;
 struct Answer {
     moments: Vec<Row>,
     more: bool,
+    /// Of so many sessions nothing that passed can be found.
+    sealed: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,9 +79,16 @@ pub fn run(args: &Search, settings: &Settings, printer: &mut Printer) -> Result<
     let answer = Answer {
         moments: hits.into_iter().map(row).collect(),
         more,
+        sealed: index.sealed()?,
     };
     let colour = printer.colour();
     printer.data(&answer, || in_words(&answer, colour))?;
+    if answer.sealed > 0 && !printer.json() {
+        printer.say(&format!(
+            "nothing that passed in {} sessions can be found: no review key opened them; `portreeve index --identity FILE` tries again",
+            answer.sealed
+        ));
+    }
     Ok(Exit::Done)
 }
 

@@ -31,8 +31,8 @@ pub async fn run(
     for named in &args.files {
         match recordings::session_without_file(named) {
             Some(session) => {
-                let here = Temporary::fetch(session, settings, printer).await?;
-                exhibits.push(Exhibit::Recording(here.path.clone()));
+                let here = Temporary::fetch(session, keys.log_key(), settings, printer).await?;
+                exhibits.push(Exhibit::Recording(here.path()));
                 fetched.push(here);
             }
             None => exhibits.push(Exhibit::read(named)?),
@@ -42,10 +42,13 @@ pub async fn run(
         .iter()
         .flat_map(|exhibit| exhibit.events(&keys))
         .collect();
-    let reports = exhibits
-        .iter()
-        .map(|exhibit| exhibit.verify(&keys, &events))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut reports = Vec::new();
+    for (exhibit, named) in exhibits.iter().zip(&args.files) {
+        let report = exhibit.verify(&keys, &events)?;
+        // What was fetched has no name of its own.
+        let file = named.clone();
+        reports.push(Report { file, ..report });
+    }
     told(&reports, printer)
 }
 

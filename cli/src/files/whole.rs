@@ -5,9 +5,13 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::FileError;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::unistd::linkat;
 
-/// A file that is being written beside its place. Dropped before [`Self::commit`], it is gone.
+use super::{FileError, unnamed};
+
+/// A file that is being written on the disk of its place. Dropped before [`Self::commit`], it is gone; and
+/// where the file system has files without a name, also when the process is killed.
 ///
 /// A place that is there and is no regular file (a pipe, a device) is written as it is: nothing
 /// can be put whole into it, and it is not ours to replace.
@@ -15,8 +19,18 @@ use super::FileError;
 pub struct WholeFile {
     out: BufWriter<File>,
     path: PathBuf,
-    /// Where it is until it is whole.
-    beside: Option<PathBuf>,
+    draft: Draft,
+}
+
+/// Where a file is until it is whole.
+#[derive(Debug)]
+enum Draft {
+    /// Nowhere; before it takes its place it is this for a moment.
+    Unnamed(PathBuf),
+    /// Beside its place.
+    Beside(PathBuf),
+    /// In its place.
+    InPlace,
 }
 
 impl WholeFile {
@@ -27,25 +41,30 @@ impl WholeFile {
     pub fn create(path: &Path) -> Result<Self, FileError> {
         let failed = |error| FileError::Write(path.to_owned(), error);
         let is_special = fs::metadata(path).is_ok_and(|data| !data.is_file());
-        let (file, beside) = if is_special {
+        let (file, draft) = if is_special {
             let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
-            (file, None)
+            (file, Draft::InPlace)
         } else {
             let beside = super::beside(path);
             // What an earlier run under this process id left behind.
             let _ = fs::remove_file(&beside);
-            let file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&beside)
-                .map_err(failed)?;
-            (file, Some(beside))
+            match unnamed::in_folder(folder_of(path), OFlag::empty()) {
+                Ok(file) => (file, Draft::Unnamed(beside)),
+                Err(_) => {
+                    let file = OpenOptions::new()
+                        .write(true)
+                        .create_new(true)
+                        .mode(0o600)
+                        .open(&beside)
+                        .map_err(failed)?;
+                    (file, Draft::Beside(beside))
+                }
+            }
         };
         Ok(Self {
             out: BufWriter::with_capacity(256 * 1024, file),
             path: path.to_owned(),
-            beside,
+            draft,
         })
     }
 
@@ -54,18 +73,41 @@ impl WholeFile {
     /// # Errors
     /// When something could not be written; the place is then as it was.
     pub fn commit(mut self) -> Result<(), FileError> {
-        let done = self.out.flush().and_then(|()| match &self.beside {
-            None => Ok(()),
-            Some(beside) => self
-                .out
-                .get_ref()
-                .sync_all()
-                .and_then(|()| fs::rename(beside, &self.path)),
-        });
-        if done.is_ok() {
-            self.beside = None;
+        self.put()
+            .map_err(|error| FileError::Write(self.path.clone(), error))
+    }
+
+    fn put(&mut self) -> io::Result<()> {
+        self.out.flush()?;
+        if matches!(self.draft, Draft::InPlace) {
+            return Ok(());
         }
-        done.map_err(|error| FileError::Write(self.path.clone(), error))
+        let file = self.out.get_ref();
+        file.sync_all()?;
+        if let Draft::Unnamed(beside) = &self.draft {
+            let here = unnamed::path_of(file);
+            linkat(
+                AT_FDCWD,
+                &here,
+                AT_FDCWD,
+                beside,
+                AtFlags::AT_SYMLINK_FOLLOW,
+            )?;
+            self.draft = Draft::Beside(beside.clone());
+        }
+        if let Draft::Beside(beside) = &self.draft {
+            fs::rename(beside, &self.path)?;
+        }
+        self.draft = Draft::InPlace;
+        Ok(())
+    }
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 
@@ -81,7 +123,7 @@ impl Write for WholeFile {
 
 impl Drop for WholeFile {
     fn drop(&mut self) {
-        if let Some(beside) = &self.beside {
+        if let Draft::Beside(beside) = &self.draft {
             let _ = fs::remove_file(beside);
         }
     }
@@ -101,7 +143,7 @@ mod tests {
         let mut file = WholeFile::create(&path).unwrap();
         file.write_all(b"half").unwrap();
         file.flush().unwrap();
-        assert!(!path.exists());
+        assert_eq!(names(), 0, "a signal leaves nothing behind");
         drop(file);
         assert_eq!(names(), 0);
 

@@ -59,6 +59,13 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// The audit log's key, if one was brought along.
+    #[must_use]
+    pub fn log_key(&self) -> Option<LogKey> {
+        let brought = self.log.as_ref().filter(|known| !known.is_hint);
+        brought.map(|known| known.key.clone())
+    }
+
     /// The key that was brought along for a role.
     #[must_use]
     pub fn of_role(&self, role: Role) -> Option<PublicKey> {

@@ -13,9 +13,10 @@ use portreeve_recording::read::{ReadError, Recording};
 use crate::args::review::Recording as Args;
 use crate::failure::Failure;
 use crate::files::{self, FileError};
-use crate::output::{self, Printer};
+use crate::keys::log_key;
+use crate::output::Printer;
 use crate::review::fetch::Temporary;
-use crate::review::words;
+use crate::review::sealed::{self, Metadata};
 use crate::settings::Settings;
 use crate::variables;
 
@@ -35,27 +36,42 @@ pub struct Opened {
     _fetched: Option<Temporary>,
 }
 
+/// Where what can be read without a key is shown, when there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownSealed {
+    /// In place of what was asked for.
+    AsAnswer,
+    /// Beside the output, which is for a program that expects something else; with `--json` in it all the same.
+    AsTalk,
+}
+
 /// Opens the recording that the command line names: a file, or a session's, from the folder or else from the
 /// store.
 ///
-/// Without a key only what every holder of the file can read is shown.
+/// Without a key that opens it, what every holder of the file can read is shown.
 ///
 /// # Errors
-/// When there is none, or no key was given.
+/// When there is none, or no key that was given opens it.
 pub async fn open(
     args: &Args,
+    shown: ShownSealed,
     settings: &Settings,
     printer: &mut Printer,
 ) -> Result<Opened, Failure> {
+    // What is wrong with keys is said before anything is fetched.
+    let identities = args.identity.as_deref().map(identities).transpose()?;
+    let log = args.log_key.as_deref().map(log_key).transpose()?;
     let path = path_of(args);
     let elsewhere = match args.recording.parse::<SessionId>() {
         Ok(session) if !path.exists() && settings.ca().is_ok() => {
-            Some(Temporary::fetch(session, settings, printer).await?)
+            Some(Temporary::fetch(session, log, settings, printer).await?)
         }
         _ => None,
     };
-    let place = elsewhere.as_ref().map_or(&path, |fetched| &fetched.path);
-    let file = File::open(place).map_err(|error| {
+    let place = elsewhere
+        .as_ref()
+        .map_or_else(|| path.clone(), Temporary::path);
+    let file = File::open(&place).map_err(|error| {
         Failure::from(FileError::Read(path.clone(), error))
             .within(format!(
                 "the recording `{}` cannot be opened",
@@ -69,21 +85,30 @@ pub async fn open(
     let mut recording = Recording::open(file).map_err(|error| {
         Failure::failed(format!("`{}` is no recording", path.display())).because(&error)
     })?;
-    let identities = match &args.identity {
-        Some(file) => identities(file)?,
-        None => {
-            if !printer.json() {
-                printer.text(&metadata(&mut recording))?;
+    let given = args.identity.as_deref().zip(identities.as_deref());
+    if !opens(&mut recording, given.map_or(&[], |(_, held)| held)) {
+        let metadata = Metadata::of(&mut recording);
+        match shown {
+            ShownSealed::AsTalk if !printer.json() => printer.say(metadata.words().trim_end()),
+            ShownSealed::AsTalk | ShownSealed::AsAnswer => {
+                printer.data(&metadata, || metadata.words())?;
             }
-            return Err(without_key(recording.info()));
         }
-    };
+        return Err(sealed::without_key(recording.info(), given));
+    }
     Ok(Opened {
         recording,
-        identities,
-        path: place.clone(),
+        identities: identities.unwrap_or_default(),
+        path: place,
         _fetched: elsewhere,
     })
+}
+
+/// Whether the keys open a recording, as far as its first segment tells: all are sealed to the same keys. What is
+/// wrong with it otherwise is found by whoever reads it.
+fn opens(recording: &mut Recording<File>, identities: &[Identity]) -> bool {
+    !identities.is_empty()
+        && !matches!(recording.events(identities).next(), Some(Err(error)) if sealed::is_sealed(&error))
 }
 
 /// The session that is named where a file is not there.
@@ -106,49 +131,6 @@ pub fn whose(info: &SessionInfo) -> [(&'static str, String); 5] {
             format!("{} {}", info.task.ticket, info.task.purpose),
         ),
     ]
-}
-
-/// What is readable without a key: whose session it was, and how much there is of it.
-fn metadata(recording: &mut Recording<File>) -> String {
-    let info = recording.info().clone();
-    let mut rows = Vec::from(whose(&info));
-    rows.extend([
-        ("bastion", info.bastion.to_string()),
-        ("begun", words::moment(info.started_at)),
-    ]);
-    match recording.unverified_manifest() {
-        Ok(Some(manifest)) => {
-            if let Some(ended) = manifest.ended_at {
-                rows.push(("ended", words::moment(ended)));
-            }
-            let events = manifest.totals.events;
-            let events = events.map_or_else(String::new, |events| format!(", {events} events"));
-            let cut = if manifest.cut { ", cut" } else { "" };
-            rows.push((
-                "holds",
-                format!(
-                    "{} segments, {} bytes{events}{cut}",
-                    manifest.totals.segments, manifest.totals.bytes
-                ),
-            ));
-        }
-        Ok(None) | Err(_) => rows.push((
-            "holds",
-            format!("{} segments, no manifest", recording.segment_count()),
-        )),
-    }
-    let sealed_to = info.recipients.iter().map(ToString::to_string);
-    rows.extend(sealed_to.map(|recipient| ("sealed to", recipient)));
-    output::fields(rows)
-}
-
-fn without_key(info: &SessionInfo) -> Failure {
-    let sealed_to: Vec<String> = info.recipients.iter().map(ToString::to_string).collect();
-    Failure::usage("a recording is sealed, and no review key is given").next(format!(
-        "give --identity or set {} to the age identity file of {}; `portreeve verify` needs none",
-        variables::REVIEW_KEY,
-        sealed_to.join(" or ")
-    ))
 }
 
 fn path_of(args: &Args) -> PathBuf {
@@ -182,7 +164,7 @@ pub fn identities(path: &Path) -> Result<Vec<Identity>, Failure> {
 pub fn broken(error: &ReadError) -> Failure {
     Failure::failed("the recording cannot be read further")
         .because(error)
-        .next("`portreeve verify` says what is wrong with it; a key that does not fit opens no segment")
+        .next("`portreeve verify` says what is wrong with it")
 }
 
 /// What runs at a moment, and the events from then on, of one channel or of all.

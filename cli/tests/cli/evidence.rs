@@ -13,12 +13,12 @@ use portreeve_cli::review::evidence::Role;
 use crate::program::{Said, User};
 
 /// A session's files, and the keys that whoever checks has from elsewhere.
-struct Files {
-    folder: tempfile::TempDir,
-    specimen: Specimen,
+pub(crate) struct Files {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) specimen: Specimen,
 }
 
-fn files() -> Files {
+pub(crate) fn files() -> Files {
     let counter = AtomicU64::new(1);
     let seeds = Seeds {
         keys: [[1; 32], [2; 32], [3; 32], [4; 32], [5; 32]],
@@ -52,14 +52,14 @@ fn files() -> Files {
     files
 }
 
-const SESSION: &str = "0190b8a2-7c1e-7000-8000-00000000002a";
+pub(crate) const SESSION: &str = "0190b8a2-7c1e-7000-8000-00000000002a";
 
 impl Files {
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.at(name).to_str().unwrap().to_owned()
     }
 

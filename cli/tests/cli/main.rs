@@ -15,6 +15,7 @@ mod bundle_check;
 mod ca;
 mod evidence;
 mod exec;
+mod fetch;
 mod holder;
 mod keys;
 mod plain_ssh;

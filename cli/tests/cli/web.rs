@@ -27,6 +27,24 @@ pub(crate) type Answer = (u16, &'static str, String);
 
 /// Starts a server that lives as long as the tests; its address.
 pub(crate) fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> String {
+    serve_raw(move |request, to| {
+        let (status, kind, body) = answer(request);
+        to.write_all(&head(status, kind, body.len()))?;
+        to.write_all(body.as_bytes())
+    })
+}
+
+/// The head of an answer.
+pub(crate) fn head(status: u16, kind: &str, length: usize) -> Vec<u8> {
+    let head =
+        format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+    head.into_bytes()
+}
+
+/// The same for answers that are written piece by piece.
+pub(crate) fn serve_raw(
+    answer: impl Fn(&Request, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let answer = Arc::new(answer);
@@ -39,19 +57,13 @@ pub(crate) fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static)
     address
 }
 
-fn one(stream: TcpStream, answer: &(impl Fn(&Request) -> Answer + ?Sized)) {
+fn one(
+    stream: TcpStream,
+    answer: &(impl Fn(&Request, &mut TcpStream) -> std::io::Result<()> + ?Sized),
+) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
-        let (status, kind, body) = answer(&request);
-        let head = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        if reader
-            .get_mut()
-            .write_all((head + &body).as_bytes())
-            .is_err()
-        {
+        if answer(&request, reader.get_mut()).is_err() {
             return;
         }
     }

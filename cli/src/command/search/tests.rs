@@ -28,6 +28,7 @@ fn a_result_says_who_and_where_and_how_to_see_it() {
     let answer = Answer {
         moments: vec![row],
         more: true,
+        sealed: 0,
     };
     assert_eq!(
         in_words(&answer, false),
@@ -42,6 +43,7 @@ fn what_a_host_printed_drives_no_terminal() {
     let answer = Answer {
         moments: vec![row],
         more: false,
+        sealed: 0,
     };
     let text = in_words(&answer, false);
     assert!(

@@ -108,6 +108,19 @@ impl Index {
         Ok(known)
     }
 
+    /// How many sessions are in the index of which no key opened the recording.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn sealed(&self) -> Result<u64, IndexError> {
+        let count: i64 = self.db.query_row(
+            "SELECT count(*) FROM session WHERE state = ?1",
+            [State::Sealed.code()],
+            |row| row.get(0),
+        )?;
+        Ok(count.unsigned_abs())
+    }
+
     /// Begins to write a recording; what was there of its session goes.
     ///
     /// # Errors
