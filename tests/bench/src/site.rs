@@ -4,6 +4,7 @@
 //! stock sshd on the bastion's host (ProxyJump), and from the agent's host through Portreeve.
 
 mod disk;
+mod link;
 mod openssh;
 mod settings;
 mod unrecorded;
@@ -17,6 +18,7 @@ use portreeve_tests::programs::Build;
 use portreeve_tests::{Host, Service, Sshd, until};
 
 pub(crate) use self::disk::Disk;
+pub(crate) use self::link::Cards;
 use crate::machine::Meter;
 use crate::runner::{Ran, Runner};
 

@@ -11,7 +11,7 @@ use crate::load::data::Data;
 use crate::machine;
 use crate::report::{Figure, Target};
 use crate::samples::Samples;
-use crate::site::{Route, Site, settle};
+use crate::site::{Cards, Route, Site, settle};
 
 const NOTHING: &str = "portreeve, recording nothing";
 const OURS: &str = "portreeve, recording";
@@ -21,33 +21,42 @@ const TLOG: &str = "ssh, tlog on the host";
 const KINDS: [(Data, &str); 2] = [(Data::Random, "incompressible"), (Data::Text, "text")];
 
 pub(super) fn measure(site: &mut Site, scale: &Scale) -> Result<Vec<Figure>> {
-    let mut rates: BTreeMap<(&str, &str, &str), Samples> = BTreeMap::new();
+    let mut rates: BTreeMap<(Cards, &str, &str, &str), Samples> = BTreeMap::new();
     let mut cost: BTreeMap<&str, Samples> = BTreeMap::new();
     for _ in 0..scale.long_rounds {
         for what in [OURS, NOTHING] {
             if what == NOTHING {
                 site.stop_recording()?;
             }
-            let used = one_round(site, scale, |kind, way, rate| {
-                rates.entry((kind, way, what)).or_default().add(rate);
-            });
+            for (cards, _) in Cards::ALL {
+                site.use_cards(cards)?;
+                let used = one_round(site, scale, |kind, way, rate| {
+                    let samples = rates.entry((cards, kind, way, what)).or_default();
+                    samples.add(rate);
+                })?;
+                if cards == Cards::Unlimited {
+                    cost.entry(what).or_default().add(used);
+                }
+            }
+            site.use_cards(Cards::Unlimited)?;
             if what == NOTHING {
                 site.record_again()?;
             }
-            cost.entry(what).or_default().add(used?);
         }
     }
     let mut figures = Vec::new();
-    for (_, kind) in KINDS {
-        for way in ["down", "up"] {
-            let title = format!("bulk {way}, {kind}, aes128-gcm");
-            let mut figure = Figure::new("recording", title, "MB/s");
-            for what in [NOTHING, OURS] {
-                let target = (what == OURS).then_some(Target::RatioAtLeast(0.95));
-                let samples = rates.remove(&(kind, way, what)).unwrap_or_default();
-                figure.row(what, &samples, target);
+    for (cards, limit) in Cards::ALL {
+        for (_, kind) in KINDS {
+            for way in ["down", "up"] {
+                let title = format!("bulk {way}, {kind}, aes128-gcm, {limit}");
+                let mut figure = Figure::new("recording", title, "MB/s");
+                for what in [NOTHING, OURS] {
+                    let target = (what == OURS).then_some(Target::RatioAtLeast(0.95));
+                    let samples = rates.remove(&(cards, kind, way, what)).unwrap_or_default();
+                    figure.row(what, &samples, target);
+                }
+                figures.push(figure.beside(NOTHING));
             }
-            figures.push(figure.beside(NOTHING));
         }
     }
     let mut figure = Figure::new("recording", "processor time of the bastion", "s/GiB");
