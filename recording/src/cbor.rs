@@ -118,6 +118,11 @@ impl Reader {
         self.0.is_empty()
     }
 
+    /// Whether the next item is an unsigned number.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.0.first().is_some_and(|first| first >> 5 == UNSIGNED)
+    }
+
     pub(crate) fn unsigned(&mut self) -> Result<u64, CborError> {
         self.head(UNSIGNED, "an unsigned number")
     }

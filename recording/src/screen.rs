@@ -11,17 +11,26 @@
 //! [`crate::printable`] or cell by cell. Used by the recorder for its drawings, by replay and by
 //! search.
 
+mod flood;
 mod meter;
+mod resting;
+mod unseen;
+mod unwatched;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use avt;
-use avt::Terminal;
+use avt::{Line, Observation, Observer, Terminal};
 use thiserror::Error;
 
 use crate::event::WindowSize;
+use crate::event::standing::{Display, Shown};
 use crate::printable::{Piece, Utf8Stream};
-use meter::{Gone, Meter};
+use meter::{Meter, Toll};
+pub use resting::Resting;
+use unseen::Unseen;
+pub use unwatched::Unwatched;
 
 /// The most cells that a screen may have.
 pub const MAX_CELLS: usize = 512 * 512;
@@ -41,6 +50,7 @@ pub struct Screen {
 
 enum State {
     Drawn(Box<Terminal>),
+    Unseen(Unseen),
     Lost(Lost),
 }
 
@@ -56,6 +66,9 @@ pub enum Lost {
     /// The emulator failed.
     #[error("the terminal emulator failed on the output")]
     Failed,
+    /// What was written to it before is not known. It comes back when it is reset.
+    #[error("nobody drew this terminal")]
+    Unseen,
 }
 
 /// A size that a screen may have.
@@ -118,22 +131,21 @@ impl Screen {
     /// An empty screen; a lost one when nothing of this size is drawn.
     #[must_use]
     pub fn new(size: Option<Size>) -> Self {
-        let terminal = size.and_then(|size| Terminal::new(size.columns, size.rows).ok());
-        match terminal {
-            Some(terminal) => Self {
-                utf8: Utf8Stream::default(),
-                meter: Meter::FULL,
-                state: State::Drawn(Box::new(terminal)),
-            },
-            None => Self::without_emulator(Lost::TooLarge),
-        }
+        Self::with(State::empty(size))
     }
 
-    fn without_emulator(lost: Lost) -> Self {
+    /// The screen of a terminal to which nobody knows what was written. It is lost until its
+    /// program resets the terminal, which makes it empty whatever was on it.
+    #[must_use]
+    pub fn unseen(size: Option<Size>) -> Self {
+        Self::with(State::Unseen(Unseen::new(size)))
+    }
+
+    fn with(state: State) -> Self {
         Self {
             utf8: Utf8Stream::default(),
             meter: Meter::FULL,
-            state: State::Lost(lost),
+            state,
         }
     }
 
@@ -146,44 +158,69 @@ impl Screen {
         screen
     }
 
+    /// The screen that a recording says a terminal had.
+    #[must_use]
+    pub fn of_display(display: &Display) -> Self {
+        let size = Size::new(display.columns, display.rows);
+        match &display.shown {
+            Shown::Drawing(bytes) => Self::of_drawing(size, bytes),
+            Shown::NotSince(_) => Self::unseen(size),
+        }
+    }
+
     /// Takes what a program wrote.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.feed_telling(bytes, |_| {});
+        self.feed_observed(bytes, &mut ());
     }
 
     /// Takes what a program wrote, and tells each line that thereby left the screen at its top.
-    pub fn feed_telling(&mut self, bytes: &[u8], mut gone: impl FnMut(Text<'_>)) {
-        if matches!(self.state, State::Lost(_)) {
-            return;
-        }
+    pub fn feed_telling(&mut self, bytes: &[u8], gone: impl FnMut(Text<'_>)) {
+        self.feed_observed(bytes, &mut Gone(gone));
+    }
+
+    fn feed_observed(&mut self, bytes: &[u8], observer: &mut impl Observer) {
         self.meter.earn(bytes.len());
+        let Some(bytes) = self.drawn_of(bytes) else {
+            return;
+        };
         let mut utf8 = std::mem::take(&mut self.utf8);
-        utf8.push(bytes, |piece| match piece {
-            Piece::Text(text) => self.feed_text(text, &mut gone),
-            // What a terminal shows for bytes that are no text.
-            Piece::Invalid(_) => self.feed_text("\u{fffd}", &mut gone),
-        });
+        utf8.push(bytes, |piece| self.feed_text(shown(piece), observer));
         self.utf8 = utf8;
     }
 
-    fn feed_text(&mut self, text: &str, gone: &mut dyn FnMut(Text<'_>)) {
+    /// How much of `bytes` is drawn: all of it, the rest after a reset that makes the screen known,
+    /// or nothing.
+    fn drawn_of<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        match &mut self.state {
+            State::Drawn(_) => Some(bytes),
+            State::Lost(_) => None,
+            State::Unseen(unseen) => {
+                let after = unseen.after_reset(bytes)?;
+                self.state = State::empty(unseen.size());
+                let meter = &mut self.meter;
+                self.state
+                    .change(|terminal| meter.spend_anew(terminal.size()));
+                Some(after)
+            }
+        }
+    }
+
+    fn feed_text(&mut self, text: &str, observer: &mut impl Observer) {
         let meter = &mut self.meter;
         self.state.change(|terminal| {
-            let left = std::cell::Cell::new(meter.left());
+            let left = Cell::new(meter.left());
+            let toll = Toll::new(&left, terminal.size());
             let affordable = text.chars().take_while(|_| left.get() > 0);
-            terminal.feed_with(
-                affordable,
-                Gone {
-                    left: &left,
-                    tell: gone,
-                },
-            );
+            terminal.feed_with(affordable, (toll, observer));
             meter.set_left(left.get())
         });
     }
 
     /// The window has another size.
     pub fn resize(&mut self, size: Option<Size>) {
+        if let State::Unseen(unseen) = &mut self.state {
+            return unseen.resize(size);
+        }
         let Some(size) = size else {
             self.state = State::Lost(Lost::TooLarge);
             return;
@@ -205,6 +242,7 @@ impl Screen {
     pub fn lost(&self) -> Option<Lost> {
         match &self.state {
             State::Drawn(_) => None,
+            State::Unseen(unseen) => Some(unseen.lost()),
             State::Lost(lost) => Some(*lost),
         }
     }
@@ -214,7 +252,7 @@ impl Screen {
     pub fn terminal(&self) -> Option<&Terminal> {
         match &self.state {
             State::Drawn(terminal) => Some(terminal),
-            State::Lost(_) => None,
+            State::Unseen(_) | State::Lost(_) => None,
         }
     }
 
@@ -247,51 +285,46 @@ impl Screen {
         drawing.extend_from_slice(self.utf8.partial());
         (drawing.len() <= MAX_DRAWING).then_some(drawing)
     }
+}
 
-    /// Puts the emulator's memory aside: what is left is a drawing.
-    #[must_use]
-    pub fn rest(self) -> Resting {
-        let drawn = match (self.size(), self.drawing(), self.lost()) {
-            (Some(size), Some(drawing), _) => Ok((size, drawing)),
-            (_, _, lost) => Err(lost.unwrap_or(Lost::TooLarge)),
-        };
-        Resting {
-            drawn,
-            meter: self.meter,
-        }
+/// What a terminal shows for what a program wrote: also for bytes that are no text.
+const fn shown(piece: Piece<'_>) -> &str {
+    match piece {
+        Piece::Text(text) => text,
+        Piece::Invalid(_) => "\u{fffd}",
     }
 }
 
-/// A screen that is not being drawn on, in a few kilobytes.
-#[derive(Debug)]
-pub struct Resting {
-    drawn: Result<(Size, Vec<u8>), Lost>,
-    meter: Meter,
-}
+/// Tells lines that leave the screen.
+struct Gone<F>(F);
 
-impl Resting {
-    /// Wakes it up.
-    #[must_use]
-    pub fn wake(self) -> Screen {
-        let woken = match self.drawn {
-            Ok((size, drawing)) => Screen::of_drawing(Some(size), &drawing),
-            Err(lost) => Screen::without_emulator(lost),
-        };
-        Screen {
-            meter: self.meter,
-            ..woken
-        }
+impl<F: FnMut(Text<'_>)> Observer for Gone<F> {
+    type Output = ();
+
+    fn evicted(&mut self, _: &mut Observation<'_>, line: &Line) {
+        let text = line.text();
+        (self.0)(Text {
+            text: if line.is_wrapped() {
+                &text
+            } else {
+                text.trim_end()
+            },
+            goes_on: line.is_wrapped(),
+        });
     }
 
-    /// Its size and what draws it again; nothing when it is lost.
-    #[must_use]
-    pub fn drawing(&self) -> Option<(Size, &[u8])> {
-        let (size, drawing) = self.drawn.as_ref().ok()?;
-        Some((*size, drawing))
-    }
+    fn end(&mut self, _: &mut Observation<'_>) {}
 }
 
 impl State {
+    /// Nothing was written yet.
+    fn empty(size: Option<Size>) -> Self {
+        match size.and_then(|size| Terminal::new(size.columns, size.rows).ok()) {
+            Some(terminal) => Self::Drawn(Box::new(terminal)),
+            None => Self::Lost(Lost::TooLarge),
+        }
+    }
+
     /// Changes the terminal, if there is one; it is lost when that fails or panics.
     fn change(&mut self, change: impl FnOnce(&mut Terminal) -> Result<(), Lost>) {
         let Self::Drawn(terminal) = self else {

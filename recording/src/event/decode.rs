@@ -5,7 +5,7 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use thiserror::Error;
 
-use super::standing::{Drawing, MAX_PROGRAMS, Running, Standing};
+use super::standing::{Display, MAX_PROGRAMS, Running, Shown, Standing};
 use super::{
     Channel, Event, ExitSignal, FileAct, FileOperation, Kind, Moved, Omitted, Program, Started,
     Terminal, WindowSize, tag,
@@ -115,14 +115,18 @@ fn read_running(from: &mut Reader) -> Result<Running, DecodeError> {
         channel: Channel(from.unsigned_32()?),
         started_us: from.unsigned()?,
         segment: from.unsigned_32()?,
-        screen: read_optional(from, |from| {
+        display: read_optional(from, |from| {
             if from.array()? != 3 {
-                return Err(DecodeError::Field("screen"));
+                return Err(DecodeError::Field("terminal"));
             }
-            Ok(Drawing {
+            Ok(Display {
                 columns: from.unsigned_32()?,
                 rows: from.unsigned_32()?,
-                bytes: from.bytes()?,
+                shown: if from.is_unsigned() {
+                    Shown::NotSince(from.unsigned()?)
+                } else {
+                    Shown::Drawing(from.bytes()?)
+                },
             })
         })?,
     })

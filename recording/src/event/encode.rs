@@ -4,7 +4,7 @@ use bytes::Bytes;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 
-use super::standing::Standing;
+use super::standing::{Shown, Standing};
 use super::{
     Channel, Event, ExitSignal, FileOperation, Kind, Moved, Omitted, Program, Started, Terminal,
     WindowSize, tag,
@@ -156,13 +156,16 @@ pub(crate) fn encode_standing(standing: &Standing, out: &mut Vec<u8>) {
             .unsigned(program.channel.0.into())
             .unsigned(program.started_us)
             .unsigned(program.segment.into());
-        match &program.screen {
-            None => to.null(),
-            Some(screen) => to
-                .array(3)
-                .unsigned(screen.columns.into())
-                .unsigned(screen.rows.into())
-                .bytes(&screen.bytes),
+        let Some(display) = &program.display else {
+            to.null();
+            continue;
+        };
+        to.array(3)
+            .unsigned(display.columns.into())
+            .unsigned(display.rows.into());
+        match &display.shown {
+            Shown::Drawing(bytes) => to.bytes(bytes),
+            Shown::NotSince(at_us) => to.unsigned(*at_us),
         };
     }
 }

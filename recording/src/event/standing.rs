@@ -29,17 +29,27 @@ pub struct Running {
     pub started_us: u64,
     /// The segment that holds its start.
     pub segment: u32,
-    /// What is on its terminal, if it has one and that can be drawn.
-    pub screen: Option<Drawing>,
+    /// Its terminal, if it has one.
+    pub display: Option<Display>,
 }
 
-/// What is on a terminal.
+/// A terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drawing {
+pub struct Display {
     /// Its width.
     pub columns: u32,
     /// Its height.
     pub rows: u32,
-    /// What an empty terminal must be sent to show it.
-    pub bytes: Bytes,
+    /// What is on it.
+    pub shown: Shown,
+}
+
+/// What is on a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// What an empty one must be sent to show it.
+    Drawing(Bytes),
+    /// Nobody knows: since this moment, in microseconds since the session started, it was not
+    /// drawn.
+    NotSince(u64),
 }

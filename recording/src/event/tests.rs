@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use portreeve_protocol::digest::Digest;
 
-use super::standing::{Drawing, Running, Standing};
+use super::standing::{Display, Running, Shown, Standing};
 use super::*;
 use crate::cbor::Reader;
 
@@ -127,17 +127,21 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
 }
 
 fn standing() -> impl Strategy<Value = Standing> {
-    let screen = (any::<[u32; 2]>(), bytes()).prop_map(|([columns, rows], bytes)| Drawing {
+    let shown = prop_oneof![
+        bytes().prop_map(Shown::Drawing),
+        any::<u64>().prop_map(Shown::NotSince),
+    ];
+    let display = (any::<[u32; 2]>(), shown).prop_map(|([columns, rows], shown)| Display {
         columns,
         rows,
-        bytes,
+        shown,
     });
-    let program = (any::<(u32, u64, u32)>(), proptest::option::of(screen)).prop_map(
-        |((channel, started_us, segment), screen)| Running {
+    let program = (any::<(u32, u64, u32)>(), proptest::option::of(display)).prop_map(
+        |((channel, started_us, segment), display)| Running {
             channel: Channel(channel),
             started_us,
             segment,
-            screen,
+            display,
         },
     );
     (any::<u64>(), vec(program, 0..4)).prop_map(|(at_us, programs)| Standing { at_us, programs })
@@ -213,7 +217,7 @@ fn what_the_format_does_not_have_is_refused() {
         ),
         (
             &[0x84, 16, 0, 0, 0x81, 0x84, 1, 0, 0, 0x80],
-            DecodeError::Field("screen"),
+            DecodeError::Field("terminal"),
         ),
         (&[0x84, 10, 0, 0, 0], DecodeError::FieldCount(10)),
         (&[0x83, 2, 0, 0], DecodeError::FieldCount(2)),

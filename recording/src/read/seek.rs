@@ -11,7 +11,7 @@ use std::io::{Read, Seek};
 use portreeve_protocol::age::Identity;
 
 use super::{ReadError, Recording};
-use crate::event::standing::Drawing;
+use crate::event::standing::Display;
 use crate::event::{Channel, Kind, Started};
 
 /// Where to begin reading in order to know everything about a moment.
@@ -32,8 +32,8 @@ pub struct Standing {
     pub started_us: u64,
     /// How.
     pub started: Started,
-    /// What is on its terminal, if it has one and that could be drawn.
-    pub screen: Option<Drawing>,
+    /// Its terminal, if it has one.
+    pub display: Option<Display>,
 }
 
 /// When each segment begins, as far as that was found out.
@@ -72,7 +72,7 @@ impl<R: Read + Seek> Recording<R> {
                         channel: program.channel,
                         started_us: program.started_us,
                         started,
-                        screen: program.screen,
+                        display: program.display,
                     }));
                 }
                 return Ok(Begin { segment, programs });

@@ -8,9 +8,9 @@
 use std::cell::Cell;
 
 use avt::parser::{DecMode, DecModes, Function};
-use avt::{Line, Observation, Observer, Operation};
+use avt::{Observation, Observer, Operation};
 
-use super::{Lost, Text};
+use super::Lost;
 
 /// What one byte earns. One unit is about what it takes to print a character.
 const PER_BYTE: u64 = 32;
@@ -32,10 +32,22 @@ impl Meter {
 
     /// A piece of output came.
     pub(super) fn earn(&mut self, bytes: usize) {
+        self.earn_ahead(bytes);
+        self.cap();
+    }
+
+    /// A piece of output came that is drawn later, together with others. Until [`Meter::cap`] the
+    /// earnings of all of them count, so that none is lost by waiting.
+    pub(super) fn earn_ahead(&mut self, bytes: usize) {
         let earned = (bytes as u64)
             .saturating_mul(PER_BYTE)
             .saturating_add(PER_PIECE);
-        self.0 = self.0.saturating_add(earned).min(MOST);
+        self.0 = self.0.saturating_add(earned);
+    }
+
+    /// Everything that came is drawn.
+    pub(super) fn cap(&mut self) {
+        self.0 = self.0.min(MOST);
     }
 
     pub(super) const fn left(&self) -> u64 {
@@ -50,6 +62,12 @@ impl Meter {
         Ok(())
     }
 
+    /// An empty screen of this size is made.
+    pub(super) fn spend_anew(&mut self, (columns, rows): (usize, usize)) -> Result<(), Lost> {
+        let cost = cost(&Function::Ris, columns as u64, rows as u64);
+        self.set_left(self.0.saturating_sub(cost))
+    }
+
     /// Every line is laid out again.
     pub(super) fn spend_resize(&mut self, cells: usize) -> Result<(), Lost> {
         let cost = (cells as u64).div_ceil(4);
@@ -57,34 +75,38 @@ impl Meter {
     }
 }
 
-/// Pays for each operation, and tells lines that leave the screen.
-pub(super) struct Gone<'a> {
-    pub(super) left: &'a Cell<u64>,
-    pub(super) tell: &'a mut dyn FnMut(Text<'_>),
+/// Pays for each operation.
+pub(super) struct Toll<'a> {
+    left: &'a Cell<u64>,
+    columns: u64,
+    rows: u64,
+    /// What a character costs; nearly every operation is one.
+    print: u64,
 }
 
-impl Observer for Gone<'_> {
+impl<'a> Toll<'a> {
+    /// On a screen of this size, out of `left`.
+    pub(super) fn new(left: &'a Cell<u64>, (columns, rows): (usize, usize)) -> Self {
+        let (columns, rows) = (columns as u64, rows as u64);
+        Self {
+            left,
+            columns,
+            rows,
+            print: print(columns, rows),
+        }
+    }
+}
+
+impl Observer for Toll<'_> {
     type Output = ();
 
-    fn before(&mut self, context: &mut Observation<'_>, operation: &Operation) {
-        let (columns, rows) = context.terminal().size();
+    fn before(&mut self, _: &mut Observation<'_>, operation: &Operation) {
         let cost = match operation {
-            Operation::Function(function) => cost(function, columns as u64, rows as u64),
+            Operation::Function(Function::Print(_)) => self.print,
+            Operation::Function(function) => cost(function, self.columns, self.rows),
             Operation::Resize { .. } => 0,
         };
         self.left.set(self.left.get().saturating_sub(cost));
-    }
-
-    fn evicted(&mut self, _: &mut Observation<'_>, line: &Line) {
-        let text = line.text();
-        (self.tell)(Text {
-            text: if line.is_wrapped() {
-                &text
-            } else {
-                text.trim_end()
-            },
-            goes_on: line.is_wrapped(),
-        });
     }
 
     fn end(&mut self, _: &mut Observation<'_>) {}

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::support::*;
+use crate::event::standing::Shown;
 use crate::event::{Channel, Event, Kind, Program, Started, Terminal, WindowSize};
 use crate::read::Recording;
 use crate::read::seek::Begin;
@@ -96,9 +97,8 @@ fn at<R: Read + Seek>(
     let mut running = Vec::new();
     for program in begin.programs {
         running.push(program.channel);
-        if let Some(drawing) = program.screen {
-            let size = Size::new(drawing.columns, drawing.rows);
-            screen = Screen::of_drawing(size, &drawing.bytes);
+        if let (Channel(1), Some(display)) = (program.channel, program.display) {
+            screen = Screen::of_display(&display);
         }
     }
     let identities = [reviewer()];
@@ -204,28 +204,77 @@ fn a_segment_from_elsewhere_is_noticed_by_who_begins_there() {
     assert!(recording.begin_for(&[reviewer()], 2_000_000).is_ok());
 }
 
-#[test]
-fn a_terminal_that_is_flooded_is_given_up_and_the_others_are_not() {
-    let folder = tempfile::tempdir().unwrap();
+/// A quiet terminal, and beside it one to which `flood` writes three megabytes in each second.
+fn flooded(flood: impl Fn(u64) -> String) -> Vec<Vec<Event>> {
     let mut batches = vec![vec![
         event(1, 1, started(Program::Shell, true)),
         event(2, 2, started(Program::Shell, true)),
-        event(3, 1, Kind::Output("quiet".into())),
+        event(3, 2, Kind::Output("quiet".into())),
     ]];
-    batches.extend((1..20).map(|number: u64| {
-        let flood = Bytes::from(b"y\r\n".repeat(100_000));
-        vec![event(number * 100_000, 2, Kind::Output(flood))]
+    batches.extend((1..30).map(|number: u64| {
+        let text = flood(number);
+        let text = text.repeat(300_000 / text.len());
+        let pieces = (number * 100_000..).zip(text.as_bytes().chunks(16 * 1024));
+        let output = |piece: &[u8]| Kind::Output(Bytes::copy_from_slice(piece));
+        pieces
+            .map(|(at_us, piece)| event(at_us, 1, output(piece)))
+            .collect()
     }));
-    batches.push(vec![event(30_000_000, 1, Kind::Output(" again".into()))]);
+    batches.push(vec![event(30_000_000, 2, Kind::Output(" again".into()))]);
+    batches.extend(quiet_seconds(31..45));
     batches
-        .extend((31..45).map(|second| vec![event(second * 1_000_000, 0, Kind::Note("n".into()))]));
+}
+
+fn quiet_seconds(seconds: std::ops::Range<u64>) -> impl Iterator<Item = Vec<Event>> {
+    seconds.map(|second| vec![event(second * 1_000_000, 0, Kind::Note("n".into()))])
+}
+
+/// What is told of each terminal where reading begins for a moment.
+fn told(path: &std::path::Path, at_us: u64) -> Vec<Shown> {
+    let begin = open(path).begin_for(&[reviewer()], at_us).unwrap();
+    let displays = begin.programs.into_iter().map(|program| program.display);
+    displays.map(|display| display.unwrap().shown).collect()
+}
+
+#[test]
+fn a_terminal_that_is_flooded_with_lines_stays_seekable() {
+    let folder = tempfile::tempdir().unwrap();
+    let flood = |number| format!("\x1b[32m{number}\x1b[0m: a line of a log\r\n\x1b[1mtwo\r\n");
+    let path = write(folder.path(), &flooded(flood)).path;
+    let mut recording = open(&path);
+    for (at_us, number) in [(1_599_999, 15), (2_899_999, 28), (45_000_000, 29)] {
+        let begin = recording.begin_for(&[reviewer()], at_us).unwrap();
+        assert!(begin.segment >= number, "{}", begin.segment);
+        let (lines, _) = at(&mut recording, begin, at_us);
+        let line = format!("{number}: a line of a log");
+        assert_eq!(lines[6..], ["two", &line, "two", ""], "{at_us}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_flooded_otherwise_is_given_up_until_its_reset_and_the_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut batches = flooded(|number| format!("\x1b[3;{number}Hx"));
+    batches.push(vec![event(46_000_000, 1, Kind::Output("\x1bcnew".into()))]);
+    batches.extend(quiet_seconds(47..60));
     let path = write(folder.path(), &batches).path;
-    let begin = open(&path).begin_for(&[reviewer()], 45_000_000).unwrap();
-    assert!(begin.segment > 20, "{}", begin.segment);
-    let drawn: Vec<_> = begin
-        .programs
-        .iter()
-        .map(|program| (program.channel.0, program.screen.is_some()))
-        .collect();
-    assert_eq!(drawn, [(1, true), (2, false)]);
+
+    let told_late = told(&path, 45_000_000);
+    let [Shown::NotSince(since_us), Shown::Drawing(quiet)] = told_late.as_slice() else {
+        panic!("{told_late:?}")
+    };
+    assert!((1_000_000..2_900_000).contains(since_us), "{since_us}");
+    assert!(quiet.windows(11).any(|text| text == b"quiet again"));
+    let told_then = told(&path, *since_us);
+    assert!(matches!(told_then[0], Shown::Drawing(_)), "{told_then:?}");
+
+    let mut recording = open(&path);
+    let mut lines = |at_us| {
+        let begin = recording.begin_for(&[reviewer()], at_us).unwrap();
+        at(&mut recording, begin, at_us).0
+    };
+    assert!(lines(45_000_000).is_empty());
+    assert_eq!(lines(46_000_000)[0], "new");
+    assert_eq!(lines(59_000_000)[0], "new");
+    assert!(matches!(told(&path, 59_000_000)[0], Shown::Drawing(_)));
 }

@@ -14,7 +14,7 @@ use portreeve_recording::moment::{Found, Moments};
 use portreeve_recording::printable::{Printable, one_line};
 use portreeve_recording::read::Recording;
 use portreeve_recording::redact::{self, Redactor};
-use portreeve_recording::screen::{Lost, MAX_DRAWING, Screen, Size};
+use portreeve_recording::screen::{Lost, MAX_DRAWING, Screen, Size, Unwatched};
 use portreeve_recording::segment;
 use portreeve_recording::transcript::Transcript;
 use portreeve_recording::verify::{Evidence, verify};
@@ -334,8 +334,9 @@ fn redacted(pieces: &[&str]) -> String {
     out
 }
 
-/// What a host writes to a terminal: whatever it is, the screen stays within its bounds, and goes
-/// on from its drawing as if nothing had been. The first two bytes are a size.
+/// What a host writes to a terminal: whatever it is, the screen stays within its bounds, goes on
+/// from its drawing as if nothing had been, and is the same when nobody looks. The first two bytes
+/// are a size.
 fn screen(bytes: &[u8]) -> bool {
     let Some(([columns, rows], bytes)) = bytes.split_first_chunk() else {
         return false;
@@ -358,17 +359,25 @@ fn screen(bytes: &[u8]) -> bool {
     if screen.lost().is_none() && again.lost().is_none() {
         assert_eq!(screen.drawing(), again.drawing());
     }
+    let mut unwatched = Unwatched::new(Screen::new(size));
+    bytes.chunks(7).for_each(|piece| unwatched.feed(piece));
+    let looked = unwatched.look();
+    if screen.lost().is_none() {
+        assert_eq!(looked.drawing(), screen.drawing());
+    }
     screen.resize(Size::new((*rows).into(), (*columns).into()));
     assert_ne!(screen.lost(), Some(Lost::Failed));
     true
 }
 
 fn screen_seeds() -> Vec<Vec<u8>> {
-    let outputs: [&[u8]; 4] = [
+    let outputs: [&[u8]; 6] = [
         b"$ ls\r\n\x1b[01;34mbin\x1b[0m\r\n10%\r20%\x08\x08\x1b[K",
         b"\x1b[?1049h\x1b[2;5r\x1b[3;4Hvim\x1b[L\x1b[M\x1b[P\x1b7\x1b[?6h\x1b8\x1b[?1049l",
         b"\xe6\x97\xa5\xe6\x9c\xac\xff\xcc\x81\x1b(0lqk\x1b(B\x1b[40b\x1b#8\x1bc",
         b"\x1b]52;c;eA==\x07\x1bP1;2|x\x1b\\\x1b[6n\xc2\x9b31m\x1b[8;999;999t\x1b[38;2;1;2;3m",
+        b"x\x1b[2;4r\x1b[4;1H1\r\n\x1b[32m2\r\n3\x1b[K\r\n\x1b[0;1m4\r\n5\r\n6\r\n7\r\n8\r\n9\r\n10\r\n11\r\n12\x1b[H",
+        b"1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\x0e\r\n8\r\n9\r\n10\xc2\x9b5A\r\n11\r\n12\r\n13\r\n14\r\n15\r\n\x1bc16\r\n",
     ];
     let sized = |output: &[u8]| [&[20, 6], output].concat();
     outputs.into_iter().map(sized).collect()

@@ -1,5 +1,6 @@
 //! One channel as the player shows it: what runs there, what it wrote, and how it ended.
 
+use portreeve_recording::event::standing::Shown;
 use portreeve_recording::event::{Channel, Event, Kind, Program, Started};
 use portreeve_recording::read::seek::Standing;
 use portreeve_recording::screen::{Screen, Size};
@@ -54,6 +55,8 @@ pub enum Body {
 pub struct Picture {
     /// Its screen.
     pub screen: Screen,
+    /// Where reading began nobody knew what was on it, and had not since then.
+    pub not_since: Option<u64>,
     /// Has seen every line that left the screen.
     pub veil: VeiledLines,
     /// A line that has only partly left it.
@@ -67,6 +70,7 @@ impl Picture {
     fn new(screen: Screen, veil: Veil) -> Self {
         Self {
             screen,
+            not_since: None,
             veil: veil.over_lines(),
             leaving: String::new(),
         }
@@ -96,15 +100,17 @@ impl Lane {
     pub fn standing(program: &Standing, at_us: u64, veil: Veil) -> Self {
         let mut lane = Self::new(program.channel, program.started_us, &program.started, veil);
         lane.last_us = at_us;
-        match (&mut lane.body, &program.screen) {
-            (Body::Terminal(picture), Some(drawing)) => {
-                let size = Size::new(drawing.columns, drawing.rows);
-                picture.screen = Screen::of_drawing(size, &drawing.bytes);
+        match (&mut lane.body, &program.display) {
+            (Body::Terminal(picture), Some(display)) => {
+                picture.screen = Screen::of_display(display);
+                if let Shown::NotSince(at_us) = display.shown {
+                    picture.not_since = Some(at_us);
+                }
             }
-            // Without a drawing nobody knows what stands on the terminal.
             (Body::Terminal(picture), None) => {
-                picture.screen = Screen::new(None);
-                lane.from_middle = true;
+                let terminal = program.started.terminal.as_ref();
+                let size = terminal.and_then(|terminal| Size::of_window(&terminal.size));
+                picture.screen = Screen::unseen(size);
             }
             (Body::Streams(_) | Body::Protocol { .. }, _) => lane.from_middle = true,
         }

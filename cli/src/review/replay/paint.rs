@@ -179,7 +179,7 @@ fn lane(deck: &Deck, lane: &Lane, canvas: &mut Canvas<'_>) {
     );
     let mut below = canvas.part(below);
     match &lane.body {
-        Body::Terminal(shown) => picture::paint(shown, lane, &mut below),
+        Body::Terminal(shown) => picture::paint(shown, &mut below),
         Body::Streams(text) => streams(text, lane.from_middle, &mut below),
         Body::Protocol {
             input,

@@ -101,8 +101,8 @@ fn draw(path: &Path, at_us: u64) -> Result<()> {
 fn drawn_from(recording: &mut Recording<File>, begin: &Begin, at_us: u64) -> Result<()> {
     let mut screen = Screen::new(Size::of_window(&WINDOW));
     for program in &begin.programs {
-        if let Some(drawing) = &program.screen {
-            screen = Screen::of_drawing(Size::new(drawing.columns, drawing.rows), &drawing.bytes);
+        if let Some(display) = &program.display {
+            screen = Screen::of_display(display);
         }
     }
     let identities = reviewer();

@@ -2,18 +2,22 @@
 
 use std::ops::Range;
 
+use portreeve_recording::screen::Lost;
 use portreeve_recording::screen::avt::{self, Line, Pen};
 use ratatui_core::style::{Color, Modifier, Style};
 
 use super::{BAD, FAINT};
 use crate::review::replay::glyph::{Canvas, Glyph};
-use crate::review::replay::lane::{Lane, Picture};
+use crate::review::replay::lane::Picture;
 use crate::review::replay::veil::VeiledLines;
+use crate::review::replay::when::clock;
 
 /// Paints as much of a screen as fits: the part with the cursor.
-pub(super) fn paint(picture: &Picture, lane: &Lane, canvas: &mut Canvas<'_>) {
+pub(super) fn paint(picture: &Picture, canvas: &mut Canvas<'_>) {
     let Some(terminal) = picture.screen.terminal() else {
-        canvas.line(1, 0, &why_lost(picture, lane), BAD);
+        for (row, line) in (0..).zip(why_lost(picture)) {
+            canvas.line(1, row, &line, BAD);
+        }
         return;
     };
     let lines: Vec<_> = terminal.screen().visible_lines().collect();
@@ -55,13 +59,18 @@ pub(super) fn paint(picture: &Picture, lane: &Lane, canvas: &mut Canvas<'_>) {
     }
 }
 
-fn why_lost(picture: &Picture, lane: &Lane) -> String {
-    if lane.from_middle {
-        return "nobody drew this terminal: play from the start of its program".into();
-    }
-    match picture.screen.lost() {
-        Some(lost) => format!("{lost}; `export` has what was written"),
-        None => String::new(),
+fn why_lost(picture: &Picture) -> Vec<String> {
+    match (picture.screen.lost(), picture.not_since) {
+        (Some(Lost::Unseen), Some(since_us)) => vec![
+            format!("this terminal is not drawn since {}:", clock(since_us)),
+            "more was written to it than the recorder draws".into(),
+            format!(
+                "go there (g, {}) and play on, or to where its program resets it",
+                clock(since_us)
+            ),
+        ],
+        (Some(lost), _) => vec![format!("{lost}; `export` has what was written")],
+        (None, _) => Vec::new(),
     }
 }
 

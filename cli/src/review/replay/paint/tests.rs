@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use portreeve_recording::event::standing::{Display, Shown};
 use portreeve_recording::event::{
     Channel, Event, Kind, Program, Started, Terminal as Pty, WindowSize,
 };
 use portreeve_recording::printable::is_unseen;
-use portreeve_recording::read::seek::Begin;
+use portreeve_recording::read::seek::{Begin, Standing};
 use proptest::prelude::*;
 use ratatui_core::backend::TestBackend;
 use ratatui_core::buffer::Buffer;
@@ -190,6 +191,35 @@ fn a_screen_that_is_lost_says_so() {
     ];
     let rows = rows(&deck(Veil::Drawn, &events), 80, 10);
     assert!(rows[2].contains("too large to be drawn"), "{rows:?}");
+}
+
+#[test]
+fn a_terminal_that_nobody_drew_says_since_when_until_its_program_resets_it() {
+    let start = started(1, 1, b"top", Some((30, 4)));
+    let Kind::Started(top) = &start.kind else {
+        unreachable!()
+    };
+    let begin = Begin {
+        segment: 9,
+        programs: vec![Standing {
+            channel: Channel(1),
+            started_us: 1,
+            started: top.clone(),
+            display: Some(Display {
+                columns: 20,
+                rows: 4,
+                shown: Shown::NotSince(13_999_999),
+            }),
+        }],
+    };
+    let mut deck = deck(Veil::Drawn, &[]);
+    deck.begins(&begin, LAST);
+    deck.event(event(50_000_000, 1, Kind::Output("\x1b[Hload".into())));
+    let shown = rows(&deck, 80, 10);
+    assert!(shown[2].contains("not drawn since 00:13"), "{shown:?}");
+    assert!(shown[4].contains("(g, 00:13)"), "{shown:?}");
+    deck.event(event(51_000_000, 1, Kind::Output("\x1bcload".into())));
+    assert!(rows(&deck, 80, 10)[2].starts_with("load"));
 }
 
 proptest! {
