@@ -23,10 +23,23 @@ use crate::report::{Figure, Target};
 use crate::samples::Samples;
 use crate::site::Disk;
 
-/// What each second of the session has: output of a command, which does not compress, and text on a
-/// terminal.
-const OUTPUT: usize = 512 * 1024;
-const TEXT: usize = 32 * 1024;
+/// What each second of a session has, in bytes.
+#[derive(Clone, Copy)]
+struct Load {
+    /// Output of a command, which does not compress.
+    output: usize,
+    /// Coloured lines on a terminal.
+    text: usize,
+}
+
+const BUSY: Load = Load {
+    output: 512 * 1024,
+    text: 32 * 1024,
+};
+const FLOODED: Load = Load {
+    output: 0,
+    text: 4 * 1024 * 1024,
+};
 const PACKET: usize = 32 * 1024;
 const SECOND: u64 = 1_000_000;
 const SHELL: Channel = Channel(1);
@@ -41,10 +54,14 @@ const WINDOW: WindowSize = WindowSize {
 pub(super) fn measure(scale: &Scale) -> Result<Vec<Figure>> {
     let disk = Disk::new("seek")?;
     let bytes = scale.bytes.saturating_mul(4);
-    let seconds = bytes / OUTPUT as u64;
-    let whole = record(disk.path(), seconds)?;
+    let seconds = bytes / BUSY.output as u64;
+    let whole = record(disk.path(), seconds, BUSY)?;
     let cut = disk.path().join("cut.tar");
     let size = without_end(&whole, &cut)?;
+    let flooded_seconds = bytes / FLOODED.text as u64;
+    let flooded = disk.path().join("flooded");
+    std::fs::create_dir(&flooded)?;
+    let flooded = record(&flooded, flooded_seconds, FLOODED)?;
     let mut figure = Figure::new(
         "seek",
         format!(
@@ -54,9 +71,10 @@ pub(super) fn measure(scale: &Scale) -> Result<Vec<Figure>> {
         "ms",
     );
     let before = resident()?;
-    for (what, path) in [
-        ("any moment", &whole),
-        ("any moment, cut, without its manifest", &cut),
+    for (what, path, seconds) in [
+        ("any moment", &whole, seconds),
+        ("any moment, cut, without its manifest", &cut, seconds),
+        ("any moment, a flooded terminal", &flooded, flooded_seconds),
     ] {
         let mut samples = Samples::default();
         for moment in moments(seconds).take(usize::try_from(scale.rounds)?.saturating_mul(4)) {
@@ -75,8 +93,11 @@ pub(super) fn measure(scale: &Scale) -> Result<Vec<Figure>> {
         .collect();
     figure.row("the middle, read from the front", &passed, None);
     figure.note(format!(
-        "{seconds} segments at least; memory grew by {} MiB while moments were drawn",
-        grown >> 20
+        "{seconds} segments at least; memory grew by {} MiB while moments were drawn; the flooded \
+         terminal has {} MiB, {} in each second",
+        grown >> 20,
+        bytes >> 20,
+        FLOODED.text >> 20
     ));
     Ok(vec![figure.judged()])
 }
@@ -131,7 +152,7 @@ fn sign(second: u64) -> String {
 }
 
 /// A recording of so many seconds.
-fn record(folder: &Path, seconds: u64) -> Result<PathBuf> {
+fn record(folder: &Path, seconds: u64, load: Load) -> Result<PathBuf> {
     let pair = Ed25519Keypair::from_seed(&[1; 32]);
     let key = PrivateKey::new(KeypairData::Ed25519(pair), "")?;
     let pool = RecorderPool::start(PoolOptions::default(), Arc::new(key), Arc::new(noise))?;
@@ -147,9 +168,13 @@ fn record(folder: &Path, seconds: u64) -> Result<PathBuf> {
             "\x1b[32m{}\x1b[0mAccepted publickey for alice\r\n",
             sign(second)
         );
-        let text = line.repeat(TEXT / line.len());
-        put(output(at_us, SHELL, text.into()))?;
-        for _ in 0..OUTPUT / PACKET {
+        let text = bytes::Bytes::from(line.repeat(load.text / line.len()));
+        let packets = text.chunks(PACKET).map(|packet| text.slice_ref(packet));
+        let apart_us = SECOND / (load.text / PACKET) as u64;
+        for (number, packet) in (0..).zip(packets) {
+            put(output(at_us + number * apart_us, SHELL, packet))?;
+        }
+        for _ in 0..load.output / PACKET {
             noise(&mut packet);
             put(output(at_us + 1, COMMAND, packet.clone().into()))?;
         }
