@@ -16,11 +16,12 @@
 mod agent;
 #[path = "killed/common.rs"]
 mod common;
+#[path = "killed/dice.rs"]
+mod dice;
 #[path = "killed/writer.rs"]
 mod writer;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -32,7 +33,8 @@ use portreeve_recording::recover::{RecoverError, Recovered, recover};
 use portreeve_recording::verify::{Evidence, Proved, verify};
 
 use agent::{Saw, Session};
-use common::{Dice, MODE, SEED, WHERE, bastion, bastion_public, reviewer};
+use common::{MODE, SEED, WHERE, bastion, bastion_public, reviewer};
+use dice::Dice;
 
 /// How often a writer is killed in each mode.
 const KILLS: u32 = 100;
@@ -59,10 +61,7 @@ fn writer() {
 }
 
 fn kill_writers(mode: &str) {
-    let seed = match std::env::var("PORTREEVE_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => std::hash::RandomState::new().build_hasher().finish(),
-    };
+    let seed = dice::seed();
     println!("PORTREEVE_SEED={seed}");
     let mut dice = Dice::new(seed);
     let mut found = BTreeMap::new();

@@ -124,15 +124,16 @@ impl Ca {
 
     /// The facts of one session, in the order in which they came.
     pub(crate) fn facts(&self, session: SessionId) -> Vec<AccessFact> {
-        let of_session = |event: Event| match event.body {
+        let events = self.0.events.lock().unwrap();
+        let of_session = |event: &Event| match &event.body {
             Body::Access {
                 session: Some(id),
                 fact,
                 ..
-            } if id == session => Some(fact),
+            } if *id == session => Some(fact.clone()),
             _ => None,
         };
-        self.events().into_iter().filter_map(of_session).collect()
+        events.iter().filter_map(of_session).collect()
     }
 
     /// Waits for a fact of a session.

@@ -1,89 +1,21 @@
-//! What is left of a recording when the bastion is killed, and what the log says of it meanwhile.
+//! What the log says of a recording while it grows.
 
 use std::fs::File;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::{Duration, Instant};
 
 use portreeve_bastion::live;
 use portreeve_protocol::event::{AccessFact, Body, MachineFact};
-use portreeve_protocol::grant::RecordingMode;
 use portreeve_protocol::id::SessionId;
-use portreeve_recording::event::Kind;
 use portreeve_recording::head::Head;
 use portreeve_recording::read::Recording;
 use portreeve_recording::verify::{Evidence, Fault, Proved, Verdict, verify};
-use tokio::io::AsyncReadExt as _;
 
+use crate::ca::Ca;
 use crate::client::finish;
 use crate::world::World;
 
-/// A command that prints without end and never the same twice.
-const CHATTER: &str = "i=0; while :; do i=$((i+1)); echo \"this is line $i\"; done";
-/// How often the program is killed in each mode. A world has accounts for eight sessions.
-const KILLS: u32 = 3;
 /// How long anything may take. Much longer than it does.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bastion_that_is_killed_loses_no_byte_of_a_strict_session() {
-    for (seen, recorded) in seen_and_recorded(RecordingMode::Strict).await {
-        assert!(
-            recorded.starts_with(&seen),
-            "{} bytes were seen and {} are recorded",
-            seen.len(),
-            recorded.len()
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bastion_that_is_killed_leaves_what_was_on_disk() {
-    for (seen, recorded) in seen_and_recorded(RecordingMode::Standard).await {
-        let both = seen.len().min(recorded.len());
-        assert!(both > 0 && seen[..both] == recorded[..both]);
-    }
-}
-
-/// What agents saw before their bastion was killed, at some moment, and what its successor found.
-async fn seen_and_recorded(mode: RecordingMode) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut world = World::start().await;
-    let mut found = Vec::new();
-    for _ in 0..KILLS {
-        let mut mint = world.mint();
-        mint.recording = mode;
-        let agent = world.agent_of(&mint);
-        let mut running = agent.start(CHATTER);
-        let mut stdout = running.stdout.take().unwrap();
-        // How long the host takes to run anything is no part of the moment.
-        let mut seen = vec![0];
-        tokio::time::timeout(PATIENCE, stdout.read_exact(&mut seen))
-            .await
-            .expect("nothing is printed")
-            .unwrap();
-        let reading = tokio::spawn(async move {
-            stdout.read_to_end(&mut seen).await.unwrap();
-            finish(running).await;
-            seen
-        });
-        // In standard mode what was seen may be on disk later.
-        until("output on disk", || has_output(&world, agent.session)).await;
-        let moment = std::hash::RandomState::new().build_hasher().finish() % 1000;
-        eprintln!("{mode:?}: killed {moment} ms after the first output was on disk");
-        tokio::time::sleep(Duration::from_millis(moment)).await;
-        world.stop_bastion("-KILL").await;
-        let seen = reading.await.unwrap();
-        world.start_bastion().await;
-        world
-            .ca
-            .wait_for(agent.session, "recording", |fact| {
-                matches!(fact, AccessFact::RecordingSealed { .. })
-            })
-            .await;
-        assert!(verdict(&world, agent.session).holds());
-        found.push((seen, output(&world, agent.session)));
-    }
-    found
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_knows_a_recording_that_grows_and_notices_when_it_is_cut() {
@@ -96,10 +28,10 @@ async fn the_log_knows_a_recording_that_grows_and_notices_when_it_is_cut() {
     until("a head of more than one segment", || {
         let noted = live::noted_head(&folder, agent.session);
         let is_more = |head: &Head| head.segments > 1;
-        heads(&world, agent.session).iter().any(is_more) && noted.as_ref().is_some_and(is_more)
+        heads(&world.ca, agent.session).iter().any(is_more) && noted.as_ref().is_some_and(is_more)
     })
     .await;
-    let logged = heads(&world, agent.session);
+    let logged = heads(&world.ca, agent.session);
     let segments = logged.last().unwrap().segments;
     world.stop_bastion("-KILL").await;
     running.await.unwrap();
@@ -143,25 +75,9 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a recording that grows has output in a whole segment.
-fn has_output(world: &World, session: SessionId) -> bool {
-    let Ok(file) = File::open(world.recording(session)) else {
-        return false;
-    };
-    let Ok(mut recording) = Recording::open(file) else {
-        return false;
-    };
-    recording
-        .events(std::slice::from_ref(&world.review))
-        .map_while(Result::ok)
-        .any(|event| matches!(event.kind, Kind::Output(_)))
-}
-
 /// What the log knows of a recording.
-fn heads(world: &World, session: SessionId) -> Vec<Head> {
-    world
-        .ca
-        .facts(session)
+pub(crate) fn heads(ca: &Ca, session: SessionId) -> Vec<Head> {
+    ca.facts(session)
         .into_iter()
         .filter_map(|fact| match fact {
             AccessFact::RecordingHead {
@@ -180,7 +96,7 @@ fn heads(world: &World, session: SessionId) -> Vec<Head> {
 
 /// What everybody finds who has the file, the trail and the bastion's key.
 fn verdict(world: &World, session: SessionId) -> Verdict {
-    let heads = heads(world, session);
+    let heads = heads(&world.ca, session);
     let bastions = [world.identity()];
     let evidence = Evidence {
         bastions: &bastions,
@@ -189,16 +105,4 @@ fn verdict(world: &World, session: SessionId) -> Verdict {
     };
     let file = File::open(world.recording(session)).unwrap();
     verify(&mut Recording::open(file).unwrap(), evidence).unwrap()
-}
-
-fn output(world: &World, session: SessionId) -> Vec<u8> {
-    let file = File::open(world.recording(session)).unwrap();
-    let mut recording = Recording::open(file).unwrap();
-    let mut output = Vec::new();
-    for event in recording.events(std::slice::from_ref(&world.review)) {
-        if let Kind::Output(bytes) = event.unwrap().kind {
-            output.extend(bytes);
-        }
-    }
-    output
 }

@@ -18,10 +18,13 @@ mod ca;
 mod channels;
 mod client;
 mod daemon;
+#[path = "../../../recording/tests/killed/dice.rs"]
+mod dice;
 mod durable;
 mod ends;
 mod files;
 mod flow;
+mod killed;
 #[path = "../common/mint.rs"]
 mod mint;
 #[path = "../../../tests/harness/moto.rs"]

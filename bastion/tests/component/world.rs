@@ -16,32 +16,37 @@ use crate::daemon::Daemon;
 use crate::mint::{Mint, key, public};
 use crate::sshd::{Sshd, free_port, secret};
 
-/// How many sessions one world has accounts for.
-const SESSIONS: u8 = 8;
+/// How many sessions a world has accounts for unless a test wants more.
+const SESSIONS: u16 = 8;
 
 pub(crate) struct World {
     pub(crate) ca: Ca,
     pub(crate) daemon: Daemon,
     pub(crate) review: Identity,
-    now: Timestamp,
+    began: Timestamp,
     port: u16,
     sshd: Sshd,
     bastion: Option<Child>,
-    given: u8,
+    sessions: u16,
+    given: u16,
     folder: TempDir,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::with_accounts(SESSIONS).await
+    }
+
+    /// The same with accounts for so many sessions.
+    pub(crate) async fn with_accounts(sessions: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now = Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap());
-        let mint = Mint::new(now);
-        let review = Identity::from_secret_bytes(&[31; 32]);
+        let began = now();
+        let mint = Mint::new(began);
+        let review = review_key();
         let ca = Ca::start(&mint, review.recipient().to_string()).await;
         let (daemon, daemon_port) = Daemon::start(mint.host_identity.clone()).await;
-        let accounts: Vec<_> = (0..SESSIONS)
-            .map(|number| session(now, number).account())
+        let accounts: Vec<_> = (0..sessions)
+            .map(|number| session(began, number).account())
             .collect();
         let host = folder.path().join("host");
         fs::create_dir(&host).unwrap();
@@ -50,10 +55,11 @@ impl World {
             ca,
             daemon,
             review,
-            now,
+            began,
             port: free_port(),
             sshd,
             bastion: None,
+            sessions,
             given: 0,
             folder,
         };
@@ -106,11 +112,11 @@ impl World {
             .spawn()
             .unwrap();
         self.bastion = Some(child);
-        for _ in 0..200 {
+        for _ in 0..3000 {
             if self.log().contains("another policy is in force") {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the bastion does not come up: {}", self.log());
     }
@@ -163,9 +169,9 @@ impl World {
 
     /// A session to give, which a test may change before it is given.
     pub(crate) fn mint(&mut self) -> Mint {
-        assert!(self.given < SESSIONS, "this world has no account left");
-        let mut mint = Mint::new(self.now);
-        mint.session = session(self.now, self.given);
+        assert!(self.given < self.sessions, "this world has no account left");
+        let mut mint = Mint::new(now());
+        mint.session = session(self.began, self.given);
         mint.host_address = format!("127.0.0.1:{}", self.sshd.port);
         mint.host_keys = vec![Sshd::host_key()];
         self.given += 1;
@@ -239,6 +245,18 @@ impl Drop for World {
     }
 }
 
-fn session(now: Timestamp, number: u8) -> SessionId {
-    SessionId::new(now, [100 + number; 10])
+/// The key of the reviewers of every world.
+pub(crate) fn review_key() -> Identity {
+    Identity::from_secret_bytes(&[31; 32])
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap())
+}
+
+fn session(began: Timestamp, number: u16) -> SessionId {
+    let mut random = [100; 10];
+    random[8..].copy_from_slice(&number.to_be_bytes());
+    SessionId::new(began, random)
 }

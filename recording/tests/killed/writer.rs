@@ -18,7 +18,8 @@ use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::End;
 use portreeve_recording::write::{PoolOptions, Position, Recorder, RecorderPool};
 
-use super::common::{DURABLE, Dice, HEAD, PASSED, SESSION, bastion, reviewer};
+use super::common::{DURABLE, HEAD, PASSED, SESSION, bastion, reviewer};
+use super::dice::Dice;
 
 const CHANNELS: u32 = 3;
 /// How long a writer that nobody kills goes on.
