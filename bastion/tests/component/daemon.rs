@@ -7,10 +7,12 @@ use portreeve_protocol::control::{FromBastion, FromHost, HostReport, OrderRefusa
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::order::Order;
 use portreeve_protocol::signed::Signed;
+use portreeve_protocol::time::Timestamp;
 use ssh_key::PrivateKey;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
 
 /// What the daemon is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,17 @@ struct Inner {
     ended: Mutex<Vec<EndCause>>,
     acknowledged: Mutex<Vec<Digest>>,
     renewals: Mutex<u32>,
+    /// What is reported in every session, and when that happened.
+    reports: broadcast::Sender<(Timestamp, HostFact)>,
+    /// What is reported before the receipt.
+    last_words: Mutex<Option<(Timestamp, HostFact)>>,
+}
+
+/// The events of one session, each of which names the one before.
+struct Chain {
+    order: Order,
+    seq: u64,
+    previous: Digest,
 }
 
 impl Daemon {
@@ -45,6 +58,8 @@ impl Daemon {
             ended: Mutex::default(),
             acknowledged: Mutex::default(),
             renewals: Mutex::default(),
+            reports: broadcast::Sender::new(8),
+            last_words: Mutex::default(),
         }));
         let serving = daemon.clone();
         tokio::spawn(async move {
@@ -71,6 +86,16 @@ impl Daemon {
         *self.0.renewals.lock().unwrap()
     }
 
+    /// Has something reported in the sessions that run, that happened whenever it did.
+    pub(crate) fn report(&self, at: Timestamp, fact: HostFact) {
+        let _ = self.0.reports.send((at, fact));
+    }
+
+    /// The same for sessions that are told to end, before their receipt.
+    pub(crate) fn report_last(&self, at: Timestamp, fact: HostFact) {
+        *self.0.last_words.lock().unwrap() = Some((at, fact));
+    }
+
     async fn converse(self, stream: TcpStream) {
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
@@ -83,8 +108,17 @@ impl Daemon {
             },
         )
         .await;
-        let mut order: Option<Order> = None;
-        while let Ok(Some(line)) = lines.next_line().await {
+        let mut chain: Option<Chain> = None;
+        let mut reports = self.0.reports.subscribe();
+        loop {
+            let line = tokio::select! {
+                line = lines.next_line() => line,
+                Ok((at, fact)) = reports.recv() => {
+                    self.tell(chain.as_mut().unwrap(), at, fact, &mut write).await;
+                    continue;
+                }
+            };
+            let Ok(Some(line)) = line else { break };
             match serde_json::from_str(&line).unwrap() {
                 FromBastion::Order {
                     order: signed,
@@ -92,8 +126,7 @@ impl Daemon {
                 } => {
                     let ordered: Order = serde_json::from_str(signed.unverified_payload()).unwrap();
                     assert_eq!(Digest::of(bundle.as_bytes()), ordered.bundle.digest);
-                    self.obey(&ordered, signed.digest(), &mut write).await;
-                    order = Some(ordered);
+                    chain = self.obey(ordered, signed.digest(), &mut write).await;
                 }
                 FromBastion::Look { .. } => panic!("a session is no look"),
                 FromBastion::Renew => *self.0.renewals.lock().unwrap() += 1,
@@ -102,7 +135,12 @@ impl Daemon {
                     if *self.0.mood.lock().unwrap() == Mood::Forgetful {
                         continue;
                     }
-                    let receipt = receipt(order.as_ref().unwrap(), cause);
+                    let chain = chain.as_mut().unwrap();
+                    let last_words = self.0.last_words.lock().unwrap().take();
+                    if let Some((at, fact)) = last_words {
+                        self.tell(chain, at, fact, &mut write).await;
+                    }
+                    let receipt = receipt(&chain.order, cause);
                     let receipt = Signed::sign(&receipt, &self.0.identity).unwrap();
                     say(&mut write, &FromHost::Gone { receipt }).await;
                 }
@@ -113,43 +151,59 @@ impl Daemon {
         }
     }
 
-    async fn obey(&self, order: &Order, digest: Digest, write: &mut OwnedWriteHalf) {
+    /// Says that the account is ready and that somebody logged in; nothing more where it refuses.
+    async fn obey(
+        &self,
+        order: Order,
+        digest: Digest,
+        write: &mut OwnedWriteHalf,
+    ) -> Option<Chain> {
         let mood = *self.0.mood.lock().unwrap();
         if mood == Mood::Refusing {
-            let refusal = OrderRefusal::Full;
-            return say(
-                write,
-                &FromHost::Refused {
-                    refusal,
-                    detail: "64 sessions".into(),
-                },
-            )
-            .await;
+            let refused = FromHost::Refused {
+                refusal: OrderRefusal::Full,
+                detail: "64 sessions".into(),
+            };
+            say(write, &refused).await;
+            return None;
         }
-        let mut attestation = attestation(order, digest);
+        let mut attestation = attestation(&order, digest);
         if mood == Mood::Lying {
             attestation.account = "pr-0000000000000000".parse().unwrap();
         }
         let attestation = Signed::sign(&attestation, &self.0.identity).unwrap();
-        let previous = attestation.digest();
-        say(write, &FromHost::Ready { attestation }).await;
-        let event = HostEvent {
-            host: order.host.clone(),
-            session: order.session,
-            account: order.account.clone(),
+        let mut chain = Chain {
             seq: 0,
-            previous,
-            at: order.issued_at,
-            fact: HostFact::Login { pid: 1 },
+            previous: attestation.digest(),
+            order,
+        };
+        say(write, &FromHost::Ready { attestation }).await;
+        let at = chain.order.issued_at;
+        self.tell(&mut chain, at, HostFact::Login { pid: 1 }, write)
+            .await;
+        Some(chain)
+    }
+
+    async fn tell(
+        &self,
+        chain: &mut Chain,
+        at: Timestamp,
+        fact: HostFact,
+        write: &mut OwnedWriteHalf,
+    ) {
+        let event = HostEvent {
+            host: chain.order.host.clone(),
+            session: chain.order.session,
+            account: chain.order.account.clone(),
+            seq: chain.seq,
+            previous: chain.previous,
+            at,
+            fact,
         };
         let event = Signed::sign(&event, &self.0.identity).unwrap();
-        say(
-            write,
-            &FromHost::Report {
-                report: HostReport::Event(event),
-            },
-        )
-        .await;
+        (chain.seq, chain.previous) = (chain.seq + 1, event.digest());
+        let report = HostReport::Event(event);
+        say(write, &FromHost::Report { report }).await;
     }
 }
 

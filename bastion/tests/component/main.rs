@@ -25,6 +25,7 @@ mod ends;
 mod files;
 mod flow;
 mod killed;
+mod late;
 #[path = "../common/mint.rs"]
 mod mint;
 #[path = "../../../tests/harness/moto.rs"]
