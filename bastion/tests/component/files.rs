@@ -19,6 +19,9 @@ const READS: &str = r#"
 @id("reads") permit (principal, action == Portreeve::Action::"sftpRead", resource);
 "#;
 
+/// How long a file is whose transfer is cut.
+const LARGE: usize = 8 * 1024 * 1024;
+
 /// Runs `sftp` with these commands.
 async fn sftp(agent: &Agent, commands: &str) -> Output {
     let mut sftp = agent.command("sftp");
@@ -118,6 +121,69 @@ async fn who_may_only_read_files_reads_them_and_writes_none() {
     let get = operations(&kinds)[5].content.clone().unwrap();
     assert_eq!(get.digest, Some(Digest::of(b"what there is")));
     assert_eq!(refusals(&kinds).len(), 4 + 1, "{:?}", refusals(&kinds));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_runs_outlives_a_change_of_policy_and_no_kill() {
+    let mut world = World::start().await;
+    let agent = world.agent();
+    let home = world.home(agent.session);
+    write(&agent.file("here"), b"decided before");
+    write(&agent.file("large"), &[b'x'; LARGE]);
+    let mut running = agent.command("sftp");
+    // The large file would take a minute.
+    running.args(["-q", "-l", "1024", "-b", "-", &agent.target()]);
+    let mut running = running.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = running.stdin.take().unwrap();
+    let mut put = async |from: &str, to: &str| {
+        let command = format!("put {} {to}\n", path(&agent.file(from)));
+        stdin.write_all(command.as_bytes()).await.unwrap();
+        stdin.flush().await.unwrap();
+    };
+    put("here", "first").await;
+    arrives(&home.join("first")).await;
+
+    world.ca.publish(READS);
+    while agent.run("true").await.status.success() {}
+    put("here", "second").await;
+    arrives(&home.join("second")).await;
+    let commands = format!("put {} third\n", path(&agent.file("here")));
+    let next = sftp(&agent, &commands).await;
+    assert!(text(&next.stderr).contains("Permission denied"), "{next:?}");
+    assert!(!home.join("third").exists());
+
+    put("large", "fourth").await;
+    arrives(&home.join("fourth")).await;
+    world.ca.kill(agent.session, "alice@example.com: enough");
+    let done = finish(running).await;
+    assert!(!done.status.success(), "{done:?}");
+    let kinds = recorded(&world, &agent).await;
+    let puts: Vec<_> = operations(&kinds)
+        .into_iter()
+        .filter(|done| done.act == FileAct::Put)
+        .map(|done| done.content.clone().unwrap())
+        .collect();
+    let [first, second, fourth] = puts.as_slice() else {
+        panic!("{puts:?}");
+    };
+    for whole in [first, second] {
+        let digest = Some(Digest::of(b"decided before"));
+        assert_eq!((whole.digest, whole.remark.as_deref()), (digest, None));
+    }
+    let cut = "the channel ended before it was closed";
+    assert_eq!(fourth.remark.as_deref(), Some(cut), "{fourth:?}");
+    assert!(fourth.written < LARGE as u64, "{fourth:?}");
+}
+
+/// Waits until something of a file is on the host.
+async fn arrives(there: &Path) {
+    for _ in 0..12_000 {
+        if std::fs::metadata(there).is_ok_and(|there| there.len() > 0) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("`{}` does not arrive", there.display());
 }
 
 #[tokio::test(flavor = "multi_thread")]
