@@ -39,10 +39,7 @@ struct Expected {
 
 #[test]
 fn clients_see_what_is_recorded_for_random_content_and_timing() {
-    let seed = std::env::var("PORTREEVE_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| RandomState::new().hash_one(0));
+    let seed = seed();
     println!("PORTREEVE_SEED={seed}");
     let mut run = Run::begin(seed);
     let mut expected = Vec::new();
@@ -59,6 +56,60 @@ fn clients_see_what_is_recorded_for_random_content_and_timing() {
     for (channel, expected) in channels.iter().zip(&expected) {
         compare(seed, channel, expected);
     }
+}
+
+/// Two terminals and two programs, over one connection and over three more: each goes on only when all of them run.
+#[test]
+fn terminals_and_programs_at_the_same_time_are_recorded_apart() {
+    let seed = seed();
+    println!("PORTREEVE_SEED={seed}");
+    let mut run = Run::begin(seed);
+    let master = "ssh -F copy.conf -o LogLevel=ERROR -M -S mux -f -N prod >master 2>&1";
+    run.sh(master).run().unwrap().ok().unwrap();
+    let shared = "-S mux -o ControlMaster=no";
+    let clients = [
+        run.terminal(0, shared),
+        run.terminal(1, ""),
+        run.program(2, shared),
+        run.program(3, ""),
+    ];
+    let run = &run;
+    let expected: Vec<Expected> = std::thread::scope(|scope| {
+        let running: Vec<_> = clients
+            .into_iter()
+            .map(|(script, expected)| {
+                scope.spawn(move || {
+                    let said = run.sh(&script).run().unwrap();
+                    let code = said.code().and_then(|code| u64::try_from(code).ok());
+                    assert_eq!(code, expected.status, "seed {seed}, {said:?}");
+                    assert!(expected.error.is_empty() || said.stderr == expected.error);
+                    Expected {
+                        output: said.stdout,
+                        ..expected
+                    }
+                })
+            })
+            .collect();
+        let ended = running.into_iter().map(|running| running.join().unwrap());
+        ended.collect()
+    });
+    let channels = end_and_read(&run.site, &run.granted);
+    assert_eq!(channels.len(), expected.len(), "seed {seed}: {channels:?}");
+    for expected in &expected {
+        let channel = channels
+            .iter()
+            .find(|channel| channel.command == expected.what);
+        let channel = channel.unwrap_or_else(|| panic!("seed {seed}: {expected:?}: {channels:?}"));
+        compare(seed, channel, expected);
+    }
+}
+
+/// The seed that repeats a run, or a new one.
+fn seed() -> u64 {
+    std::env::var("PORTREEVE_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| RandomState::new().hash_one(0))
 }
 
 fn compare(seed: u64, channel: &Channel, expected: &Expected) {
@@ -182,13 +233,44 @@ impl Run {
         }
     }
 
+    /// The command line of a client whose terminal is used beside others, and what it says.
+    fn terminal(&mut self, number: usize, way: &str) -> (String, Expected) {
+        let numbers: Vec<usize> = (0..5).map(|_| self.dice.below(1000)).collect();
+        let typed = typed(&numbers, number);
+        let pieces = self.pieces(number, typed.as_bytes());
+        let command = format!("{}; bash --norc", meet(number));
+        let client = "ssh -F copy.conf -o LogLevel=ERROR -tt";
+        let script = format!("./say {pieces} | {client} {way} prod '{command}'");
+        let expected = Expected {
+            what: command,
+            input: typed.into(),
+            status: Some(number as u64 + 1),
+            ..Expected::default()
+        };
+        (script, expected)
+    }
+
+    /// The same of a program.
+    fn program(&mut self, number: usize, way: &str) -> (String, Expected) {
+        let given = self.dice.content();
+        let pieces = self.pieces(number, &given);
+        let work = format!("tee f{number} | tr a-z A-Z; cat f{number} >&2; exit {number}");
+        let command = format!("{}; {work}", meet(number));
+        let client = "ssh -F copy.conf -o LogLevel=ERROR";
+        let script = format!("./say {pieces} | {client} {way} prod '{command}'");
+        let expected = Expected {
+            what: command,
+            error: given.clone(),
+            input: given,
+            status: Some(number as u64),
+            ..Expected::default()
+        };
+        (script, expected)
+    }
+
     fn shell(&mut self, round: usize) -> Expected {
         let numbers: Vec<usize> = (0..5).map(|_| self.dice.below(1000)).collect();
-        let typed: String = numbers
-            .iter()
-            .map(|number| format!("echo it is $(({number} * 2)); stty size\n"))
-            .chain([format!("exit {}\n", round + 1)])
-            .collect();
+        let typed = typed(&numbers, round);
         let pieces = self.pieces(round, typed.as_bytes());
         let said = self
             .sh(&format!(
@@ -321,6 +403,19 @@ fn wish() -> Wish<'static> {
         ticket: "INC-RANDOM",
         ..Wish::default()
     }
+}
+
+/// What is typed into a shell that ends with the status of its round.
+fn typed(numbers: &[usize], round: usize) -> String {
+    let lines = numbers
+        .iter()
+        .map(|number| format!("echo it is $(({number} * 2)); stty size\n"));
+    lines.chain([format!("exit {}\n", round + 1)]).collect()
+}
+
+/// Waits on the host until four have come.
+fn meet(number: usize) -> String {
+    format!("touch here{number}; until [ $(ls here? | wc -l) = 4 ]; do sleep 0.02; done")
 }
 
 fn moved(content: &[u8]) -> String {
