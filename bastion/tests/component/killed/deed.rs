@@ -79,11 +79,12 @@ impl Running {
         let mut mint = world.mint();
         mint.recording = mode;
         let agent = world.agent_of(&mint);
-        let deed = match dice.below(8) {
-            0..=2 => Deed::Bursts,
-            3..=4 => Deed::Echo,
-            5 => Deed::Flood,
-            6 => Deed::Get,
+        let deed = match dice.below(16) {
+            0..=5 => Deed::Bursts,
+            6..=10 => Deed::Echo,
+            // Sealing and reading so much takes longest.
+            11 => Deed::Flood,
+            12..=13 => Deed::Get,
             _ => Deed::Put,
         };
         let (tap, here) = (agent.file("tap"), agent.file("here"));
