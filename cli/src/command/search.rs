@@ -83,6 +83,9 @@ pub fn run(args: &Search, settings: &Settings, printer: &mut Printer) -> Result<
     };
     let colour = printer.colour();
     printer.data(&answer, || in_words(&answer, colour))?;
+    if answer.moments.is_empty() && !printer.json() {
+        printer.say("nothing found");
+    }
     if answer.sealed > 0 && !printer.json() {
         printer.say(&format!(
             "nothing that passed in {} sessions can be found: no review key opened them; `portreeve index --identity FILE` tries again",

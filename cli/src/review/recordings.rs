@@ -7,8 +7,9 @@ use portreeve_protocol::age::Identity;
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::event::{Channel, Event, Kind, Started};
 use portreeve_recording::info::SessionInfo;
+use portreeve_recording::manifest::Manifest;
 use portreeve_recording::read::seek::Begin;
-use portreeve_recording::read::{ReadError, Recording};
+use portreeve_recording::read::{ReadError, Recording, Tail};
 
 use crate::args::review::Recording as Args;
 use crate::failure::Failure;
@@ -96,6 +97,12 @@ pub async fn open(
         }
         return Err(sealed::without_key(recording.info(), given));
     }
+    if is_cut(&mut recording) {
+        printer.say(
+            "THE END OF THIS RECORDING IS MISSING: the session still runs, the bastion stopped before it did, or somebody \
+             cut the file; `portreeve verify` with the trail tells which",
+        );
+    }
     Ok(Opened {
         recording,
         identities: identities.unwrap_or_default(),
@@ -109,6 +116,15 @@ pub async fn open(
 fn opens(recording: &mut Recording<File>, identities: &[Identity]) -> bool {
     !identities.is_empty()
         && !matches!(recording.events(identities).next(), Some(Err(error)) if sealed::is_sealed(&error))
+}
+
+/// Whether there was more to come, as far as the file itself says.
+fn is_cut(recording: &mut Recording<File>) -> bool {
+    let is_whole = |manifest: Manifest| !manifest.cut;
+    recording.tail() != Tail::Ended
+        || !recording
+            .unverified_manifest()
+            .is_ok_and(|manifest| manifest.is_some_and(is_whole))
 }
 
 /// The session that is named where a file is not there.

@@ -279,6 +279,34 @@ fn a_terminal_is_given_back_after_an_error_and_after_a_panic() {
 }
 
 #[test]
+fn a_recording_without_its_end_is_not_taken_for_a_whole_one() {
+    let user = reviewer();
+    let recording = record(&user, &hostile());
+    let bytes = std::fs::read(&recording).unwrap();
+    // After the first segment: `session.json` and it, each with its header.
+    let first = bytes
+        .windows(15)
+        .rposition(|name| name == b"segments/000000")
+        .unwrap();
+    let size = &bytes[first + 124..first + 135];
+    let size = usize::from_str_radix(std::str::from_utf8(size).unwrap(), 8).unwrap();
+    let cut = user.home().join("cut.tar");
+    std::fs::write(&cut, &bytes[..first + 512 + size.next_multiple_of(512)]).unwrap();
+    for (file, is_cut) in [(&recording, false), (&cut, true)] {
+        let file = file.to_str().unwrap();
+        for command in [
+            &["replay", file, "--no-wait"][..],
+            &["replay", file, "--commands"],
+            &["export", file, "--format", "jsonl"],
+        ] {
+            let said = user.run(command).ok();
+            let is_told = said.err.contains("THE END OF THIS RECORDING IS MISSING");
+            assert_eq!(is_told, is_cut, "{command:?}: {}", said.err);
+        }
+    }
+}
+
+#[test]
 fn printed_it_can_begin_and_end_anywhere_and_hides_secrets() {
     let user = reviewer();
     let recording = record(&user, &hostile());
