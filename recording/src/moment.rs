@@ -24,6 +24,13 @@ const MAX_CHANNELS: usize = 256;
 /// How many of them with a screen.
 const MAX_SCREENS: usize = 16;
 
+/// What is said of a program that is followed no further, and of a terminal without a screen: whoever opens the channels
+/// could else choose what is searched.
+const NOT_FOLLOWED: &str =
+    "[from here on nothing of this program is in the index: more than 256 run]";
+const NO_SCREEN: &str =
+    "[of this terminal the stream is in the index and not the screen: more than 16 are open]";
+
 /// What a moment is a piece of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -191,7 +198,9 @@ impl Moments {
         if self.channels.len() >= MAX_CHANNELS
             && let Some((oldest, following)) = self.channels.pop_first()
         {
+            let before = following.program;
             following.finish(oldest, out);
+            to(oldest, before, Kind::Note, out)(at_us, NOT_FOLLOWED.into());
         }
         let program = self.programs;
         self.programs = self.programs.saturating_add(1);
@@ -207,6 +216,9 @@ impl Moments {
         let may_have_screen = screens.count() < MAX_SCREENS;
         self.channels
             .insert(channel, Following::new(program, started, may_have_screen));
+        if started.terminal.is_some() && !may_have_screen {
+            to(channel, program, Kind::Note, out)(at_us, NO_SCREEN.into());
+        }
         gather::pieces(&text, |text| {
             out.push(Found::Moment(Moment {
                 at_us,

@@ -22,6 +22,10 @@ const OVERLAP: usize = 4 * 1024;
 /// After so many lines a private key that did not end is none.
 const MAX_KEY_LINES: u32 = 1024;
 
+/// What the marker says of a secret of which a shell would run a part: whoever chooses a command line could hide
+/// another one in what looks like a password.
+const MAY_RUN: &str = "a shell may run a part of it";
+
 /// What kind of secret was masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -130,7 +134,14 @@ impl Redactor {
                 if rules::ends_key(line) {
                     self.inside = Inside::Nothing;
                     let before = line.find("-----END").unwrap_or(0);
-                    return Some(key_material(line.get(..before).unwrap_or(line)));
+                    let before = line.get(..before).unwrap_or(line);
+                    // A key's last line ends before this one, so a short word here is another thing.
+                    let is_of_key = before.trim().len() >= rules::SHORTEST_LISTED;
+                    return Some(if is_of_key {
+                        key_material(before)
+                    } else {
+                        Vec::new()
+                    });
                 }
                 if lines >= MAX_KEY_LINES || !rules::may_be_of_key(line) {
                     self.inside = Inside::Nothing;
@@ -172,17 +183,23 @@ pub fn masked<'a>(line: &'a str, found: &[Found]) -> Cow<'a, str> {
     let mut from = 0;
     for Found { range, kind } in found {
         text.push_str(line.get(from..range.start).unwrap_or_default());
-        text.push_str(&kind.to_string());
+        let secret = line.get(range.clone()).unwrap_or_default();
+        text.push_str(&if rules::may_run(secret, *kind) {
+            format!("[redacted: {}; {MAY_RUN}]", kind.name())
+        } else {
+            kind.to_string()
+        });
         from = range.end;
     }
     text.push_str(line.get(from..).unwrap_or_default());
     Cow::Owned(text)
 }
 
-/// Everything of a line but what it is indented or quoted with.
+/// Of a line, what may be of a key: not what it is indented, quoted or listed with, nor a header.
 fn key_material(line: &str) -> Vec<Found> {
-    let start = line.len() - line.trim_start_matches(rules::is_indent).len();
     let end = line.trim_end().len();
+    let start = line.len() - line.trim_start_matches(rules::is_indent).len();
+    let start = start + rules::before_key(line.get(start..end).unwrap_or_default());
     if start >= end {
         return Vec::new();
     }

@@ -367,3 +367,31 @@ proptest! {
         }
     }
 }
+
+/// Who opens channels must not choose what is searched without anybody being told.
+#[test]
+fn what_is_followed_no_further_is_said() {
+    let begun = |terminal| {
+        let of = move |channel| Event {
+            channel: Channel(channel),
+            ..at(u64::from(channel), started(Program::Shell, terminal))
+        };
+        move |most: u32| {
+            let notes = found((1..=most).map(of))
+                .into_iter()
+                .filter_map(|found| match found {
+                    Found::Moment(moment) if moment.kind == Kind::Note => {
+                        Some((moment.channel.0, moment.program, moment.text))
+                    }
+                    Found::Begun(_) | Found::Ended { .. } | Found::Moment(_) => None,
+                });
+            notes.collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(begun(None)(256), []);
+    let dropped = begun(None)(257);
+    assert_eq!(dropped, [(1, Some(0), NOT_FOLLOWED.to_owned())]);
+    assert_eq!(begun(Some((80, 24)))(16), []);
+    let blind = begun(Some((80, 24)))(17);
+    assert_eq!(blind, [(17, Some(16), NO_SCREEN.to_owned())]);
+}

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
-use super::{Found, merged};
+use super::{Found, Kind, merged};
 use table::RULES;
 
 /// How much a rule believes.
@@ -27,6 +27,9 @@ pub(super) enum Trust {
 
 /// The shortest value of a setting that is named like a token or key, not like a password.
 const SHORTEST_KEY: usize = 8;
+
+/// The shortest line of a private key that is known behind something else.
+pub(super) const SHORTEST_LISTED: usize = 16;
 
 /// How much memory the automaton of all patterns together may take as it is made: with less it is
 /// forgotten and made again all the time, which is slow.
@@ -220,7 +223,6 @@ pub(super) fn counts_key_lines(line: &str) -> Option<u32> {
 /// Whether a line can stand inside an armoured private key: base64, a header, or nothing.
 pub(super) fn may_be_of_key(line: &str) -> bool {
     let text = line.trim_matches(is_indent).trim_end();
-    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
     let is_header = || {
         let mut parts = text.splitn(2, ": ");
         let name = parts.next().unwrap_or_default();
@@ -228,10 +230,42 @@ pub(super) fn may_be_of_key(line: &str) -> bool {
             && !name.is_empty()
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     };
-    // Behind a name or a number, as `grep` and `cat -n` write it.
-    let last = text.rsplit([' ', '\t', ':']).next().unwrap_or_default();
-    let is_listed = || last.len() >= 16 && last.chars().all(is_base64);
+    let is_listed = || is_listed(text.get(before_last_word(text)..).unwrap_or_default());
     text.chars().all(is_base64) || is_header() || is_listed()
+}
+
+/// How much of a line inside a private key stands before what may be of the key.
+pub(super) fn before_key(text: &str) -> usize {
+    let bare = text.trim_end_matches(is_indent);
+    let last = before_last_word(bare);
+    if bare.chars().all(is_base64) {
+        0
+    } else if is_listed(bare.get(last..).unwrap_or_default()) {
+        last
+    } else {
+        text.len()
+    }
+}
+
+fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
+}
+
+/// Whether a word is long enough for a line of a key behind a name or a number, as `grep` and `cat -n` write it.
+fn is_listed(word: &str) -> bool {
+    word.len() >= SHORTEST_LISTED && word.chars().all(is_base64)
+}
+
+fn before_last_word(text: &str) -> usize {
+    text.rfind([' ', '\t', ':']).map_or(0, |at| at + 1)
+}
+
+/// Whether a shell that met this in a command line might run a part of it. What separates two cookies is none.
+pub(super) fn may_run(secret: &str, kind: Kind) -> bool {
+    let cookies = (kind == Kind::Authorization).then(|| secret.replace("; ", " "));
+    let text = cookies.as_deref().unwrap_or(secret);
+    let signs = ["$(", "<(", ">(", "`", "|", "&", ";"];
+    signs.iter().any(|sign| text.contains(sign))
 }
 
 /// What stands before the lines of a key in settings, mails and scripts.

