@@ -38,6 +38,9 @@ pub enum Command {
         /// The configuration.
         #[arg(long, default_value = "/etc/portreeve-bastion/config.toml")]
         config: PathBuf,
+        /// Run as root all the same.
+        #[arg(long)]
+        allow_root: bool,
     },
     /// Print a completion script for a shell.
     Completions {

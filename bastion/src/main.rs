@@ -54,7 +54,15 @@ async fn act(args: &Args) -> Result<()> {
             );
             Ok(())
         }
-        Command::Serve { config } => serve::run(config).await,
+        Command::Serve { config, allow_root } => {
+            // Everything that agents and hosts send is read here; a slip in that should not reach the rest of the machine.
+            anyhow::ensure!(
+                *allow_root || !nix::unistd::geteuid().is_root(),
+                "this runs as root and needs no right of root's: start it as the user that owns its files, as the \
+                 packaged service does, or say `--allow-root`"
+            );
+            serve::run(config).await
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(

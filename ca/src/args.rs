@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Make a new CA: keys, certificate, configuration, database, a first policy and bundle.
     Init(Init),
     /// Serve the API. Starts the signer too, unless the configuration says that it runs by itself.
-    Serve(WithConfig),
+    Serve(Serve),
     /// Run the signer: it holds the keys and answers on a unix socket only.
     Signer(Signer),
     /// Print a completion script for a shell.
@@ -114,9 +114,29 @@ pub(crate) struct WithConfig {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) with: WithConfig,
+
+    #[command(flatten)]
+    pub(crate) user: User,
+}
+
+/// As whom.
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    /// Run as root all the same.
+    #[arg(long)]
+    pub(crate) allow_root: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Signer {
     #[command(flatten)]
     pub(crate) with: WithConfig,
+
+    #[command(flatten)]
+    pub(crate) user: User,
 
     /// End when standard input is closed, as `serve` does it with its own signer.
     #[arg(long)]

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failed> {
     match command {
         Command::Init(args) => init(args),
-        Command::Serve(args) => serve(&args.config),
+        Command::Serve(args) => serve(&args),
         Command::Signer(args) => sign(&args),
         Command::Completions { shell } => completions(shell),
     }
@@ -90,7 +90,9 @@ fn init(args: args::Init) -> Result<(), Failed> {
         .map_err(failed(Exit::Failure))
 }
 
-fn serve(path: &Path) -> Result<(), Failed> {
+fn serve(args: &args::Serve) -> Result<(), Failed> {
+    demand_a_user(&args.user)?;
+    let path = &args.with.config;
     let config = read(path)?;
     // The first call wins, and this is the first: nothing before it speaks TLS.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -100,6 +102,10 @@ fn serve(path: &Path) -> Result<(), Failed> {
 }
 
 fn sign(args: &args::Signer) -> Result<(), Failed> {
+    // Whoever started this one as a part of itself was asked already.
+    if !args.until_stdin_closes {
+        demand_a_user(&args.user)?;
+    }
     let config = read(&args.with.config)?;
     signer_main::harden().map_err(failed(Exit::Failure))?;
     let until = if args.until_stdin_closes {
@@ -108,6 +114,18 @@ fn sign(args: &args::Signer) -> Result<(), Failed> {
         signer_main::Until::Stopped
     };
     signer_main::run(&config.signer, &Clock::system(), until).map_err(failed(Exit::Missing))
+}
+
+/// Neither the network's side nor the keys need anything that root may; a slip in them should not reach the rest of the
+/// machine.
+fn demand_a_user(user: &args::User) -> Result<(), Failed> {
+    if nix::unistd::geteuid().is_root() && !user.allow_root {
+        return Err(failed(Exit::Failure)(anyhow::anyhow!(
+            "this runs as root and needs no right of root's: start it as the user that owns its files, as the packaged \
+             service does, or say `--allow-root`"
+        )));
+    }
+    Ok(())
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failed> {

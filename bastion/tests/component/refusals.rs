@@ -14,6 +14,28 @@ use crate::world::World;
 /// What the trail says of a certificate that russh does not accept.
 const EXPIRED: &str = "no certificate that is valid now";
 
+/// Only where the tests run as root.
+#[test]
+fn root_serves_only_when_it_says_so() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let serve = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_portreeve-bastion"));
+        command
+            .args(["serve", "--config", "/nowhere.toml"])
+            .args(more);
+        let done = command.output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (exit, said) = serve(&[]);
+    assert_eq!(exit, Some(1));
+    assert!(said.contains("this runs as root"), "{said}");
+    // It goes on to its configuration.
+    let (exit, said) = serve(&["--allow-root"]);
+    assert_eq!(exit, Some(3), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_certificates_are_refused_with_a_code_and_a_reason_in_the_trail() {
     type Spoil = fn(&mut Draft);

@@ -103,8 +103,7 @@ impl World {
             .open(path.join("bastion.log"))
             .unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_portreeve-bastion"))
-            .arg("serve")
-            .arg("--config")
+            .args(["serve", "--allow-root", "--config"])
             .arg(path.join("bastion/config.toml"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
