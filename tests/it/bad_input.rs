@@ -13,6 +13,7 @@ mod control;
 mod draft;
 mod https;
 mod inventories;
+mod looks;
 mod orders;
 mod published;
 mod requests;
