@@ -9,6 +9,7 @@ use std::fmt::{self, Write as _};
 
 use portreeve_protocol::id::EventId;
 use portreeve_protocol::problem::Code;
+use portreeve_recording::printable;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -215,7 +216,7 @@ impl Failure {
                 event: *event,
             },
         });
-        safe::json(&text.unwrap_or_default())
+        printable::json(&text.unwrap_or_default())
     }
 }
 

@@ -9,6 +9,8 @@ use std::io::{self, IsTerminal as _, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use portreeve_recording::printable;
+
 use crate::safe;
 use crate::variables;
 
@@ -91,7 +93,7 @@ impl Printer {
     /// When standard output cannot be written.
     pub fn json_data<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
         let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-        self.text(&safe::json(&text))
+        self.text(&printable::json(&text))
     }
 
     /// Data that is text whatever form was asked for; ends in a line feed.

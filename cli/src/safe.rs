@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use portreeve_protocol::unseen::is_unseen;
+
 /// One line of foreign text: every control character and every invisible or reordering mark is
 /// shown as an escape, line feeds included.
 #[must_use]
@@ -17,25 +19,6 @@ pub fn line(text: &str) -> String {
 #[must_use]
 pub fn lines(text: &str) -> String {
     escaped(text, |c| matches!(c, '\n' | '\t'))
-}
-
-/// JSON text made by `serde_json`, with the characters escaped that it leaves as they are and a
-/// terminal might obey. The value stays the same: such characters only occur inside strings.
-#[must_use]
-pub fn json(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_dangerous(c) && c != '\n' {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                // Writing to a string cannot fail.
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// Shortens a text to `most` characters, with a mark where something was left out.
@@ -50,20 +33,10 @@ pub fn shortened(text: &str, most: usize) -> String {
         .collect()
 }
 
-/// Whether a character may drive a terminal, or hide or reorder what stands around it.
-#[must_use]
-pub fn is_dangerous(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-            | '\u{E0000}'..='\u{E007F}')
-}
-
 fn escaped(text: &str, keep: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if !is_dangerous(c) || keep(c) {
+        if !is_unseen(c) || keep(c) {
             out.push(c);
             continue;
         }
@@ -91,26 +64,13 @@ mod tests {
             ("a\rb", "a\\rb"),
             ("rm\u{202e}txt", "rm\\u{202e}txt"),
             ("tag\u{e0041}", "tag\\u{e0041}"),
+            ("rm\u{3164}", "rm\\u{3164}"),
             ("grüße, 世界", "grüße, 世界"),
         ] {
             assert_eq!(line(hostile), shown);
         }
         assert_eq!(line("a\nb\tc"), "a\\nb\\tc");
         assert_eq!(lines("a\nb\tc\x1b"), "a\nb\tc\\x1b");
-    }
-
-    #[test]
-    fn json_keeps_its_value() {
-        let value = serde_json::json!({"a": "\u{9b}2J \u{202e} \u{e0041} \u{7f} ü"});
-        let text = json(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(
-            !text.chars().any(|c| is_dangerous(c) && c != '\n'),
-            "{text}"
-        );
-        assert_eq!(
-            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
-            value
-        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod name;
 pub mod pair;
 pub mod task;
 pub mod time;
+pub mod unseen;
 
 // Proofs and secrets.
 pub mod age;

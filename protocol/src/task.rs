@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::TaskId;
+use crate::unseen::is_unseen;
 
 /// Why a pair acts. The id correlates everything done for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,25 +91,9 @@ text!(
 text!(
     /// What the task is for, in a sentence on one line.
     Purpose,
-    |text| (1..=500).contains(&text.chars().count()) && !text.trim().is_empty() && !text.chars().any(is_unprintable),
+    |text| (1..=500).contains(&text.chars().count()) && !text.trim().is_empty() && !text.chars().any(is_unseen),
     NotATask::Purpose
 );
-
-/// Control characters, and what reorders text around it or is not seen at all, which would let a
-/// purpose read differently in a terminal than it is stored, or say to a program that reads it
-/// what no person sees.
-///
-/// The last part is Unicode's `Default_Ignorable_Code_Point`, but for U+FE0F: emoji have it.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}'..='\u{202E}' | '\u{FFF9}'..='\u{FFFB}')
-        || matches!(c,
-            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
-            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{206F}'
-            | '\u{3164}' | '\u{FE00}'..='\u{FE0E}' | '\u{FEFF}' | '\u{FFA0}'
-            | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
-            | '\u{E0000}'..='\u{E0FFF}')
-}
 
 #[cfg(test)]
 mod tests {

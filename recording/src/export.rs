@@ -16,33 +16,21 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::printable::is_unseen;
+use crate::printable;
 
 pub use asciicast::{AsciicastOptions, AsciicastVersion, asciicast};
 pub use json_lines::json_lines;
 pub use masked::{Masked, masked};
 pub use plain::plain;
 
-/// JSON as `serde_json` prints it, with the characters escaped that it leaves as they are and that a
-/// terminal obeys or does not show. They occur only inside strings, so the value stays the same.
+/// A value on one line, as [`printable::json`].
 ///
 /// Members are sorted here, because their order in a `Value` depends on a feature of `serde_json`
 /// that any dependency may switch on.
 fn json_line(value: &serde_json::Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();
-    let mut line = String::new();
-    for c in sorted.to_string().chars() {
-        if is_unseen(c) {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                line.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            line.push(c);
-        }
-    }
-    line
+    printable::json(&sorted.to_string())
 }
 
 /// Why an export stopped.

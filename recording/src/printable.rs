@@ -4,6 +4,8 @@
 //! out. Everything else is shown: bytes and ASCII control characters as `\x1b`, other characters
 //! that move, hide or reorder text as `\u{202e}`.
 
+use portreeve_protocol::unseen::is_unseen;
+
 /// Makes one stream printable, piece by piece: a character may be split between two pieces.
 #[derive(Debug, Default)]
 pub struct Printable {
@@ -37,6 +39,24 @@ pub fn one_line(bytes: &[u8]) -> String {
     printable.push(bytes, &mut text);
     printable.finish(&mut text);
     text.replace('\n', "\\n").replace('\t', "\\t")
+}
+
+/// JSON text made by `serde_json`, with the characters escaped that it leaves as they are and that a
+/// terminal obeys or does not show. They occur only inside strings, so the value stays the same.
+#[must_use]
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unseen(c) && c != '\n' {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// A run of valid text, or bytes that are none.
@@ -129,22 +149,6 @@ fn release_return(held_return: &mut bool, out: &mut String) {
     }
 }
 
-/// Whether a character moves, hides or reorders text, or drives a terminal.
-#[must_use]
-pub fn is_unseen(c: char) -> bool {
-    c.is_control() || is_invisible(c)
-}
-
-/// Characters of the Unicode category Cf, the line and paragraph separators, and the tags: none of
-/// them is seen, and some make a line read differently from what it holds.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'
-        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -194,12 +198,23 @@ mod tests {
         assert_eq!(one_line(b"a\nb\tc\x1b"), "a\\nb\\tc\\x1b");
     }
 
+    #[test]
+    fn json_keeps_its_value() {
+        let value = serde_json::json!({"a": "\u{9b}2J \u{202e} \u{e0041} \u{7f} ü"});
+        let text = json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.chars().any(|c| is_unseen(c) && c != '\n'), "{text}");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
+    }
+
     proptest! {
         #[test]
         fn nothing_that_drives_a_terminal_ever_passes(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..5)) {
             let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
             let out = printable(&pieces);
-            prop_assert!(out.chars().all(|c| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c))));
+            prop_assert!(out.chars().all(|c| c == '\n' || c == '\t' || !is_unseen(c)));
         }
 
         #[test]

@@ -17,7 +17,6 @@ use serde::Serialize;
 use crate::code::Code;
 use crate::source::{Position, Source, Span};
 
-pub(crate) use excerpt::is_unsafe;
 pub use text::Look;
 
 /// How bad a problem is.

@@ -5,11 +5,12 @@
 use std::str::FromStr;
 
 use portreeve_protocol::digest::Digest;
+use portreeve_protocol::unseen::is_unseen;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::code::Code;
-use crate::diagnostic::{Diagnostic, is_unsafe};
+use crate::diagnostic::Diagnostic;
 use crate::nearest::nearest;
 use crate::source::Span;
 use crate::word::NotAWord;
@@ -248,7 +249,7 @@ impl Reader {
             return None;
         };
         // The file itself was searched already; this finds what an escape wrote.
-        if text.chars().any(is_unsafe) {
+        if text.chars().any(is_unseen) {
             let message = format!("`{key}` has a character in it that is not seen");
             self.report(Diagnostic::error(
                 Code::ControlCharacter,

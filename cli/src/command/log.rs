@@ -3,6 +3,7 @@
 use portreeve_protocol::checkpoint::{Trail, VerifiedTrail};
 use portreeve_protocol::event::{Body, Event};
 use portreeve_protocol::id::EventId;
+use portreeve_recording::printable;
 use serde::Serialize;
 
 use crate::args::review::Log;
@@ -14,7 +15,6 @@ use crate::identity::caller::Caller;
 use crate::keys::{LogKey, log_key};
 use crate::output::{self, Printer};
 use crate::review::words;
-use crate::safe;
 use crate::settings::Settings;
 
 /// An answer with fewer events reached the end of the log.
@@ -133,7 +133,7 @@ fn print(index: u64, event: &Event, printer: &mut Printer) -> Result<(), Failure
     if printer.json() {
         let text = serde_json::to_string(&Line { index, event })
             .map_err(|error| Failure::failed("an event cannot be written").because(&error))?;
-        printer.text(&safe::json(&text))?;
+        printer.text(&printable::json(&text))?;
     } else {
         printer.text(&output::columns([
             (8, index.to_string()),

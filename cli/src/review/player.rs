@@ -309,6 +309,7 @@ pub enum PlayError<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portreeve_protocol::unseen::is_unseen;
     use portreeve_recording::event::{Started, Terminal, WindowSize};
 
     fn at(at_us: u64, channel: u32, kind: Kind) -> Result<Event, ()> {
@@ -428,10 +429,7 @@ mod tests {
             ]
         };
         let (text, _) = played(hostile(), Shown::Safely(Veil::Drawn), 1.0);
-        assert!(
-            !text.chars().any(|c| c != '\n' && safe::is_dangerous(c)),
-            "{text}"
-        );
+        assert!(!text.chars().any(|c| c != '\n' && is_unseen(c)), "{text}");
         assert!(
             text.contains("\n| --- 2026-01-01T00:00:00Z channel 2: forged\n"),
             "{text}"

@@ -141,6 +141,7 @@ impl Screenless {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portreeve_protocol::unseen::is_unseen;
     use proptest::prelude::*;
 
     fn shown(bytes: &[u8]) -> String {
@@ -179,7 +180,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_drives_a_terminal_ever_passes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(shown(&bytes).chars().all(|c| c == '\n' || c == '\t' || !crate::safe::is_dangerous(c)));
+            prop_assert!(shown(&bytes).chars().all(|c| c == '\n' || c == '\t' || !is_unseen(c)));
         }
     }
 }

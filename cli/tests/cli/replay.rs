@@ -171,7 +171,7 @@ fn sequences(written: &[u8]) -> BTreeSet<String> {
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         if character != '\x1b' {
-            if portreeve_recording::printable::is_unseen(character) {
+            if portreeve_protocol::unseen::is_unseen(character) {
                 found.insert(format!("{character:?}"));
             }
             continue;

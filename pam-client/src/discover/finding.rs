@@ -5,6 +5,7 @@ use std::path::Path;
 
 use portreeve_protocol::inventory::Severity;
 use portreeve_protocol::time::Timestamp;
+use portreeve_protocol::unseen::is_unseen;
 use serde::Serialize;
 
 use super::code::Code;
@@ -96,7 +97,7 @@ pub(crate) fn shown(text: &str) -> String {
     let head: String = text.chars().take(MAX_TEXT).collect();
     let line: String = log::one_line(&head)
         .chars()
-        .map(|c| if reorders(c) { '\u{fffd}' } else { c })
+        .map(|c| if is_unseen(c) { '\u{fffd}' } else { c })
         .collect();
     if line.len() <= MAX_TEXT && head.len() == text.len() {
         return line;
@@ -110,11 +111,6 @@ pub(crate) fn shown(text: &str) -> String {
     }
     short.push('…');
     short
-}
-
-/// Marks that make a line read differently than it is stored.
-const fn reorders(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The findings in the order in which somebody should look at them, each once.
@@ -142,7 +138,7 @@ mod tests {
         ] {
             let shown = shown(text);
             assert!(shown.len() <= MAX_TEXT, "{}", shown.len());
-            assert!(!shown.chars().any(|c| c.is_control() || reorders(c)));
+            assert!(!shown.chars().any(is_unseen));
         }
         assert_eq!(shown("alice@laptop"), "alice@laptop");
         assert!(shown(&"x".repeat(MAX_TEXT + 1)).ends_with('…'));

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use portreeve_protocol::time::Timestamp;
+use portreeve_protocol::unseen::is_unseen;
 
 use super::*;
 use crate::event::{Channel, Event, Kind, Program, Started, Terminal, WindowSize};

@@ -3,7 +3,9 @@
 //! Control sequences and invisible characters go, a backspace takes a character back, a carriage
 //! return begins a new line, and what is no text becomes a blank.
 
-use crate::printable::{Piece, Utf8Stream, is_unseen};
+use portreeve_protocol::unseen::{EMOJI_STYLE, is_unseen};
+
+use crate::printable::{Piece, Utf8Stream};
 use crate::redact;
 
 /// A line with fewer letters than this beside more that is no text is dropped.
@@ -130,7 +132,7 @@ impl Plain {
                 self.bad += 1;
                 out(Out::Char(' '));
             }
-            _ if is_unseen(c) => {}
+            _ if is_unseen(c) || c == EMOJI_STYLE => {}
             _ => {
                 self.good += 1;
                 out(Out::Char(c));

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use portreeve_protocol::unseen::{EMOJI_STYLE, is_unseen};
+
 use super::gather::{Block, fingerprint};
-use crate::printable::is_unseen;
 use crate::redact::Redactor;
 use crate::screen::{Screen, Size};
 
@@ -109,7 +110,8 @@ impl Seen {
         let mut lines = Vec::new();
         let mut whole = String::new();
         for line in terminal.screen().visible_lines() {
-            whole.extend(line.chars().filter(|c| !is_unseen(*c)));
+            let seen = |c: &char| !is_unseen(*c) && *c != EMOJI_STYLE;
+            whole.extend(line.chars().filter(seen));
             if !line.is_wrapped() {
                 lines.push(std::mem::take(&mut whole));
             }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::facts::Intent;
 use portreeve_protocol::name::BundleName;
+use portreeve_protocol::unseen::is_unseen;
 use toml::de::DeTable;
 
 use super::item::{MAX_PROSE, command, expectation};
 use super::origin::Ingredient;
 use super::{Bundle, Command, Expectation, MAX_INCLUDES, MAX_INGREDIENTS, MAX_ITEMS, fields};
 use crate::code::Code;
-use crate::diagnostic::{Diagnostic, Report, is_unsafe};
+use crate::diagnostic::{Diagnostic, Report};
 use crate::document::{Placed, Reader};
 use crate::source::{MAX_BYTES, Source, Span};
 
@@ -124,7 +125,7 @@ fn text_of(file_name: &str, bytes: &[u8]) -> Result<Source, Report> {
             );
         }
     };
-    let is_forbidden = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\r' | '\t');
+    let is_forbidden = |c: char| is_unseen(c) && !matches!(c, '\n' | '\r' | '\t');
     if let Some((at, found)) = text.char_indices().find(|&(_, c)| is_forbidden(c)) {
         let span = Span {
             start: at,

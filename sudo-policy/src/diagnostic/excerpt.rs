@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use portreeve_protocol::unseen::is_unseen;
 use unicode_width::UnicodeWidthChar;
 
 /// The distance of tab stops.
@@ -99,7 +100,7 @@ fn cells(line: &str) -> Vec<Cell> {
 fn width(character: char, column: usize) -> usize {
     match character {
         '\t' => TAB - column % TAB,
-        c if is_unsafe(c) => c.escape_unicode().len(),
+        c if is_unseen(c) => c.escape_unicode().len(),
         c => c.width().unwrap_or(0),
     }
 }
@@ -121,20 +122,11 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 fn push_safe(c: char, out: &mut String) {
-    if is_unsafe(c) {
+    if is_unseen(c) {
         out.extend(c.escape_unicode());
     } else {
         out.push(c);
     }
-}
-
-/// Whether a character may drive a terminal, or hide or reorder what stands around it.
-pub(crate) fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-            | '\u{E0000}'..='\u{E007F}')
 }
 
 #[cfg(test)]

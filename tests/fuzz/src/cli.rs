@@ -29,6 +29,8 @@ use portreeve_protocol::key::{MAX_BLOB, PublicKey};
 use portreeve_protocol::session::{BastionContact, BundleRef, SessionGranted};
 use portreeve_protocol::task::{Purpose, Task, Ticket};
 use portreeve_protocol::time::Timestamp;
+use portreeve_protocol::unseen::is_unseen;
+use portreeve_recording::printable;
 use ssh_key::certificate::{Builder, CertType};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{Certificate, PrivateKey};
@@ -221,16 +223,16 @@ fn id_token_shown(bytes: &[u8]) -> bool {
 
 fn foreign_text(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    assert!(!safe::line(&text).chars().any(safe::is_dangerous));
+    assert!(!safe::line(&text).chars().any(is_unseen));
     let lines = safe::lines(&text);
     assert!(
         !lines
             .chars()
-            .any(|c| safe::is_dangerous(c) && !matches!(c, '\n' | '\t'))
+            .any(|c| is_unseen(c) && !matches!(c, '\n' | '\t'))
     );
     let json = serde_json::to_string(&text).unwrap();
     assert_eq!(
-        serde_json::from_str::<String>(&safe::json(&json)).unwrap(),
+        serde_json::from_str::<String>(&printable::json(&json)).unwrap(),
         text
     );
     true

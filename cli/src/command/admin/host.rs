@@ -13,7 +13,6 @@ use crate::files;
 use crate::identity::caller::Caller;
 use crate::output::{self, Printer};
 use crate::review::words::moment;
-use crate::safe;
 use crate::session::address::Address;
 use crate::settings::Settings;
 
@@ -45,9 +44,7 @@ pub async fn run(act: Hosts, settings: &Settings, printer: &mut Printer) -> Resu
             let caller = exchange::person(settings)?;
             let ticket: HostTicket = ca.post(&caller, "/v1/hosts", &request).await?;
             // JSON whatever form was asked for: it is for the host's program.
-            let text = serde_json::to_string_pretty(&ticket)
-                .map_err(|error| Failure::failed("the ticket cannot be written").because(&error))?;
-            printer.text(&safe::json(&text))?;
+            printer.json_data(&ticket)?;
             printer.say(&format!(
                 "the ticket is good until {}; on {}: `portreeve-host enroll <ticket >proof`, then here: \
                  `portreeve host confirm <proof`",

@@ -4,7 +4,7 @@
 //! can only be made of a character that a terminal shows as itself, in a known number of cells.
 //! Everything else becomes a sign that something stood there.
 
-use portreeve_recording::printable::is_unseen;
+use portreeve_protocol::unseen::is_unseen;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::{Modifier, Style};

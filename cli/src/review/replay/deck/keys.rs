@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use portreeve_protocol::unseen::is_unseen;
+
 use super::{Deck, Open, Place, Reading};
 use crate::review::replay::key::{Act, Key, Way};
 use crate::review::replay::marks::{Mark, Sought};
 use crate::review::replay::when::{When, clock};
-use crate::safe;
 
 /// How many characters a moment may have.
 const MAX_PROMPT: usize = 40;
@@ -107,7 +108,7 @@ impl Deck {
     fn key_in_moment(&mut self, key: Key, mut typed: String) {
         match key {
             Key::Char(character) => {
-                if typed.chars().count() < MAX_PROMPT && !safe::is_dangerous(character) {
+                if typed.chars().count() < MAX_PROMPT && !is_unseen(character) {
                     typed.push(character);
                 }
             }

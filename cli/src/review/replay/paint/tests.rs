@@ -1,10 +1,10 @@
 use std::time::Duration;
 
+use portreeve_protocol::unseen::is_unseen;
 use portreeve_recording::event::standing::{Display, Shown};
 use portreeve_recording::event::{
     Channel, Event, Kind, Program, Started, Terminal as Pty, WindowSize,
 };
-use portreeve_recording::printable::is_unseen;
 use portreeve_recording::read::seek::{Begin, Standing};
 use proptest::prelude::*;
 use ratatui_core::backend::TestBackend;
