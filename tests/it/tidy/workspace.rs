@@ -98,6 +98,23 @@ fn the_crate_graph_is_the_drawing_in_the_architecture() {
     );
 }
 
+/// A recorder that records nothing has no place in a program that is shipped.
+#[test]
+fn only_what_measures_asks_for_a_recorder_that_records_nothing() {
+    const FEATURE: &str = "unrecorded";
+    let naming = |folder: &String| {
+        let text = fs::read_to_string(programs::source().join(folder).join("Cargo.toml")).unwrap();
+        text.lines()
+            .any(|line| !line.starts_with('#') && line.contains(FEATURE))
+    };
+    let mut folders = members();
+    folders.push(String::new());
+    folders.retain(naming);
+    assert_eq!(folders, ["recording", "tests/bench"]);
+    let features = &manifest("recording")["features"];
+    assert!(features.get("default").is_none(), "{features:?}");
+}
+
 #[test]
 fn no_source_file_is_too_long_to_be_read_at_once() {
     for path in super::text::tracked_files()
