@@ -12,7 +12,7 @@ pub mod moto;
 #[path = "s3/recordings.rs"]
 mod recordings;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use futures_util::TryStreamExt as _;
@@ -28,18 +28,7 @@ use tempfile::TempDir;
 
 const BUCKET: &str = "recordings";
 
-static MOTO: LazyLock<Moto> = LazyLock::new(|| {
-    let moto = Moto::start(&program()).unwrap();
-    moto.make_bucket(BUCKET).unwrap();
-    moto
-});
-
-fn program() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let target = own.ancestors().nth(3).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    moto::ensure(source, target).unwrap()
-}
+static MOTO: LazyLock<Moto> = LazyLock::new(|| Moto::start(BUCKET).unwrap());
 
 /// A store in a folder and one in S3, each empty.
 struct Stores {
@@ -275,8 +264,7 @@ async fn only_a_recording_that_is_whole_is_confirmed() {
 async fn a_store_that_is_away_loses_nothing_and_is_gone_on_with() {
     let stores = Stores::new();
     drop(stores);
-    let moto = Moto::start(&program()).unwrap();
-    moto.make_bucket(BUCKET).unwrap();
+    let moto = Moto::start(BUCKET).unwrap();
     let (store, port) = (s3(&moto.url()), moto.address().port());
     let session = session();
     let mut growing = Growing::new(session);
@@ -288,8 +276,7 @@ async fn a_store_that_is_away_loses_nothing_and_is_gone_on_with() {
     assert_eq!(upload.stored(), 0);
     assert!(store.parts(session).await.is_err());
 
-    let moto = Moto::start_at(&program(), port).unwrap();
-    moto.make_bucket(BUCKET).unwrap();
+    let _moto = Moto::start_at(port, BUCKET).unwrap();
     let written = growing.finish().await;
     assert_eq!(
         store_all(&mut upload, false).await.unwrap(),

@@ -1,5 +1,5 @@
-//! moto, an S3 implementation from PyPI: installed once for each list of requirements, into cargo's build
-//! directory, and run on loopback.
+//! moto, an S3 implementation from PyPI: installed once for each list of requirements and each Python, into
+//! cargo's build directory, and run on loopback.
 //!
 //! Uses nothing but the standard library: tests of other crates include this file.
 
@@ -12,27 +12,36 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 /// Debian's own, which test hosts have too.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// The program, installed below cargo's build directory `target` when it is not there yet. `source` is the
-/// root of the source tree.
+/// The program, installed below cargo's build directory when it is not there yet.
 ///
 /// # Errors
 /// When Python or its package index cannot be used.
-pub fn ensure(source: &Path, target: &Path) -> io::Result<PathBuf> {
-    let requirements = source.join("tests/moto/requirements.txt");
-    let wanted = fs::read(&requirements)?;
+pub fn program() -> io::Result<PathBuf> {
+    // A test runs as `target/debug/deps/name`, and every crate that includes this is a folder of the source tree.
+    let own = std::env::current_exe()?;
+    let target = own.ancestors().nth(3).ok_or(io::ErrorKind::NotFound)?;
+    let requirements =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/moto/requirements.txt");
     let folder = target.join("moto");
+    let venv = folder.join("venv");
+    // A virtual environment works where it was made, with the Python that made it.
+    let wanted = format!(
+        "{} of {}\n{}",
+        venv.display(),
+        fs::canonicalize(PYTHON)?.display(),
+        fs::read_to_string(&requirements)?
+    );
     fs::create_dir_all(&folder)?;
     // Tests run side by side, also those of several crates.
     let lock = File::create(folder.join("install.lock"))?;
     lock.lock()?;
-    let program = folder.join("venv/bin/moto_server");
-    // Copied last, so its presence says that the installation was finished.
+    let program = venv.join("bin/moto_server");
+    // Written last, so its presence says that the installation was finished.
     let finished = folder.join("installed.txt");
-    if fs::read(&finished).is_ok_and(|installed| installed == wanted) {
+    if fs::read_to_string(&finished).is_ok_and(|installed| installed == wanted) {
         return Ok(program);
     }
     let log = File::create(folder.join("pip.log"))?;
-    let venv = folder.join("venv");
     let run = |command: &mut Command| -> io::Result<()> {
         let done = command
             .stdin(Stdio::null())
@@ -79,22 +88,22 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts it on a free port of loopback.
+    /// Starts it with an empty bucket on a free port of loopback.
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn start(program: &Path) -> io::Result<Self> {
-        Self::start_at(program, 0)
+    pub fn start(bucket: &str) -> io::Result<Self> {
+        Self::start_at(0, bucket)
     }
 
-    /// Starts it on this port of loopback.
+    /// Starts it with an empty bucket on this port of loopback.
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn start_at(program: &Path, port: u16) -> io::Result<Self> {
+    pub fn start_at(port: u16, bucket: &str) -> io::Result<Self> {
         let mut process = Command::new("sh")
             .args(["-c", UNTIL_ALONE, "sh"])
-            .arg(program)
+            .arg(program()?)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .env("PYTHONUNBUFFERED", "1")
             .stdin(Stdio::piped())
@@ -117,11 +126,13 @@ impl Moto {
         std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let life = process.stdin.take();
-        Ok(Self {
+        let moto = Self {
             process,
             life,
             address,
-        })
+        };
+        moto.make_bucket(bucket)?;
+        Ok(moto)
     }
 
     /// Where it listens.
@@ -136,11 +147,7 @@ impl Moto {
         format!("http://{}", self.address)
     }
 
-    /// Makes a bucket.
-    ///
-    /// # Errors
-    /// When it refuses.
-    pub fn make_bucket(&self, name: &str) -> io::Result<()> {
+    fn make_bucket(&self, name: &str) -> io::Result<()> {
         let mut stream = TcpStream::connect(self.address)?;
         write!(
             stream,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use portreeve_protocol::admin::Listing;
 use portreeve_protocol::recording::{RecordingRow, RecordingState};
 use portreeve_tests::installation::{Installation, PersonAccount, SessionGranted, Wish};
-use portreeve_tests::{HostCommand, Ready, Service, moto, programs, until};
+use portreeve_tests::{HostCommand, Ready, Service, moto, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PORT: u16 = 9000;
@@ -81,8 +81,7 @@ impl Site {
 }
 
 fn start_moto(site: &Installation) -> Service {
-    let built = programs::directory().unwrap();
-    let program = moto::ensure(&programs::source(), built.parent().unwrap()).unwrap();
+    let program = moto::program().unwrap();
     let host = site.lab().host("bastion");
     let command = host.command(program.to_str().unwrap()).args([
         "--host",

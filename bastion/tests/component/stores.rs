@@ -17,16 +17,14 @@ use portreeve_recording_store::store::Store;
 use tokio::net::TcpSocket;
 
 use crate::client::{Agent, assert_status, finish};
-use crate::moto::{self, Moto};
+use crate::moto::Moto;
 use crate::sshd::secret;
 use crate::world::World;
 
 const BUCKET: &str = "recordings";
 
 fn moto() -> Moto {
-    let moto = Moto::start(&program()).unwrap();
-    moto.make_bucket(BUCKET).unwrap();
-    moto
+    Moto::start(BUCKET).unwrap()
 }
 
 /// A port for one that comes and goes. Bound and never listening, it refuses whoever connects, is given to nobody else,
@@ -41,16 +39,7 @@ fn hold_port() -> (TcpSocket, u16) {
 
 /// An empty one at this port.
 fn moto_at(port: u16) -> Moto {
-    let moto = Moto::start_at(&program(), port).unwrap();
-    moto.make_bucket(BUCKET).unwrap();
-    moto
-}
-
-fn program() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let target = own.ancestors().nth(3).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    moto::ensure(source, target).unwrap()
+    Moto::start_at(port, BUCKET).unwrap()
 }
 
 /// A world whose bastion stores what it records in `moto`, and that store as somebody else sees it.
