@@ -15,6 +15,7 @@ use crate::key::{Fingerprint, PublicKey};
 use crate::name::{AccountName, HostName};
 use crate::order::Order;
 use crate::pair::Pair;
+use crate::quantity;
 use crate::session::BundleRef;
 use crate::signed::Signed;
 use crate::task::Task;
@@ -99,6 +100,9 @@ pub enum RecordingMode {
 #[serde(transparent)]
 pub struct ContentLimit(u64);
 
+/// A PiB: every limit is a number that readers of JSON keep exactly.
+const MAX_CONTENT_LIMIT: u64 = 1 << 50;
+
 /// The text is no limit of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a limit of content is written as `0`, `64KiB`, `1MiB` or `2GiB`")]
@@ -122,24 +126,14 @@ impl FromStr for ContentLimit {
     type Err = NotAContentLimit;
 
     fn from_str(text: &str) -> Result<Self, NotAContentLimit> {
-        const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-        if text == "0" {
-            return Ok(Self(0));
-        }
-        let (digits, unit) = UNITS
-            .into_iter()
-            .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
-            .ok_or(NotAContentLimit)?;
-        if digits.starts_with(['0', '+']) {
-            return Err(NotAContentLimit);
-        }
-        // Up to six digits, so that every number stays one that JSON readers keep exactly.
-        let number: u32 = digits
-            .parse()
-            .ok()
-            .filter(|number| *number < 1_000_000)
-            .ok_or(NotAContentLimit)?;
-        Ok(Self(u64::from(number) * unit))
+        let bytes = match text {
+            "0" => Some(0),
+            _ => quantity::read(text, &quantity::SIZES),
+        };
+        bytes
+            .filter(|bytes| *bytes <= MAX_CONTENT_LIMIT)
+            .map(Self)
+            .ok_or(NotAContentLimit)
     }
 }
 
@@ -197,16 +191,10 @@ mod tests {
             ("0", Some(0)),
             ("64KiB", Some(65_536)),
             ("1MiB", Some(1 << 20)),
-            ("999999GiB", Some(999_999 << 30)),
-            ("1000000KiB", None),
-            ("01MiB", None),
-            ("+1MiB", None),
+            ("1048576GiB", Some(1 << 50)),
+            ("1048577GiB", None),
             ("1MB", None),
             ("1", None),
-            ("MiB", None),
-            ("1.5MiB", None),
-            ("-1KiB", None),
-            (" 1KiB", None),
             ("", None),
         ] {
             let limit = text.parse::<ContentLimit>().ok();

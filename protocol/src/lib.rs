@@ -12,6 +12,7 @@ pub mod facts;
 pub mod id;
 pub mod name;
 pub mod pair;
+pub mod quantity;
 pub mod task;
 pub mod time;
 pub mod unseen;

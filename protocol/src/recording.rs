@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::id::SessionId;
 use crate::name::{BastionName, HostName};
 use crate::pair::{Human, Pair};
+use crate::quantity::{self, Unit};
 use crate::task::{Purpose, Task};
 use crate::time::Timestamp;
 
@@ -53,32 +54,21 @@ impl From<Retention> for u32 {
     }
 }
 
-/// The units, the longest first.
-const UNITS: [(char, u32); 4] = [('d', 24 * 3600), ('h', 3600), ('m', 60), ('s', 1)];
+/// What people write retentions in.
+const UNITS: [Unit; 4] = [("d", 24 * 3600), ("h", 3600), ("m", 60), ("s", 1)];
 
 impl FromStr for Retention {
     type Err = NotARetention;
 
     fn from_str(text: &str) -> Result<Self, NotARetention> {
-        let (number, seconds) = UNITS
-            .iter()
-            .find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, *seconds)))
-            .ok_or(NotARetention)?;
-        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(NotARetention);
-        }
-        let number: u32 = number.parse().map_err(|_| NotARetention)?;
-        Self::try_from(number.checked_mul(seconds).ok_or(NotARetention)?)
+        let seconds = quantity::read(text, &UNITS).ok_or(NotARetention)?;
+        Self::try_from(u32::try_from(seconds).map_err(|_| NotARetention)?)
     }
 }
 
 impl fmt::Display for Retention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fitting = UNITS
-            .iter()
-            .find(|(_, seconds)| self.0.is_multiple_of(*seconds));
-        let (unit, seconds) = fitting.copied().unwrap_or(('s', 1));
-        write!(f, "{}{unit}", self.0 / seconds)
+        quantity::write(self.0.into(), &UNITS, f)
     }
 }
 

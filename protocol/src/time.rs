@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::quantity::{self, Unit};
+
 /// A moment: microseconds since 1970-01-01T00:00:00Z, written as RFC 3339 in UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -162,31 +164,21 @@ impl From<Ttl> for u32 {
     }
 }
 
+/// What people write lifetimes in.
+const UNITS: [Unit; 3] = [("h", 3600), ("m", 60), ("s", 1)];
+
 impl FromStr for Ttl {
     type Err = NotATtl;
 
     fn from_str(text: &str) -> Result<Self, NotATtl> {
-        let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
-            Some(number) if text.ends_with('h') => (number, 3600),
-            Some(number) if text.ends_with('m') => (number, 60),
-            Some(number) => (number, 1),
-            None => return Err(NotATtl),
-        };
-        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(NotATtl);
-        }
-        let number: u32 = number.parse().map_err(|_| NotATtl)?;
-        Self::from_seconds(number.checked_mul(unit).ok_or(NotATtl)?)
+        let seconds = quantity::read(text, &UNITS).ok_or(NotATtl)?;
+        Self::from_seconds(seconds.try_into().map_err(|_| NotATtl)?)
     }
 }
 
 impl fmt::Display for Ttl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            s if s % 3600 == 0 => write!(f, "{}h", s / 3600),
-            s if s % 60 == 0 => write!(f, "{}m", s / 60),
-            s => write!(f, "{s}s"),
-        }
+        quantity::write(self.0.into(), &UNITS, f)
     }
 }
 
