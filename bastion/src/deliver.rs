@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portreeve_protocol::backoff::Backoff;
 use portreeve_protocol::event::MAX_BATCH;
 use portreeve_protocol::problem::Code;
 
@@ -13,9 +14,8 @@ use crate::trouble::Trouble;
 
 /// The most bytes in one message; the CA takes 4 MiB.
 const MAX_BYTES: usize = 3 * 1024 * 1024;
-/// The first pause after a failure; it doubles up to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses after failures.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Delivers for ever.
 ///
@@ -47,7 +47,7 @@ pub async fn deliver(
 
 /// Sends until the CA has each event or says that it never will.
 async fn send(ca: &Ca, payloads: &[Vec<u8>], clock: Clock, trouble: &mut Trouble) {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = PAUSES;
     let mut rest = payloads;
     // Halved when the CA does not understand the whole, until the event that it does not understand is alone.
     let mut size = payloads.len();
@@ -62,7 +62,7 @@ async fn send(ca: &Ca, payloads: &[Vec<u8>], clock: Clock, trouble: &mut Trouble
                     tracing::error!(%event, reason, "the CA refused an event");
                 }
                 rest = later;
-                pause = FIRST_PAUSE;
+                pauses.reset();
             }
             Err(CaError::Refused(problem)) if is_about_content(problem.code) => {
                 if now.len() > 1 {
@@ -80,8 +80,7 @@ async fn send(ca: &Ca, payloads: &[Vec<u8>], clock: Clock, trouble: &mut Trouble
                 if trouble.is_news(clock.now().steady) {
                     tracing::warn!(%error, "events are kept until the CA takes them");
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LAST_PAUSE);
+                tokio::time::sleep(pauses.pause()).await;
             }
         }
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use portreeve_access_policy::decide::Policies;
+use portreeve_protocol::backoff::Backoff;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::SessionId;
@@ -22,9 +23,8 @@ use crate::clock::{Clock, Steady};
 use crate::look::LookAsked;
 use crate::trouble::Trouble;
 
-/// The first pause before the stream is opened again; it doubles up to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(2);
+/// The pauses before the stream is opened again.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 /// What the feed said last.
 #[derive(Debug)]
@@ -148,17 +148,15 @@ pub struct Hands {
 /// Follows the feed for ever.
 pub async fn follow(feed: Arc<Feed>, ca: Arc<Ca>, hands: Hands) {
     let mut last = None;
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = PAUSES;
     let mut trouble = Trouble::default();
     loop {
         let heard_before = feed.heard();
         let broken = follow_once(&feed, &ca, &hands, &mut last).await;
-        pause = if feed.heard() == heard_before {
-            (pause * 2).min(LAST_PAUSE)
-        } else {
+        if feed.heard() != heard_before {
             trouble.ends();
-            FIRST_PAUSE
-        };
+            pauses.reset();
+        }
         if let Err(error) = broken
             && trouble.is_news(feed.clock.now().steady)
         {
@@ -167,7 +165,7 @@ pub async fn follow(feed: Arc<Feed>, ca: Arc<Ca>, hands: Hands) {
                 "the CA's feed is away; until it is back nobody is let in, and soon sessions end"
             );
         }
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(pauses.pause()).await;
     }
 }
 

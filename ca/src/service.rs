@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use portreeve_protocol::backoff::Backoff;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -135,14 +136,13 @@ async fn first_end(signer: Option<&mut SignerProcess>) {
 async fn signer_ready(socket: &Path) -> Result<(), ServiceError> {
     let client = SignerClient::new(socket.to_owned());
     let attempts = async {
-        let mut pause = Duration::from_millis(10);
+        let mut pauses = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
         loop {
             match client.public_keys().await {
                 Ok(_) => return,
                 Err(error) => tracing::debug!(%error, "waiting for the signer"),
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(500));
+            tokio::time::sleep(pauses.pause()).await;
         }
     };
     if tokio::time::timeout(SIGNER_READY, attempts).await.is_ok() {

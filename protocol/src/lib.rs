@@ -25,6 +25,9 @@ pub mod secret;
 pub mod signed;
 pub mod token;
 
+// How one program asks another again.
+pub mod backoff;
+
 // What is said between programs, in the order in which a session needs it.
 pub mod admin;
 pub mod attest;

@@ -21,10 +21,8 @@ use crate::settings::Settings;
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// How long a recording may take, however slow the line is; silence ends it much earlier.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-/// How often a request that changes nothing is sent before it is given up.
-const TRIES: u32 = 3;
-/// How long the first pause between tries is; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(150);
+/// The pauses before a request that changes nothing is sent again; after the last one it is given up.
+const PAUSES: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(300)];
 
 /// A CA that can be asked.
 #[derive(Debug, Clone)]
@@ -101,13 +99,9 @@ impl Ca {
         caller: &Caller,
         path: &str,
     ) -> Result<T, CallError> {
-        let mut pause = PAUSE;
-        for _ in 1..TRIES {
+        for pause in PAUSES {
             match self.once(caller, Method::GET, path, Body::Empty).await {
-                Err(error) if error.is_passing() => {
-                    tokio::time::sleep(pause).await;
-                    pause = pause.saturating_mul(2);
-                }
+                Err(error) if error.is_passing() => tokio::time::sleep(pause).await,
                 answer => return answer,
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use portreeve_protocol::backoff::Backoff;
 use portreeve_protocol::inventory::HostInventory;
 use portreeve_protocol::look::{LookProgress, LookStatus};
 use portreeve_protocol::name::HostName;
@@ -16,9 +17,8 @@ use crate::failure::Failure;
 use crate::output::Printer;
 use crate::settings::Settings;
 
-/// How often the CA is asked how it stands: at first, and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LAST_PAUSE: Duration = Duration::from_secs(3);
+/// The pauses between questions to the CA how it stands.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(3));
 
 /// Has a host look at itself, and shows what it found as `host inventory` does.
 ///
@@ -36,7 +36,7 @@ pub async fn run(
     let mut status: LookStatus = ca.post_empty(&caller, &path).await?;
     let path = format!("{path}/{}", status.look);
     let deadline = Instant::now() + wait.as_duration();
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = PAUSES;
     let mut said = None;
     while !status.progress.is_over() {
         let step = step(host, &status.progress);
@@ -47,8 +47,7 @@ pub async fn run(
         if Instant::now() >= deadline {
             return Err(too_slow(host, wait));
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+        sleep(pauses.pause()).await;
         status = ca.get(&caller, &path).await?;
     }
     if let Some(failure) = failure(host, &status.progress) {
