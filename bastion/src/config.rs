@@ -201,7 +201,7 @@ impl Config {
         }
         let private_key = |field, key: &Path| {
             let text = files::read_secret(key)?;
-            PrivateKey::from_openssh(text.as_bytes()).map_err(|_| {
+            PrivateKey::from_openssh(text.expose()).map_err(|_| {
                 let key = key.display();
                 bad(
                     field,
@@ -233,6 +233,7 @@ impl Config {
             })
             .transpose()?;
         let unsealing = files::read_secret(&file.unsealing)?
+            .expose()
             .trim()
             .parse()
             .map_err(|error: age::ParseKeyError| bad("unsealing", &error.to_string()))?;

@@ -47,7 +47,7 @@ pub async fn enrol(args: &Enroll) -> Result<PathBuf> {
     let enrolled = ca
         .enrol(&BastionEnrolment {
             bastion: args.name.clone(),
-            token: SecretText::new(token.trim().to_owned()),
+            token: SecretText::new(token.expose().trim().to_owned()),
             host_key: public(&host_key)?,
             identity: public(&identity)?,
             recipient: unsealing.recipient().to_string(),
@@ -125,7 +125,7 @@ fn file(
 /// The key in a file, made if there is none: an attempt that failed after the keys were made is simply repeated.
 fn key(path: &Path) -> Result<PrivateKey> {
     if let Some(text) = existing(path)? {
-        return PrivateKey::from_openssh(text.as_bytes())
+        return PrivateKey::from_openssh(text.expose())
             .with_context(|| format!("`{}` is not a private key; move it away", path.display()));
     }
     let seed = Zeroizing::new(entropy::random::<32>());
@@ -138,6 +138,7 @@ fn key(path: &Path) -> Result<PrivateKey> {
 fn unsealing(path: &Path) -> Result<age::Identity> {
     if let Some(text) = existing(path)? {
         return text
+            .expose()
             .trim()
             .parse()
             .with_context(|| format!("`{}` is not an age identity; move it away", path.display()));
@@ -151,7 +152,7 @@ fn unsealing(path: &Path) -> Result<age::Identity> {
     Ok(identity)
 }
 
-fn existing(path: &Path) -> Result<Option<Zeroizing<String>>, FileError> {
+fn existing(path: &Path) -> Result<Option<SecretText>, FileError> {
     if path.exists() {
         files::read_secret(path).map(Some)
     } else {

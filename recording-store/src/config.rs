@@ -13,6 +13,7 @@ use url::{Host, Url};
 
 use crate::access::{self, NoAccess, Use};
 use crate::credentials::Credentials;
+use crate::secret_file::SecretFileError;
 use crate::store::Store;
 
 /// The region that stores without regions expect.
@@ -78,9 +79,9 @@ pub enum ConfigError {
     /// A folder may not be used.
     #[error("`store.folder`: {0}")]
     NoAccess(#[from] NoAccess),
-    /// Others can read a credential.
-    #[error("`{}` can be read by others; run `chmod 600` on it", .0.display())]
-    Exposed(PathBuf),
+    /// The file with the credential is not used.
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
     /// A file holds no credential.
     #[error(
         "`{}` holds no credential: it is TOML with `access_key_id`, `secret_access_key` and, where there is one, `session_token`",

@@ -1,17 +1,12 @@
 //! What an S3-compatible store is asked with: from a file that nobody else may read, or from the environment.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use portreeve_protocol::secret::SecretText;
 use serde::Deserialize;
 
 use crate::config::ConfigError;
-
-/// The longest file that is read. Session tokens have a few KiB.
-const MAX_FILE: u64 = 64 * 1024;
+use crate::secret_file;
 
 /// A credential. It cannot be printed.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,21 +20,9 @@ pub(crate) struct Credentials {
 
 impl Credentials {
     pub(crate) fn of_file(path: &Path) -> Result<Self, ConfigError> {
-        let failed = |source| ConfigError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if metadata.mode() & 0o077 != 0 {
-            return Err(ConfigError::Exposed(path.to_owned()));
-        }
-        let mut text = String::new();
-        file.take(MAX_FILE)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
+        let text = secret_file::read(path)?;
         // What the parser says of a fault may repeat the line, and with it the secret.
-        toml::from_str(&text).map_err(|_| ConfigError::Credentials(path.to_owned()))
+        toml::from_str(text.expose()).map_err(|_| ConfigError::Credentials(path.to_owned()))
     }
 
     /// From the variables that every S3 client knows.
@@ -66,6 +49,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::secret_file::SecretFileError;
 
     const FILE: &str = "access_key_id = \"id\"\nsecret_access_key = \"hunter2\"\n";
 
@@ -77,7 +61,7 @@ mod tests {
         set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(
             Credentials::of_file(&path),
-            Err(ConfigError::Exposed(_))
+            Err(ConfigError::Secret(SecretFileError::Exposed(_)))
         ));
         set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         let read = Credentials::of_file(&path).unwrap();

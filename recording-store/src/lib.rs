@@ -10,6 +10,7 @@
 pub mod access;
 pub mod config;
 mod credentials;
+pub mod secret_file;
 
 // What is in it.
 mod part;
