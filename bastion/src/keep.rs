@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portreeve_protocol::id::SessionId;
+use portreeve_recording::file_name;
 use portreeve_recording_store::access::Use;
 use portreeve_recording_store::store::Store;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -152,7 +153,7 @@ impl Keeper {
     }
 
     fn path_of(&self, session: SessionId) -> PathBuf {
-        self.recordings.join(format!("{session}.tar"))
+        self.recordings.join(file_name::of(session))
     }
 
     /// A panic elsewhere leaves both whole: each change is a single insert or remove.
@@ -176,11 +177,9 @@ fn recordings_in(folder: &Path) -> io::Result<HashMap<SessionId, u64>> {
     let mut found = HashMap::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry.file_name();
-        let session = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(".tar")?.parse().ok());
-        let Some(session) = session else { continue };
+        let Some(session) = file_name::session(&entry.path()) else {
+            continue;
+        };
         match entry.metadata() {
             Ok(metadata) => {
                 found.insert(session, metadata.len());

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::event::{AccessFact, MachineFact};
 use portreeve_protocol::id::SessionId;
+use portreeve_recording::file_name;
 use portreeve_recording::manifest::ManifestSigner;
 use portreeve_recording::read::Recording;
 use portreeve_recording::recover::{RecoverError, Recovered, recover_folder};
@@ -44,7 +45,7 @@ pub fn recover(
         live::left_behind(live).with_context(|| format!("`{}` cannot be read", live.display()))?;
     for about in left {
         tracing::warn!(session = %about.session, "a session of before the crash is closed");
-        let recording = recordings.join(format!("{}.tar", about.session));
+        let recording = recordings.join(file_name::of(about.session));
         if live::noted_head(live, about.session).is_some() && !recording.exists() {
             alarm(&recording, "is gone, and the audit log knows it", reporter)?;
         }
@@ -65,7 +66,7 @@ pub fn recover(
 /// Closes the recording of a session that ended because it could not be written, as soon as its disk takes something
 /// again. A program that stops before leaves that to its next start.
 pub async fn close_when_possible(world: Arc<World>, session: SessionId) {
-    let path = world.recordings.join(format!("{session}.tar"));
+    let path = world.recordings.join(file_name::of(session));
     loop {
         tokio::time::sleep(AGAIN).await;
         let (its_world, its_path) = (Arc::clone(&world), path.clone());

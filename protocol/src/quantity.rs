@@ -60,8 +60,24 @@ mod tests {
     #[test]
     fn anything_but_a_whole_number_and_a_unit_is_nothing() {
         for bad in [
-            "", "1", "KiB", "0KiB", "01MiB", "+1MiB", "-1MiB", " 1KiB", "1 KiB", "1KiB ", "1.5GiB", "1MB", "1mib",
-            "1e3KiB", "١KiB", "1KiBKiB", "99999999999999999999GiB", "18446744073709551615GiB",
+            "",
+            "1",
+            "KiB",
+            "0KiB",
+            "01MiB",
+            "+1MiB",
+            "-1MiB",
+            " 1KiB",
+            "1 KiB",
+            "1KiB ",
+            "1.5GiB",
+            "1MB",
+            "1mib",
+            "1e3KiB",
+            "١KiB",
+            "1KiBKiB",
+            "99999999999999999999GiB",
+            "18446744073709551615GiB",
         ] {
             assert_eq!(read(bad, &SIZES), None, "{bad}");
         }

@@ -11,6 +11,7 @@
 mod cbor;
 mod container;
 pub mod event;
+pub mod file_name;
 pub mod head;
 pub mod info;
 pub mod manifest;

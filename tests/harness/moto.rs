@@ -20,8 +20,7 @@ pub fn program() -> io::Result<PathBuf> {
     // A test runs as `target/debug/deps/name`, and every crate that includes this is a folder of the source tree.
     let own = std::env::current_exe()?;
     let target = own.ancestors().nth(3).ok_or(io::ErrorKind::NotFound)?;
-    let requirements =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/moto/requirements.txt");
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/moto/requirements.txt");
     let folder = target.join("moto");
     let venv = folder.join("venv");
     // A virtual environment works where it was made, with the Python that made it.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
+use portreeve_recording::file_name;
 use tempfile::TempDir;
 
 use crate::ca::{Ca, HOST_CA};
@@ -209,7 +210,8 @@ impl World {
     pub(crate) fn recording(&self, session: SessionId) -> PathBuf {
         self.folder
             .path()
-            .join(format!("state/recordings/{session}.tar"))
+            .join("state/recordings")
+            .join(file_name::of(session))
     }
 
     pub(crate) fn home(&self, session: SessionId) -> PathBuf {

@@ -7,6 +7,7 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::signed::{SignError, Signed};
 use portreeve_recording::event::{Channel, Event, Kind, Program, Started, Terminal, WindowSize};
+use portreeve_recording::file_name;
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::write::Finished;
 use serde_json::{Value, json};
@@ -284,7 +285,7 @@ pub(super) fn logged(
         ),
         of(
             &bastion,
-            json!({ "fact": "recording_sealed", "manifest": finished.manifest, "file": format!("{session}.tar"), "bytes": finished.bytes }),
+            json!({ "fact": "recording_sealed", "manifest": finished.manifest, "file": file_name::of(session), "bytes": finished.bytes }),
         ),
         of(
             &bastion,

@@ -4,6 +4,7 @@ use std::fs::File;
 
 use portreeve_protocol::checkpoint::Trail;
 use portreeve_protocol::id::SessionId;
+use portreeve_recording::file_name;
 use portreeve_recording::read::Recording;
 
 use crate::args::review::{Evidence, EvidenceAct, MakeEvidence};
@@ -51,7 +52,7 @@ async fn make(
     let path = args
         .recording
         .clone()
-        .unwrap_or_else(|| args.recordings.join(format!("{session}.tar")));
+        .unwrap_or_else(|| args.recordings.join(file_name::of(session)));
     let fetched = if args.recording.is_none() && !path.exists() && settings.ca().is_ok() {
         Some(Temporary::fetch(session, keys.log_key(), settings, printer).await?)
     } else {

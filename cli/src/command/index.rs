@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::id::SessionId;
+use portreeve_recording::file_name;
 use portreeve_recording::moment::Moments;
 use portreeve_recording::read::{ReadError, Recording};
 use serde::Serialize;
@@ -130,19 +131,12 @@ fn files(args: &Args) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in fs::read_dir(&args.recordings).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if session_of(&path).is_some() {
+        if file_name::session(&path).is_some() {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
-}
-
-/// The session whose recording has this name.
-fn session_of(path: &Path) -> Option<SessionId> {
-    let is_tar = path.extension().is_some_and(|extension| extension == "tar");
-    let name = path.file_stem()?.to_str()?;
-    name.parse().ok().filter(|_| is_tar)
 }
 
 /// Reads one file, unless it is in the index as it is.
@@ -251,7 +245,10 @@ fn remove_gone(
     index: &mut Index,
     done: &mut Done,
 ) -> Result<(), Failure> {
-    let there: BTreeSet<SessionId> = files.iter().filter_map(|path| session_of(path)).collect();
+    let there: BTreeSet<SessionId> = files
+        .iter()
+        .filter_map(|path| file_name::session(path))
+        .collect();
     for (session, known) in known {
         let is_gone = || !Path::new(&known.stamp.file).exists();
         if !there.contains(session) && is_gone() && index.remove(*session)? {

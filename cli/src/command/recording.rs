@@ -6,6 +6,7 @@ use portreeve_protocol::admin::Listing;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::recording::{HoldRequest, RecordingRow, RecordingState};
 use portreeve_protocol::task::Purpose;
+use portreeve_recording::file_name;
 use serde::Serialize;
 
 use crate::args::recording::Recordings;
@@ -36,7 +37,7 @@ pub async fn run(
             output,
             log_key: key,
         } => {
-            let path = output.unwrap_or_else(|| PathBuf::from(format!("{session}.tar")));
+            let path = output.unwrap_or_else(|| PathBuf::from(file_name::of(session)));
             let log = key.as_deref().map(log_key).transpose()?;
             let bytes = fetch::into_file(session, &path, log, settings, printer).await?;
             let file = safe::line(&path.display().to_string());

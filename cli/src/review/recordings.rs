@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::event::{Channel, Event, Kind, Started};
+use portreeve_recording::file_name;
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::Manifest;
 use portreeve_recording::read::seek::Begin;
@@ -151,7 +152,7 @@ pub fn whose(info: &SessionInfo) -> [(&'static str, String); 5] {
 
 fn path_of(args: &Args) -> PathBuf {
     match args.recording.parse::<SessionId>() {
-        Ok(session) => args.recordings.join(format!("{session}.tar")),
+        Ok(session) => args.recordings.join(file_name::of(session)),
         Err(_) => PathBuf::from(&args.recording),
     }
 }

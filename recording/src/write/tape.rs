@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::disk::{Disk, Media};
 use crate::container::{self, Name};
+use crate::file_name;
 use crate::head::{Chain, Head};
 use crate::info::{Format, SessionInfo};
 use crate::manifest::{End, Manifest, ManifestSigner, SegmentEntry, Totals};
@@ -118,7 +119,7 @@ impl Tape {
         manifest_limit: usize,
     ) -> Result<Self, WriteError> {
         let json = info.to_json()?;
-        let path = folder.join(format!("{}.tar", info.session));
+        let path = folder.join(file_name::of(info.session));
         let failed = |source| WriteError::Create {
             path: path.clone(),
             source,

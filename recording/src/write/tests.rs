@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::event::{Event, Kind};
+use crate::file_name;
 use crate::tests::support::*;
 
 fn output(len: usize) -> Event {
@@ -56,7 +57,7 @@ fn nothing_is_durable_before_it_is_on_disk() {
     gate.open();
     block_on(flush).unwrap();
     assert_eq!(recorder.durable_up_to(), Some(position));
-    let path = folder.path().join(format!("{}.tar", info().session));
+    let path = folder.path().join(file_name::of(info().session));
     assert_eq!(
         events(&path),
         [output(5)],
@@ -186,7 +187,7 @@ fn a_signer_that_fails_leaves_a_recording_that_can_be_recovered() {
     recorder.try_record(&output(5)).unwrap();
     let failure = block_on(recorder.finish(end())).unwrap_err();
     assert!(matches!(failure.cause(), WriteError::Sign(_)));
-    let path = folder.path().join(format!("{}.tar", info().session));
+    let path = folder.path().join(file_name::of(info().session));
     recover(&path, &bastion()).unwrap();
     assert_eq!(events(&path), [output(5)]);
 }
@@ -201,7 +202,7 @@ fn the_last_recorder_dropped_ends_the_recording_as_cut() {
     clone.try_record(&output(5)).unwrap();
     drop(clone);
     pool.close();
-    let path = folder.path().join(format!("{}.tar", info().session));
+    let path = folder.path().join(file_name::of(info().session));
     let manifest = open(&path).unverified_manifest().unwrap().unwrap();
     assert!(manifest.cut && manifest.cause.is_none());
     assert_eq!(events(&path), [output(5)]);
@@ -215,7 +216,7 @@ fn a_closed_pool_writes_what_it_has_and_fails_what_comes() {
     recorder.try_record(&output(5)).unwrap();
     pool.close();
     assert_eq!(
-        events(&folder.path().join(format!("{}.tar", info().session))),
+        events(&folder.path().join(file_name::of(info().session))),
         [output(5)]
     );
     let position = recorder.try_record(&output(5));

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::super::disk::{Disk, LocalDisk, Media};
 use super::*;
+use crate::file_name;
 use crate::head::Chain;
 use crate::recover::{Recovered, recover};
 
@@ -111,7 +112,7 @@ impl Media for SpoiledFile {
 }
 
 fn path(folder: &tempfile::TempDir) -> PathBuf {
-    folder.path().join(format!("{}.tar", info().session))
+    folder.path().join(file_name::of(info().session))
 }
 
 /// Records and waits for the disk until that fails; what was durable, and why it failed.
