@@ -7,8 +7,8 @@
 
 mod asciicast;
 mod json_lines;
-mod masked;
 mod plain;
+mod redacted;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +20,8 @@ use crate::printable;
 
 pub use asciicast::{AsciicastOptions, AsciicastVersion, asciicast};
 pub use json_lines::json_lines;
-pub use masked::{Masked, masked};
 pub use plain::plain;
+pub use redacted::{Redacted, redacted};
 
 /// A value on one line, as [`printable::json`].
 ///

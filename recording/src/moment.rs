@@ -1,7 +1,7 @@
 //! What of a recording is searched: moments, made from its events one by one.
 //!
 //! A moment is a piece of what was done or seen, as text in which nothing hides a word and secrets
-//! are masked (`docs/spec/search.md`). Memory is bounded whatever the recording holds. The index of
+//! are redacted (`docs/spec/search.md`). Memory is bounded whatever the recording holds. The index of
 //! searches keeps what comes out here and nothing else of a recording.
 
 mod gather;
@@ -63,9 +63,9 @@ pub struct Moment {
     pub kind: Kind,
     /// The program that it belongs to, counted from 0.
     pub program: Option<u32>,
-    /// Lines of text without control characters, secrets masked.
+    /// Lines of text without control characters, secrets redacted.
     pub text: String,
-    /// The paths that an operation on a file was about, secrets masked.
+    /// The paths that an operation on a file was about, secrets redacted.
     pub paths: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub struct Begun {
     pub at_us: u64,
     /// Where.
     pub channel: Channel,
-    /// The first line of its command line, secrets masked.
+    /// The first line of its command line, secrets redacted.
     pub line: String,
     /// The words of its command line as `--argv` compares them, secrets left out.
     pub words: Vec<String>,

@@ -1,4 +1,4 @@
-//! Secrets masked in text that people read: replays, exports, the index of searches.
+//! Secrets redacted in text that people read: replays, exports, the index of searches.
 //!
 //! Secrets are known by their form ([`rules`]), so this is a help and no proof; the sealed original
 //! stays what it is. A [`Redactor`] takes whole lines of one stream and remembers whether it is
@@ -26,7 +26,7 @@ const MAX_KEY_LINES: u32 = 1024;
 /// another one in what looks like a password.
 const MAY_RUN: &str = "a shell may run a part of it";
 
-/// What kind of secret was masked.
+/// What kind of secret was redacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// The content of a private key.
@@ -114,10 +114,10 @@ impl Redactor {
         found
     }
 
-    /// The next line with its secrets masked.
+    /// The next line with its secrets redacted.
     pub fn line<'a>(&mut self, line: &'a str) -> Cow<'a, str> {
         let found = self.find(line);
-        masked(line, &found)
+        redacted(line, &found)
     }
 
     /// What a line inside a private key is; nothing when it is not inside one.
@@ -167,7 +167,7 @@ impl Redactor {
     }
 }
 
-/// The text of one line that stands alone, with its secrets masked.
+/// The text of one line that stands alone, with its secrets redacted.
 #[must_use]
 pub fn one_line(line: &str) -> Cow<'_, str> {
     Redactor::default().line(line)
@@ -175,7 +175,7 @@ pub fn one_line(line: &str) -> Cow<'_, str> {
 
 /// `line` with a marker for each of `found`.
 #[must_use]
-pub fn masked<'a>(line: &'a str, found: &[Found]) -> Cow<'a, str> {
+pub fn redacted<'a>(line: &'a str, found: &[Found]) -> Cow<'a, str> {
     if found.is_empty() {
         return Cow::Borrowed(line);
     }

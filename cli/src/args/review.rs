@@ -58,7 +58,7 @@ pub struct Replay {
     /// Only this channel
     #[arg(long, value_name = "NUMBER")]
     pub channel: Option<u32>,
-    /// Show secrets too: passwords, keys and tokens are hidden otherwise
+    /// Show secrets too: passwords, keys and tokens are redacted otherwise
     #[arg(long)]
     pub unredacted: bool,
     /// DANGEROUS: let the recorded bytes drive this terminal exactly as they came
@@ -89,7 +89,7 @@ pub struct Export {
     /// how much was left out
     #[arg(long)]
     pub with_input: bool,
-    /// With the secrets that patterns find: by default they are masked
+    /// With the secrets that patterns find: by default they are redacted
     #[arg(long)]
     pub unredacted: bool,
     /// Where to write; by default standard output

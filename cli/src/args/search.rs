@@ -45,7 +45,7 @@ A term is text that must be found as it is, upper and lower case alike, anywhere
 one with blanks: search \"permission denied\". A term that begins with a dash stands behind two: \
 search -- --no-verify. All terms must stand on one line; one of them needs three characters.
 
-The index holds what `portreeve index` read, with secrets masked. Nothing found is exit code 0.")]
+The index holds what `portreeve index` read, with secrets redacted. Nothing found is exit code 0.")]
 pub struct Search {
     /// Text that must be there
     #[arg(value_name = "TERM")]

@@ -38,7 +38,7 @@ pub async fn run(
         printer.say("unredacted: secrets that passed stand in this export as they are");
         Box::new(events)
     } else {
-        Box::new(export::masked(events))
+        Box::new(export::redacted(events))
     };
     let written = match &args.output {
         Some(path) => {

@@ -17,8 +17,8 @@ use crate::review::player::{self, Pace, PlayError, Player, Shown};
 use crate::review::recordings::{self, Opened, ShownSealed};
 use crate::review::replay::deck::{Deck, Setup};
 use crate::review::replay::drive::{self, Ended, Source};
+use crate::review::replay::secrets::Secrets;
 use crate::review::replay::signals;
-use crate::review::replay::veil::Veil;
 use crate::review::replay::when::Extent;
 use crate::review::words::{self, moment};
 use crate::safe;
@@ -36,20 +36,20 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let mut opened =
         recordings::open(&args.source, ShownSealed::AsAnswer, settings, printer).await?;
-    let veil = if args.unredacted {
+    let secrets = if args.unredacted {
         printer.say("secrets are shown: passwords, keys and tokens as they were recorded");
-        Veil::Lifted
+        Secrets::Shown
     } else {
-        Veil::Drawn
+        Secrets::Redacted
     };
     let range = Range::of(args, &mut opened)?;
     if args.commands || printer.json() {
-        return list(args, veil, range, &mut opened, printer);
+        return list(args, secrets, range, &mut opened, printer);
     }
     if is_watched(args) {
-        return watch(args, veil, range, opened);
+        return watch(args, secrets, range, opened);
     }
-    print(args, veil, range, &mut opened, printer)
+    print(args, secrets, range, &mut opened, printer)
 }
 
 /// Whether somebody looks at a terminal that can be painted, and has keys.
@@ -93,7 +93,7 @@ impl Range {
 }
 
 /// The player.
-fn watch(args: &Replay, veil: Veil, range: Range, opened: Opened) -> Result<Exit, Failure> {
+fn watch(args: &Replay, secrets: Secrets, range: Range, opened: Opened) -> Result<Exit, Failure> {
     let info = opened.recording.info();
     let title = format!(
         "{} via {}  {} as {}  {} {}",
@@ -105,14 +105,14 @@ fn watch(args: &Replay, veil: Veil, range: Range, opened: Opened) -> Result<Exit
         info.task.purpose
     );
     let deck = Deck::new(Setup {
-        title: veil.one_line(&safe::line(&title)),
+        title: secrets.one_line(&safe::line(&title)),
         extent: range.extent,
         begin_us: range.begin_us,
         speed: args.speed,
         max_pause: max_pause(args),
         lists_first: args.at.is_none(),
         only: args.channel.map(Channel),
-        veil,
+        secrets,
     });
     let source = Source {
         path: &opened.path,
@@ -135,7 +135,7 @@ fn max_pause(args: &Replay) -> Duration {
 /// Prints what happened, line by line.
 fn print(
     args: &Replay,
-    veil: Veil,
+    secrets: Secrets,
     range: Range,
     opened: &mut Opened,
     printer: &mut Printer,
@@ -145,7 +145,7 @@ fn print(
     let shown = if args.raw {
         Shown::DangerouslyRaw
     } else {
-        Shown::Safely(veil)
+        Shown::Safely(secrets)
     };
     let pace = Pace {
         speed: args.speed,
@@ -224,10 +224,10 @@ struct FileRow {
 }
 
 impl FileRow {
-    fn veiled(self, veil: Veil) -> Self {
-        let over = |text: Option<String>| text.map(|text| veil.one_line(&text));
+    fn redacted(self, secrets: Secrets) -> Self {
+        let over = |text: Option<String>| text.map(|text| secrets.one_line(&text));
         Self {
-            path: veil.one_line(&self.path),
+            path: secrets.one_line(&self.path),
             other: over(self.other),
             detail: over(self.detail),
             remark: over(self.remark),
@@ -238,7 +238,7 @@ impl FileRow {
 
 fn list(
     args: &Replay,
-    veil: Veil,
+    secrets: Secrets,
     range: Range,
     opened: &mut Opened,
     printer: &mut Printer,
@@ -284,7 +284,7 @@ fn list(
                     .collect()
             }
         })
-        .map(|row| row.veiled(veil))
+        .map(|row| row.redacted(secrets))
         .collect();
     printer.data(&rows, || table(&rows))?;
     Ok(Exit::Done)
@@ -353,11 +353,11 @@ impl Row {
         }
     }
 
-    fn veiled(self, veil: Veil) -> Self {
+    fn redacted(self, secrets: Secrets) -> Self {
         Self {
-            text: veil.one_line(&self.text),
-            reason: self.reason.map(|reason| veil.one_line(&reason)),
-            file: self.file.map(|file| file.veiled(veil)),
+            text: secrets.one_line(&self.text),
+            reason: self.reason.map(|reason| secrets.one_line(&reason)),
+            file: self.file.map(|file| file.redacted(secrets)),
             ..self
         }
     }

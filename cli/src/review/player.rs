@@ -8,7 +8,7 @@ use portreeve_protocol::time::Timestamp;
 use portreeve_recording::event::{Channel, Event, Kind, Program, Started};
 use portreeve_recording::printable::Printable;
 
-use crate::review::replay::veil::{Veil, VeiledText};
+use crate::review::replay::secrets::{RedactedText, Secrets};
 use crate::review::terminal::Screenless;
 use crate::review::words;
 use crate::safe;
@@ -41,7 +41,7 @@ impl Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
     /// As text that cannot drive a terminal.
-    Safely(Veil),
+    Safely(Secrets),
     /// Exactly as they came.
     DangerouslyRaw,
 }
@@ -51,7 +51,7 @@ pub enum Shown {
 pub struct Player {
     started_at: Timestamp,
     shown: Shown,
-    streams: BTreeMap<(Channel, Stream), (Filter, VeiledText)>,
+    streams: BTreeMap<(Channel, Stream), (Filter, RedactedText)>,
     at_line_start: bool,
     left_out: u64,
 }
@@ -142,15 +142,15 @@ impl Player {
                 (_, Some(_)) => Filter::Terminal(Screenless::default()),
                 (_, None) => Filter::Text(Printable::default()),
             };
-            let veiled = (filter, self.veil().over_text());
-            self.streams.insert((channel, stream), veiled);
+            let redacted = (filter, self.secrets().in_text());
+            self.streams.insert((channel, stream), redacted);
         }
     }
 
-    const fn veil(&self) -> Veil {
+    const fn secrets(&self) -> Secrets {
         match self.shown {
-            Shown::Safely(veil) => veil,
-            Shown::DangerouslyRaw => Veil::Lifted,
+            Shown::Safely(secrets) => secrets,
+            Shown::DangerouslyRaw => Secrets::Shown,
         }
     }
 
@@ -182,11 +182,11 @@ impl Player {
             self.at_line_start = bytes.last() == Some(&b'\n');
             return;
         }
-        let veil = self.veil();
-        let (filter, veiled) = self
+        let secrets = self.secrets();
+        let (filter, redacted) = self
             .streams
             .entry((channel, stream))
-            .or_insert_with(|| (Filter::Text(Printable::default()), veil.over_text()));
+            .or_insert_with(|| (Filter::Text(Printable::default()), secrets.in_text()));
         let mut text = String::new();
         match filter {
             Filter::Text(filter) => filter.push(bytes, &mut text),
@@ -196,7 +196,7 @@ impl Player {
             }
         }
         let mut shown = String::new();
-        veiled.push(&text, &mut shown);
+        redacted.push(&text, &mut shown);
         self.text(&shown, out);
     }
 
@@ -209,7 +209,7 @@ impl Player {
         self.line(event, text, out);
     }
 
-    fn close(&mut self, (filter, mut veiled): (Filter, VeiledText), out: &mut Vec<u8>) {
+    fn close(&mut self, (filter, mut redacted): (Filter, RedactedText), out: &mut Vec<u8>) {
         let mut text = String::new();
         match filter {
             Filter::Text(mut filter) => filter.finish(&mut text),
@@ -223,8 +223,8 @@ impl Player {
             }
         }
         let mut shown = String::new();
-        veiled.push(&text, &mut shown);
-        veiled.flush(&mut shown);
+        redacted.push(&text, &mut shown);
+        redacted.flush(&mut shown);
         self.text(&shown, out);
     }
 
@@ -253,7 +253,7 @@ impl Player {
             Channel::SESSION => "session".to_owned(),
             Channel(number) => format!("channel {number}"),
         };
-        let text = self.veil().one_line(&safe::line(text));
+        let text = self.secrets().one_line(&safe::line(text));
         out.extend_from_slice(format!("--- {at} {channel}: {text}\n").as_bytes());
         self.at_line_start = true;
     }
@@ -370,7 +370,7 @@ mod tests {
                 at(61_500_000, 1, Kind::ErrorOutput("two\n".into())),
                 at(61_500_000, 1, Kind::ExitStatus(3)),
             ],
-            Shown::Safely(Veil::Lifted),
+            Shown::Safely(Secrets::Shown),
             2.0,
         );
         assert_eq!(
@@ -398,13 +398,13 @@ mod tests {
                 at(0, 1, Kind::ExitStatus(0)),
             ]
         };
-        let (shown, _) = played(events(), Shown::Safely(Veil::Drawn), 1.0);
+        let (shown, _) = played(events(), Shown::Safely(Secrets::Redacted), 1.0);
         assert!(
             !shown.contains("hunter2") && !shown.contains("c2VjcmV0"),
             "{shown}"
         );
         assert!(shown.contains("| next\n"), "{shown}");
-        let (shown, _) = played(events(), Shown::Safely(Veil::Lifted), 1.0);
+        let (shown, _) = played(events(), Shown::Safely(Secrets::Shown), 1.0);
         assert!(
             shown.contains("hunter2") && shown.contains("c2VjcmV0"),
             "{shown}"
@@ -428,7 +428,7 @@ mod tests {
                 at(0, 0, Kind::Note("n\n--- x".into())),
             ]
         };
-        let (text, _) = played(hostile(), Shown::Safely(Veil::Drawn), 1.0);
+        let (text, _) = played(hostile(), Shown::Safely(Secrets::Redacted), 1.0);
         assert!(!text.chars().any(|c| c != '\n' && is_unseen(c)), "{text}");
         assert!(
             text.contains("\n| --- 2026-01-01T00:00:00Z channel 2: forged\n"),

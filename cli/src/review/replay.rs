@@ -11,8 +11,8 @@ pub mod when;
 // What is seen.
 pub mod lane;
 pub mod lanes;
+pub mod secrets;
 pub mod text;
-pub mod veil;
 
 // The player.
 pub mod clock;

@@ -148,7 +148,7 @@ impl Plain {
     }
 }
 
-/// The whole of a short text in plain lines, secrets masked.
+/// The whole of a short text in plain lines, secrets redacted.
 pub(super) fn whole(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut take = |out| match out {

@@ -12,7 +12,7 @@ const MAX_WORD: usize = 4096;
 /// How many words of one command line are.
 const MAX_WORDS: usize = 1024;
 
-/// The command line as text, secrets masked.
+/// The command line as text, secrets redacted.
 pub(super) fn text(program: &Program) -> String {
     match program {
         Program::Shell => "(login shell)".into(),

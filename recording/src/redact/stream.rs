@@ -1,6 +1,6 @@
 //! Lines out of text that comes in any pieces.
 
-use super::{MAX_WINDOW, OVERLAP, Redactor, masked, rules};
+use super::{MAX_WINDOW, OVERLAP, Redactor, redacted, rules};
 
 /// Redacts a text that comes piece by piece, cut anywhere.
 ///
@@ -73,7 +73,7 @@ impl Stream {
                 self.goes_on = cut == window;
             }
             let rest = self.held.split_off(cut);
-            out.push_str(&masked(&self.held, &shown));
+            out.push_str(&redacted(&self.held, &shown));
             self.held = rest;
             self.skip_rest_of_secret();
         }

@@ -4,7 +4,7 @@ use super::examples::{NONE, SECRETS};
 use super::*;
 
 #[test]
-fn secrets_are_masked_and_what_stands_around_them_is_not() {
+fn secrets_are_redacted_and_what_stands_around_them_is_not() {
     let wrong: Vec<_> = SECRETS
         .iter()
         .flat_map(|(line, shown)| [(line, shown), (shown, shown)])
@@ -33,7 +33,7 @@ fn lines(text: &str) -> String {
 }
 
 #[test]
-fn a_private_key_is_masked_over_its_lines() {
+fn a_private_key_is_redacted_over_its_lines() {
     for (kind, first) in [
         ("OPENSSH ", "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"),
         ("", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"),
@@ -98,7 +98,7 @@ fn a_secret_in_a_long_line_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn a_secret_longer_than_a_window_is_masked_to_its_end() {
+fn a_secret_longer_than_a_window_is_redacted_to_its_end() {
     let line = format!(
         "a eyJhbGciOiJFZERTQSJ9.{}.sig b",
         "x".repeat(3 * MAX_WINDOW)

@@ -6,7 +6,7 @@ use portreeve_protocol::age::{self, Identity};
 use portreeve_recording::argv;
 use portreeve_recording::event::{Channel, Event, Kind, Program, Started, Terminal, WindowSize};
 use portreeve_recording::export::{
-    AsciicastOptions, AsciicastVersion, asciicast, json_lines, masked, plain,
+    AsciicastOptions, AsciicastVersion, asciicast, json_lines, plain, redacted,
 };
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::Manifest;
@@ -151,7 +151,7 @@ fn export(info: &SessionInfo, events: &[Event]) {
         asciicast(info, each(), options, &mut sink()).unwrap();
     }
     json_lines(each(), true, &mut sink()).unwrap();
-    json_lines(masked(each()), true, &mut sink()).unwrap();
+    json_lines(redacted(each()), true, &mut sink()).unwrap();
     let mut shown = Vec::new();
     plain(info.started_at, true, each(), &mut shown).unwrap();
     let shown = String::from_utf8(shown).unwrap();
@@ -320,11 +320,11 @@ fn redaction(bytes: &[u8]) -> bool {
         }
     }
     let (a, b) = text.split_at(text.floor_char_boundary(text.len() / 2));
-    assert_eq!(redacted(&[a, b]), redacted(&[text]));
+    assert_eq!(redacted_in_pieces(&[a, b]), redacted_in_pieces(&[text]));
     true
 }
 
-fn redacted(pieces: &[&str]) -> String {
+fn redacted_in_pieces(pieces: &[&str]) -> String {
     let mut stream = redact::Stream::default();
     let mut out = String::new();
     for piece in pieces {

@@ -15,7 +15,7 @@ use crate::review::replay::clock::Clock;
 use crate::review::replay::key::Way;
 use crate::review::replay::lanes::Lanes;
 use crate::review::replay::marks::{Marks, Sought};
-use crate::review::replay::veil::Veil;
+use crate::review::replay::secrets::Secrets;
 use crate::review::replay::when::Extent;
 use crate::safe;
 
@@ -39,8 +39,8 @@ pub struct Setup {
     pub lists_first: bool,
     /// The only channel that is shown.
     pub only: Option<Channel>,
-    /// Over secrets.
-    pub veil: Veil,
+    /// Whether secrets are redacted.
+    pub secrets: Secrets,
 }
 
 /// The player.
@@ -48,7 +48,7 @@ pub struct Setup {
 pub struct Deck {
     pub(super) title: String,
     pub(super) extent: Extent,
-    pub(super) veil: Veil,
+    pub(super) secrets: Secrets,
     pub(super) clock: Clock,
     pub(super) lanes: Lanes,
     pub(super) marks: Marks,
@@ -126,10 +126,10 @@ impl Deck {
         Self {
             title: setup.title,
             extent: setup.extent,
-            veil: setup.veil,
+            secrets: setup.secrets,
             clock: Clock::new(setup.speed, setup.max_pause),
-            lanes: Lanes::new(setup.veil, setup.only),
-            marks: Marks::new(setup.veil),
+            lanes: Lanes::new(setup.secrets, setup.only),
+            marks: Marks::new(setup.secrets),
             reading: Reading::UpTo(0),
             open: if setup.lists_first {
                 Open::Commands(0)
@@ -302,7 +302,7 @@ impl Deck {
             | Kind::HostEvent(_) => return,
         };
         self.notice = Some(
-            self.veil
+            self.secrets
                 .one_line(&safe::line(&safe::shortened(&text, 500))),
         );
     }

@@ -28,7 +28,7 @@ impl Glyph {
     };
 
     /// What stands for each character of a secret.
-    pub const HIDDEN: Self = Self {
+    pub const REDACTED: Self = Self {
         character: '\u{2588}',
         is_wide: false,
         is_sign: false,

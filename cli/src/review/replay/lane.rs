@@ -6,8 +6,8 @@ use portreeve_recording::read::seek::Standing;
 use portreeve_recording::screen::{Screen, Size};
 
 use crate::review::replay::marks::End;
+use crate::review::replay::secrets::{RedactedLines, Secrets};
 use crate::review::replay::text::Text;
-use crate::review::replay::veil::{Veil, VeiledLines};
 use crate::safe;
 
 /// The longest line that names a program, in characters.
@@ -58,7 +58,7 @@ pub struct Picture {
     /// Where reading began nobody knew what was on it, and had not since then.
     pub not_since: Option<u64>,
     /// Has seen every line that left the screen.
-    pub veil: VeiledLines,
+    pub redacted: RedactedLines,
     /// A line that has only partly left it.
     leaving: String,
 }
@@ -67,21 +67,21 @@ pub struct Picture {
 const MAX_LEAVING: usize = 16 * 1024;
 
 impl Picture {
-    fn new(screen: Screen, veil: Veil) -> Self {
+    fn new(screen: Screen, secrets: Secrets) -> Self {
         Self {
             screen,
             not_since: None,
-            veil: veil.over_lines(),
+            redacted: secrets.in_lines(),
             leaving: String::new(),
         }
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        let (veil, leaving) = (&mut self.veil, &mut self.leaving);
+        let (redacted, leaving) = (&mut self.redacted, &mut self.leaving);
         self.screen.feed_telling(bytes, |line| {
             leaving.push_str(line.text);
             if !line.goes_on || leaving.len() > MAX_LEAVING {
-                veil.secrets(leaving);
+                redacted.secrets(leaving);
                 leaving.clear();
             }
         });
@@ -91,14 +91,19 @@ impl Picture {
 impl Lane {
     /// The lane of a program that starts.
     #[must_use]
-    pub fn starting(event: &Event, started: &Started, veil: Veil) -> Self {
-        Self::new(event.channel, event.at_us, started, veil)
+    pub fn starting(event: &Event, started: &Started, secrets: Secrets) -> Self {
+        Self::new(event.channel, event.at_us, started, secrets)
     }
 
     /// The lane of a program that runs where reading begins.
     #[must_use]
-    pub fn standing(program: &Standing, at_us: u64, veil: Veil) -> Self {
-        let mut lane = Self::new(program.channel, program.started_us, &program.started, veil);
+    pub fn standing(program: &Standing, at_us: u64, secrets: Secrets) -> Self {
+        let mut lane = Self::new(
+            program.channel,
+            program.started_us,
+            &program.started,
+            secrets,
+        );
         lane.last_us = at_us;
         match (&mut lane.body, &program.display) {
             (Body::Terminal(picture), Some(display)) => {
@@ -117,22 +122,22 @@ impl Lane {
         lane
     }
 
-    fn new(channel: Channel, started_us: u64, started: &Started, veil: Veil) -> Self {
+    fn new(channel: Channel, started_us: u64, started: &Started, secrets: Secrets) -> Self {
         let body = match (&started.program, &started.terminal) {
             (Program::Sftp, _) => Body::Protocol {
                 input: 0,
                 output: 0,
-                files: Box::new(Text::new(veil)),
+                files: Box::new(Text::new(secrets)),
             },
             (_, Some(terminal)) => {
                 let screen = Screen::new(Size::of_window(&terminal.size));
-                Body::Terminal(Box::new(Picture::new(screen, veil)))
+                Body::Terminal(Box::new(Picture::new(screen, secrets)))
             }
-            (_, None) => Body::Streams(Box::new(Text::new(veil))),
+            (_, None) => Body::Streams(Box::new(Text::new(secrets))),
         };
         Self {
             channel,
-            line: safe::shortened(&veil.one_line(&started.program.line()), MAX_LINE),
+            line: safe::shortened(&secrets.one_line(&started.program.line()), MAX_LINE),
             started_us,
             body,
             end: None,

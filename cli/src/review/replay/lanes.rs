@@ -6,7 +6,7 @@ use portreeve_recording::event::{Channel, Event, Kind};
 use portreeve_recording::read::seek::Begin;
 
 use crate::review::replay::lane::Lane;
-use crate::review::replay::veil::Veil;
+use crate::review::replay::secrets::Secrets;
 
 /// How many are kept: beyond, the ended ones that were quiet for longest go first.
 const MAX_LANES: usize = 64;
@@ -21,19 +21,19 @@ pub struct Lanes {
     chosen: Option<Channel>,
     /// The only one that is shown.
     only: Option<Channel>,
-    veil: Veil,
+    secrets: Secrets,
 }
 
 impl Lanes {
     /// None yet; with `only`, there never is another.
     #[must_use]
-    pub const fn new(veil: Veil, only: Option<Channel>) -> Self {
+    pub const fn new(secrets: Secrets, only: Option<Channel>) -> Self {
         Self {
             lanes: BTreeMap::new(),
             latest: None,
             chosen: None,
             only,
-            veil,
+            secrets,
         }
     }
 
@@ -43,7 +43,7 @@ impl Lanes {
         self.latest = None;
         for program in &begin.programs {
             if self.shows(program.channel) {
-                let lane = Lane::standing(program, at_us, self.veil);
+                let lane = Lane::standing(program, at_us, self.secrets);
                 self.insert(lane);
             }
         }
@@ -55,7 +55,7 @@ impl Lanes {
             return;
         }
         if let Kind::Started(started) = &event.kind {
-            let lane = Lane::starting(event, started, self.veil);
+            let lane = Lane::starting(event, started, self.secrets);
             self.insert(lane);
             return;
         }

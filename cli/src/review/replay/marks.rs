@@ -10,7 +10,7 @@ use portreeve_protocol::attest::{HostEvent, HostFact};
 use portreeve_recording::event::{Channel, Event, Kind, Program};
 use portreeve_recording::printable::one_line;
 
-use crate::review::replay::veil::Veil;
+use crate::review::replay::secrets::Secrets;
 use crate::review::words;
 use crate::safe;
 
@@ -121,18 +121,18 @@ pub struct Marks {
     /// Where the command that runs on a channel is in `marks`.
     running: BTreeMap<Channel, usize>,
     programs: BTreeSet<String>,
-    veil: Veil,
+    secrets: Secrets,
 }
 
 impl Marks {
     /// None yet.
     #[must_use]
-    pub const fn new(veil: Veil) -> Self {
+    pub const fn new(secrets: Secrets) -> Self {
         Self {
             marks: Vec::new(),
             running: BTreeMap::new(),
             programs: BTreeSet::new(),
-            veil,
+            secrets,
         }
     }
 
@@ -250,7 +250,7 @@ impl Marks {
 
     /// The whole line is looked at for secrets before it is cut.
     fn line(&self, line: &str) -> String {
-        safe::shortened(&self.veil.one_line(line), MAX_LINE)
+        safe::shortened(&self.secrets.one_line(line), MAX_LINE)
     }
 
     fn is_first(&mut self, program: String) -> bool {

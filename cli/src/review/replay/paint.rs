@@ -11,8 +11,8 @@ use crate::review::replay::glyph::Canvas;
 use crate::review::replay::key::HELP;
 use crate::review::replay::lane::{Body, Lane};
 use crate::review::replay::marks::End;
+use crate::review::replay::secrets::Secrets;
 use crate::review::replay::text::{Line, Text};
-use crate::review::replay::veil::Veil;
 use crate::review::replay::when::clock;
 use crate::review::words;
 
@@ -50,9 +50,9 @@ pub fn paint(deck: &Deck, mut canvas: Canvas<'_>) {
 
 fn title(deck: &Deck, mut canvas: Canvas<'_>) {
     canvas.fill(BAR);
-    let shown = match deck.veil {
-        Veil::Drawn => "",
-        Veil::Lifted => "SECRETS ARE SHOWN  ",
+    let shown = match deck.secrets {
+        Secrets::Redacted => "",
+        Secrets::Shown => "SECRETS ARE SHOWN  ",
     };
     let column = canvas.line(0, 0, shown, BAR);
     canvas.line(column, 0, &deck.title, BAR);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use portreeve_recording::printable::Printable;
 
-use crate::review::replay::veil::{Veil, VeiledLines};
+use crate::review::replay::secrets::{RedactedLines, Secrets};
 
 /// How many lines are kept: the last ones.
 const MAX_LINES: usize = 2000;
@@ -25,7 +25,7 @@ pub struct Text {
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Safe to show, without line feeds and tabs; secrets are hidden.
+    /// Safe to show, without line feeds and tabs; secrets are redacted.
     pub text: String,
     /// Whether it came from standard error.
     pub is_error: bool,
@@ -34,7 +34,7 @@ pub struct Line {
 #[derive(Debug)]
 struct Stream {
     printable: Printable,
-    veil: VeiledLines,
+    redacted: RedactedLines,
     /// The line that has not ended.
     open: String,
 }
@@ -42,10 +42,10 @@ struct Stream {
 impl Text {
     /// Nothing yet.
     #[must_use]
-    pub fn new(veil: Veil) -> Self {
+    pub fn new(secrets: Secrets) -> Self {
         let stream = || Stream {
             printable: Printable::default(),
-            veil: veil.over_lines(),
+            redacted: secrets.in_lines(),
             open: String::new(),
         };
         Self {
@@ -81,7 +81,7 @@ impl Text {
         let open = self.streams.iter().zip([false, true]);
         let open = open.filter(|(stream, _)| !stream.open.is_empty());
         let open = open.map(|(stream, is_error)| Line {
-            text: without_tabs(&stream.veil.clone().line(&stream.open)),
+            text: without_tabs(&stream.redacted.clone().line(&stream.open)),
             is_error,
         });
         self.lines.iter().cloned().chain(open).collect()
@@ -111,7 +111,7 @@ impl Stream {
     }
 
     fn end_line(&mut self) -> String {
-        let line = self.veil.line(&self.open);
+        let line = self.redacted.line(&self.open);
         self.open.clear();
         line
     }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn streams_are_apart_and_lines_come_in_order() {
-        let mut text = Text::new(Veil::Drawn);
+        let mut text = Text::new(Secrets::Redacted);
         text.push(b"one\r\ntw", false);
         text.push(b"bad\x1b[2J\n", true);
         text.push(b"o\na\tb", false);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_kept_and_an_endless_one_is_cut() {
-        let mut text = Text::new(Veil::Drawn);
+        let mut text = Text::new(Secrets::Redacted);
         text.push(&b"line\n".repeat(5000), false);
         assert_eq!(text.lines().len(), MAX_LINES);
         text.push(&vec![b'x'; 10 * 1024 * 1024], false);
@@ -173,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_hidden_also_before_their_line_ends() {
-        for (veil, is_hidden) in [(Veil::Drawn, true), (Veil::Lifted, false)] {
-            let mut text = Text::new(veil);
+    fn secrets_are_redacted_also_before_their_line_ends() {
+        for (secrets, is_redacted) in [(Secrets::Redacted, true), (Secrets::Shown, false)] {
+            let mut text = Text::new(secrets);
             text.push(b"x\nAuthorization: Bearer c2VjcmV0c2VjcmV0c2VjcmV0", false);
-            assert_eq!(!lines(&text)[1].contains("c2VjcmV0"), is_hidden);
+            assert_eq!(!lines(&text)[1].contains("c2VjcmV0"), is_redacted);
             text.push(b"\n", false);
-            assert_eq!(!lines(&text)[1].contains("c2VjcmV0"), is_hidden);
+            assert_eq!(!lines(&text)[1].contains("c2VjcmV0"), is_redacted);
         }
     }
 }

@@ -77,7 +77,7 @@ impl Stage {
             max_pause: ms(2000),
             lists_first,
             only: None,
-            veil: Veil::Drawn,
+            secrets: Secrets::Redacted,
         });
         let mut stage = Self {
             deck,
@@ -120,7 +120,7 @@ impl Stage {
             .into_iter()
             .filter(|event| event.at_us <= upto)
             .collect();
-        self.deck.marks = Marks::new(Veil::Drawn);
+        self.deck.marks = Marks::new(Secrets::Redacted);
         self.deck.read(&read, reading);
         self.settle();
     }

@@ -32,8 +32,8 @@ fn sudo(allowed: bool, argv: &[&str]) -> Kind {
     Kind::HostEvent(event.to_string())
 }
 
-fn marks(veil: Veil, events: &[Event]) -> Marks {
-    let mut marks = Marks::new(veil);
+fn marks(secrets: Secrets, events: &[Event]) -> Marks {
+    let mut marks = Marks::new(secrets);
     events.iter().for_each(|event| marks.add(event));
     marks
 }
@@ -45,7 +45,7 @@ fn session() -> Marks {
         message: String::new(),
     };
     marks(
-        Veil::Drawn,
+        Secrets::Redacted,
         &[
             event(10, 1, exec("ss -tnp")),
             event(11, 1, Kind::ExitStatus(0)),
@@ -122,13 +122,13 @@ fn lines_are_safe_short_and_without_secrets() {
             },
         ),
     ];
-    let shown = marks(Veil::Drawn, &events);
+    let shown = marks(Secrets::Redacted, &events);
     let lines: Vec<_> = shown.all().iter().map(|mark| mark.line.as_str()).collect();
     assert!(!lines[0].contains("hunter2secret"), "{}", lines[0]);
     assert!(lines[0].contains("\\x1b[2J"), "{}", lines[0]);
     assert_eq!(lines[1].chars().count(), MAX_LINE);
     assert_eq!(lines[2], "a\\nb: \\u{202e}");
-    let shown = marks(Veil::Lifted, &events);
+    let shown = marks(Secrets::Shown, &events);
     assert!(shown.all()[0].line.contains("hunter2secret"));
 }
 

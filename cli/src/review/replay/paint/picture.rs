@@ -9,7 +9,7 @@ use ratatui_core::style::{Color, Modifier, Style};
 use super::{BAD, FAINT};
 use crate::review::replay::glyph::{Canvas, Glyph};
 use crate::review::replay::lane::Picture;
-use crate::review::replay::veil::VeiledLines;
+use crate::review::replay::secrets::RedactedLines;
 use crate::review::replay::when::clock;
 
 /// Paints as much of a screen as fits: the part with the cursor.
@@ -21,17 +21,17 @@ pub(super) fn paint(picture: &Picture, canvas: &mut Canvas<'_>) {
         return;
     };
     let lines: Vec<_> = terminal.screen().visible_lines().collect();
-    let hidden = secrets(&lines, picture.veil.clone());
+    let secrets = secrets(&lines, picture.redacted.clone());
     let cursor = terminal.cursor();
     let height = usize::from(canvas.area().height);
     let first = (cursor.row + 1).saturating_sub(height);
     let shown = lines
         .iter()
-        .zip(&hidden)
+        .zip(&secrets)
         .enumerate()
         .skip(first)
         .take(height);
-    for (row, (number, (line, hidden))) in (0..).zip(shown) {
+    for (row, (number, (line, secrets))) in (0..).zip(shown) {
         let mut column = 0;
         for (place, cell) in line.cells().iter().enumerate() {
             let Ok(at) = u16::try_from(place) else {
@@ -41,15 +41,15 @@ pub(super) fn paint(picture: &Picture, canvas: &mut Canvas<'_>) {
                 continue;
             }
             let is_cursor = cursor.visible && number == cursor.row && place == cursor.col;
-            let is_hidden = hidden.iter().any(|range| range.contains(&place));
-            let glyph = if is_hidden {
-                Glyph::HIDDEN
+            let is_redacted = secrets.iter().any(|range| range.contains(&place));
+            let glyph = if is_redacted {
+                Glyph::REDACTED
             } else {
                 Glyph::of(cell.char())
             };
             let style = style(*cell.pen(), is_cursor);
             canvas.glyph(at, row, glyph, style);
-            if is_hidden && cell.width() == 2 {
+            if is_redacted && cell.width() == 2 {
                 canvas.glyph(at.saturating_add(1), row, glyph, style);
             }
             column = at.saturating_add(u16::from(cell.width()));
@@ -76,8 +76,8 @@ fn why_lost(picture: &Picture) -> Vec<String> {
 
 /// The columns with secrets, for each line. A line that was too long for the screen is looked at
 /// as one.
-fn secrets(lines: &[&Line], mut veil: VeiledLines) -> Vec<Vec<Range<usize>>> {
-    let mut hidden = vec![Vec::new(); lines.len()];
+fn secrets(lines: &[&Line], mut redacted: RedactedLines) -> Vec<Vec<Range<usize>>> {
+    let mut found = vec![Vec::new(); lines.len()];
     let mut text = String::new();
     // Where each character of the text stands: row, column.
     let mut places = Vec::new();
@@ -91,18 +91,18 @@ fn secrets(lines: &[&Line], mut veil: VeiledLines) -> Vec<Vec<Range<usize>>> {
         if line.is_wrapped() && row + 1 < lines.len() {
             continue;
         }
-        for found in veil.secrets(text.trim_end()) {
-            let inside = places.iter().filter(|(at, ..)| found.contains(at));
+        for range in redacted.secrets(text.trim_end()) {
+            let inside = places.iter().filter(|(at, ..)| range.contains(at));
             for (_, row, column) in inside {
-                if let Some(hidden) = hidden.get_mut(*row) {
-                    push(hidden, *column);
+                if let Some(ranges) = found.get_mut(*row) {
+                    push(ranges, *column);
                 }
             }
         }
         text.clear();
         places.clear();
     }
-    hidden
+    found
 }
 
 /// Adds a column to ranges that are in order.

@@ -46,7 +46,7 @@ fn started(at_us: u64, channel: u32, command: &[u8], terminal: Option<(u32, u32)
 }
 
 /// A player that has come to the end of `events`, with the list of them.
-fn deck(veil: Veil, events: &[Event]) -> Deck {
+fn deck(secrets: Secrets, events: &[Event]) -> Deck {
     let mut deck = Deck::new(Setup {
         title: "alice@example.com via soc/forensics  prod-1 as pr-1  INC-1 look".into(),
         extent: Extent {
@@ -58,7 +58,7 @@ fn deck(veil: Veil, events: &[Event]) -> Deck {
         max_pause: Duration::from_secs(2),
         lists_first: false,
         only: None,
-        veil,
+        secrets,
     });
     deck.begins(&Begin::FRONT, LAST);
     events.iter().for_each(|event| deck.event(event.clone()));
@@ -101,7 +101,7 @@ fn two_programs() -> Vec<Event> {
 
 #[test]
 fn a_command_is_shown_with_its_output_and_its_end() {
-    let rows = rows(&deck(Veil::Drawn, &two_programs()), 60, 10);
+    let rows = rows(&deck(Secrets::Redacted, &two_programs()), 60, 10);
     assert!(rows[0].starts_with("alice@example.com via soc/forensics"));
     assert!(
         rows[1].contains("2  00:00  sudo ss -tnp\\x1b[2J"),
@@ -117,7 +117,7 @@ fn a_command_is_shown_with_its_output_and_its_end() {
 
 #[test]
 fn lanes_stand_below_each_other() {
-    let mut deck = deck(Veil::Drawn, &two_programs());
+    let mut deck = deck(Secrets::Redacted, &two_programs());
     deck.key(Key::Char('a'), Duration::ZERO);
     let rows = rows(&deck, 60, 15);
     assert!(rows[1].contains("1  00:00  top"), "{rows:?}");
@@ -127,7 +127,7 @@ fn lanes_stand_below_each_other() {
 
 #[test]
 fn the_list_marks_what_is_notable() {
-    let mut deck = deck(Veil::Drawn, &two_programs());
+    let mut deck = deck(Secrets::Redacted, &two_programs());
     deck.key(Key::Char('c'), Duration::ZERO);
     let rows = rows(&deck, 70, 10);
     assert!(rows[2].contains("1     U   runs"), "{rows:?}");
@@ -137,7 +137,7 @@ fn the_list_marks_what_is_notable() {
 
 #[test]
 fn help_has_every_key() {
-    let mut deck = deck(Veil::Drawn, &[]);
+    let mut deck = deck(Secrets::Redacted, &[]);
     deck.key(Key::Char('?'), Duration::ZERO);
     let text = rows(&deck, 80, 24).join("\n");
     for (keys, does) in HELP {
@@ -146,25 +146,25 @@ fn help_has_every_key() {
 }
 
 #[test]
-fn secrets_on_a_screen_are_hidden_also_where_they_wrap() {
+fn secrets_on_a_screen_are_redacted_also_where_they_wrap() {
     let secret = "Authorization: Bearer c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0";
     let events = [
         started(1, 1, b"sh", Some((30, 6))),
         event(2, 1, Kind::Output(format!("$ {secret}\r\ndone").into())),
     ];
-    for (veil, is_hidden) in [(Veil::Drawn, true), (Veil::Lifted, false)] {
-        let rows = rows(&deck(veil, &events), 60, 12);
+    for (secrets, is_redacted) in [(Secrets::Redacted, true), (Secrets::Shown, false)] {
+        let rows = rows(&deck(secrets, &events), 60, 12);
         let screen: Vec<_> = rows[2..8]
             .iter()
             .map(|row| row.replace('\u{250a}', ""))
             .collect();
         let text: String = screen.iter().map(|row| row.trim_end()).collect();
-        assert_eq!(!text.contains("c2VjcmV0"), is_hidden, "{rows:?}");
+        assert_eq!(!text.contains("c2VjcmV0"), is_redacted, "{rows:?}");
         assert!(
             text.contains("Authorization") && text.contains("done"),
             "{rows:?}"
         );
-        assert_eq!(rows[0].contains("SECRETS ARE SHOWN"), !is_hidden);
+        assert_eq!(rows[0].contains("SECRETS ARE SHOWN"), !is_redacted);
     }
 }
 
@@ -175,7 +175,7 @@ fn words_in_the_colour_of_their_ground_are_seen() {
             started(1, 1, b"sh", Some((30, 4))),
             event(2, 1, Kind::Output(format!("\x1b[{hiding}mhidden").into())),
         ];
-        let buffer = painted(&deck(Veil::Drawn, &events), 60, 10);
+        let buffer = painted(&deck(Secrets::Redacted, &events), 60, 10);
         let cell = &buffer[(0, 2)];
         assert_eq!(cell.symbol(), "h");
         let is_plain = cell.fg == Color::Reset && cell.bg == Color::Reset;
@@ -189,7 +189,7 @@ fn a_screen_that_is_lost_says_so() {
         started(1, 1, b"sh", Some((3000, 3000))),
         event(2, 1, Kind::Output("x".into())),
     ];
-    let rows = rows(&deck(Veil::Drawn, &events), 80, 10);
+    let rows = rows(&deck(Secrets::Redacted, &events), 80, 10);
     assert!(rows[2].contains("too large to be drawn"), "{rows:?}");
 }
 
@@ -212,7 +212,7 @@ fn a_terminal_that_nobody_drew_says_since_when_until_its_program_resets_it() {
             }),
         }],
     };
-    let mut deck = deck(Veil::Drawn, &[]);
+    let mut deck = deck(Secrets::Redacted, &[]);
     deck.begins(&begin, LAST);
     deck.event(event(50_000_000, 1, Kind::Output("\x1b[Hload".into())));
     let shown = rows(&deck, 80, 10);
@@ -238,7 +238,7 @@ proptest! {
             events.push(event(3, 1, Kind::Output(output.clone().into())));
             events.push(event(3, 2, Kind::ErrorOutput(output.into())));
         }
-        let mut deck = deck(Veil::Drawn, &events);
+        let mut deck = deck(Secrets::Redacted, &events);
         keys.chars().for_each(|key| deck.key(Key::Char(key), Duration::ZERO));
         for cell in painted(&deck, width, height).content() {
             let mut characters = cell.symbol().chars();

@@ -1,53 +1,53 @@
-//! Whether secrets are hidden in what is shown. They are, unless somebody asked for them.
+//! Whether secrets are redacted in what is shown. They are, unless somebody asked for them.
 
 use std::ops::Range;
 
 use portreeve_recording::redact::{self, Redactor, Stream};
 
-/// Over secrets.
+/// What becomes of secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Veil {
-    /// Secrets are hidden.
+pub enum Secrets {
+    /// A marker stands where each was.
     #[default]
-    Drawn,
-    /// Everything is shown.
-    Lifted,
+    Redacted,
+    /// They are shown like everything else.
+    Shown,
 }
 
-impl Veil {
+impl Secrets {
     /// A line that stands alone.
     #[must_use]
     pub fn one_line(self, line: &str) -> String {
         match self {
-            Self::Drawn => redact::one_line(line).into_owned(),
-            Self::Lifted => line.to_owned(),
+            Self::Redacted => redact::one_line(line).into_owned(),
+            Self::Shown => line.to_owned(),
         }
     }
 
     /// For the lines of one stream, from the first to the last.
     #[must_use]
-    pub fn over_lines(self) -> VeiledLines {
-        VeiledLines(match self {
-            Self::Drawn => Some(Redactor::default()),
-            Self::Lifted => None,
+    pub fn in_lines(self) -> RedactedLines {
+        RedactedLines(match self {
+            Self::Redacted => Some(Redactor::default()),
+            Self::Shown => None,
         })
     }
 
     /// For a text that comes in any pieces.
     #[must_use]
-    pub fn over_text(self) -> VeiledText {
-        VeiledText(match self {
-            Self::Drawn => Some(Box::default()),
-            Self::Lifted => None,
+    pub fn in_text(self) -> RedactedText {
+        RedactedText(match self {
+            Self::Redacted => Some(Box::default()),
+            Self::Shown => None,
         })
     }
 }
 
-/// Hides secrets in whole lines; remembers from line to line, because a private key has many.
+/// Redacts secrets in whole lines; remembers from line to line, because a private key has many.
 #[derive(Debug, Clone)]
-pub struct VeiledLines(Option<Redactor>);
+pub struct RedactedLines(Option<Redactor>);
 
-impl VeiledLines {
+impl RedactedLines {
     /// The next line.
     pub fn line(&mut self, line: &str) -> String {
         match &mut self.0 {
@@ -64,11 +64,11 @@ impl VeiledLines {
     }
 }
 
-/// Hides secrets in a text; holds a line back until it ends.
+/// Redacts secrets in a text; holds a line back until it ends.
 #[derive(Debug)]
-pub struct VeiledText(Option<Box<Stream>>);
+pub struct RedactedText(Option<Box<Stream>>);
 
-impl VeiledText {
+impl RedactedText {
     /// Appends what can be shown of it now.
     pub fn push(&mut self, piece: &str, out: &mut String) {
         match &mut self.0 {

@@ -1,4 +1,4 @@
-//! Events with the secrets masked in what passed, for every form of export.
+//! Events with the secrets redacted in what passed, for every form of export.
 //!
 //! Each stream of each channel is text to [`crate::redact`], which wants whole lines: the last line
 //! of a stream is held back until it ends, until its stream has rested for a second, or until its
@@ -17,9 +17,9 @@ const REST_US: u64 = 1_000_000;
 /// The most streams that are held at a time; a session has a few.
 const MOST_STREAMS: usize = 4_096;
 
-/// The events of `inner`, masked.
+/// The events of `inner`, redacted.
 #[derive(Debug)]
-pub struct Masked<I> {
+pub struct Redacted<I> {
     inner: I,
     streams: BTreeMap<(Channel, Stream), Held>,
     ready: VecDeque<Event>,
@@ -43,9 +43,9 @@ struct Held {
     is_empty: bool,
 }
 
-/// Masks the secrets in `events`.
-pub fn masked<I>(events: I) -> Masked<I> {
-    Masked {
+/// Redacts the secrets in `events`.
+pub fn redacted<I>(events: I) -> Redacted<I> {
+    Redacted {
         inner: events,
         streams: BTreeMap::new(),
         ready: VecDeque::new(),
@@ -53,7 +53,7 @@ pub fn masked<I>(events: I) -> Masked<I> {
     }
 }
 
-impl<E, I: Iterator<Item = Result<Event, E>>> Iterator for Masked<I> {
+impl<E, I: Iterator<Item = Result<Event, E>>> Iterator for Redacted<I> {
     type Item = I::Item;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -73,7 +73,7 @@ impl<E, I: Iterator<Item = Result<Event, E>>> Iterator for Masked<I> {
     }
 }
 
-impl<I> Masked<I> {
+impl<I> Redacted<I> {
     fn take(&mut self, event: Event) {
         let now = event.at_us;
         self.release(|_, held| now.saturating_sub(held.at_us) >= REST_US);
@@ -187,8 +187,8 @@ fn hide_in(started: &mut Started) {
         *command = of_bytes(std::mem::take(command));
     }
     for (name, value) in &mut started.environment {
-        if let Some(masked) = of_variable(name, value) {
-            *value = masked;
+        if let Some(redacted) = of_variable(name, value) {
+            *value = redacted;
         }
     }
 }
@@ -213,7 +213,7 @@ fn of_bytes(bytes: Bytes) -> Bytes {
     }
 }
 
-/// A variable's value, if there is something to mask: its name says what it is.
+/// A variable's value, if there is something to redact: its name says what it is.
 fn of_variable(name: &[u8], value: &[u8]) -> Option<Bytes> {
     let name = std::str::from_utf8(name).ok()?;
     let value = std::str::from_utf8(value).ok()?;
@@ -222,39 +222,39 @@ fn of_variable(name: &[u8], value: &[u8]) -> Option<Bytes> {
     (shown != value).then(|| Bytes::from(shown.to_owned()))
 }
 
-/// What a host said is JSON: the strings in it are masked one by one, so that it stays JSON.
+/// What a host said is JSON: the strings in it are redacted one by one, so that it stays JSON.
 fn of_json(json: &str) -> String {
     match serde_json::from_str(json) {
         Ok(mut value) => {
-            mask_strings(&mut value);
+            redact_strings(&mut value);
             value.to_string()
         }
         Err(_) => of_text(json),
     }
 }
 
-fn mask_strings(value: &mut serde_json::Value) {
+fn redact_strings(value: &mut serde_json::Value) {
     use serde_json::Value;
     match value {
         Value::String(text) => *text = of_text(text),
         Value::Array(items) => {
-            mask_words(items);
-            items.iter_mut().for_each(mask_strings);
+            redact_words(items);
+            items.iter_mut().for_each(redact_strings);
         }
-        Value::Object(fields) => fields.values_mut().for_each(mask_strings),
+        Value::Object(fields) => fields.values_mut().for_each(redact_strings),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 /// The words of a command line, which say more together than one by one: `--password`, `x`.
-fn mask_words(items: &mut [serde_json::Value]) {
+fn redact_words(items: &mut [serde_json::Value]) {
     let words: Option<Vec<&str>> = items.iter().map(serde_json::Value::as_str).collect();
     let Some(words) = words.filter(|words| words.len() > 1) else {
         return;
     };
     let found = Redactor::default().find(&words.join(" "));
     let mut from = 0;
-    let masked: Vec<_> = words
+    let redacted: Vec<_> = words
         .iter()
         .map(|word| {
             let (start, end) = (from, from + word.len());
@@ -267,9 +267,9 @@ fn mask_words(items: &mut [serde_json::Value]) {
                 .map(|found| found.kind.to_string())
         })
         .collect();
-    for (item, masked) in items.iter_mut().zip(masked) {
-        if let Some(masked) = masked {
-            *item = serde_json::Value::String(masked);
+    for (item, redacted) in items.iter_mut().zip(redacted) {
+        if let Some(redacted) = redacted {
+            *item = serde_json::Value::String(redacted);
         }
     }
 }
@@ -293,7 +293,7 @@ mod tests {
     }
 
     fn all(events: Vec<Result<Event, ()>>) -> Vec<(u64, Kind)> {
-        masked(events.into_iter())
+        redacted(events.into_iter())
             .map(|event| event.unwrap())
             .map(|event| (event.at_us, event.kind))
             .collect()
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_masked_however_it_is_cut() {
+    fn a_secret_is_redacted_however_it_is_cut() {
         let whole = format!("one\ntoken {TOKEN} end\nlast");
         for cut in 0..whole.len() {
             let (a, b) = whole.as_bytes().split_at(cut);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_variables_and_what_the_host_says_are_masked_and_stay_what_they_are() {
+    fn commands_variables_and_what_the_host_says_are_redacted_and_stay_what_they_are() {
         let host = format!(r#"{{"argv":["curl","-H","Authorization: Bearer {TOKEN}"],"n":1}}"#);
         let started = Kind::Started(Started {
             program: Program::Exec(format!("deploy {TOKEN}").into()),
