@@ -14,7 +14,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
-use portreeve_protocol::age::Identity;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::event::{Channel, Event, Kind, Program, Started, Terminal, WindowSize};
@@ -113,24 +112,8 @@ fn start(terminal: bool) -> Event {
 }
 
 fn info() -> SessionInfo {
-    let recipient = Identity::from_secret_bytes(&[2; 32]).recipient();
-    serde_json::from_value(serde_json::json!({
-        "format": 1,
-        "session": "0190b8a2-7c1e-7000-8000-00000000002a",
-        "pair": {
-            "human": { "issuer": "https://idp.example.com", "subject": "alice", "name": "alice@example.com" },
-            "agent": "soc/forensics",
-        },
-        "task": { "id": "0190b8a2-7c1e-7000-8000-000000000001", "ticket": "INC-1", "purpose": "measure" },
-        "host": "prod-1.example.com",
-        "account": "pr-800000000000002a",
-        "bundle": { "name": "forensic", "digest": format!("sha256:{}", "0".repeat(64)) },
-        "bastion": "bastion-1",
-        "started_at": "2026-01-31T12:00:00.000000Z",
-        "recording": "standard",
-        "recipients": [recipient],
-    }))
-    .expect("metadata")
+    let example = include_bytes!("../../tests/vectors/recording/session.json");
+    SessionInfo::from_json(example).expect("metadata")
 }
 
 fn packets(content: &str) -> Vec<Bytes> {

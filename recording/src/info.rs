@@ -101,28 +101,14 @@ impl SessionInfo {
 pub(crate) mod tests {
     use super::*;
 
+    /// Of the recording in `tests/vectors`.
+    const EXAMPLE: &[u8] = include_bytes!("../../tests/vectors/recording/session.json");
+
     pub(crate) fn example(recipients: Vec<Recipient>) -> SessionInfo {
-        let json = serde_json::json!({
-            "format": 1,
-            "session": "0190b8a2-7c1e-7000-8000-00000000002a",
-            "pair": {
-                "human": { "issuer": "https://idp.example.com", "subject": "alice", "name": "alice@example.com" },
-                "agent": "soc/forensics",
-            },
-            "task": {
-                "id": "0190b8a2-7c1e-7000-8000-000000000001",
-                "ticket": "INC-4711",
-                "purpose": "Find the reverse shell on prod-1",
-            },
-            "host": "prod-1.example.com",
-            "account": "pr-800000000000002a",
-            "bundle": { "name": "forensic", "digest": format!("sha256:{}", "0".repeat(64)) },
-            "bastion": "bastion-1",
-            "started_at": "2026-01-31T12:00:00.000000Z",
-            "recording": "standard",
-            "recipients": recipients,
-        });
-        serde_json::from_value(json).unwrap()
+        SessionInfo {
+            recipients,
+            ..SessionInfo::from_json(EXAMPLE).unwrap()
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use portreeve_protocol::age::Identity;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
@@ -15,7 +14,6 @@ use portreeve_recording::manifest::End;
 use portreeve_recording::write::{PoolOptions, Recorder, RecorderPool};
 use portreeve_recording_store::store::Store;
 use portreeve_recording_store::upload::{Step, Upload};
-use serde_json::json;
 use ssh_key::PrivateKey;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use tempfile::TempDir;
@@ -123,26 +121,9 @@ pub(super) async fn whole(store: &Store, session: SessionId) -> (SessionId, Vec<
 }
 
 fn info(session: SessionId) -> SessionInfo {
-    let reviewer = Identity::from_secret_bytes(&[2; 32]);
-    serde_json::from_value(json!({
-        "format": 1,
-        "session": session,
-        "pair": {
-            "human": {"issuer": "https://idp.example.com", "subject": "1", "name": "alice"},
-            "agent": "soc/forensics",
-        },
-        "task": {
-            "id": "0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f10",
-            "ticket": "INC-1",
-            "purpose": "look",
-        },
-        "host": "prod-1.example.com",
-        "account": "pr-0000000000000000",
-        "bundle": {"name": "look", "digest": format!("sha256:{}", "0".repeat(64))},
-        "bastion": "bastion-1",
-        "started_at": "2026-09-21T14:13:20Z",
-        "recording": "standard",
-        "recipients": [reviewer.recipient()],
-    }))
-    .unwrap()
+    let example = include_bytes!("../../../tests/vectors/recording/session.json");
+    SessionInfo {
+        session,
+        ..SessionInfo::from_json(example).unwrap()
+    }
 }

@@ -18,7 +18,7 @@ use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::End;
 use portreeve_recording::write::{PoolOptions, Position, Recorder, RecorderPool};
 
-use super::common::{DURABLE, HEAD, PASSED, SESSION, bastion, reviewer};
+use super::common::{DURABLE, HEAD, PASSED, SESSION, bastion};
 use super::dice::Dice;
 
 const CHANNELS: u32 = 3;
@@ -29,7 +29,7 @@ pub(crate) fn run(folder: &Path, is_strict: bool, seed: u64) {
     let counter = AtomicU64::new(seed);
     let entropy = move |bytes: &mut [u8]| {
         let mut dice = Dice::new(counter.fetch_add(1, Ordering::Relaxed));
-        bytes.fill_with(|| dice.next() as u8);
+        bytes.fill_with(|| dice.roll() as u8);
     };
     // Small and young segments, so that there are many moments between them.
     let options = PoolOptions {
@@ -74,7 +74,7 @@ fn session(pool: &RecorderPool, folder: &Path, number: u32, is_strict: bool, dic
     let rounds = 5 + dice.below(40);
     std::thread::scope(|scope| {
         for channel in 1..=CHANNELS {
-            let (tap, seed) = (&tap, dice.next());
+            let (tap, seed) = (&tap, dice.roll());
             scope.spawn(move || carry(tap, channel, rounds, seed));
         }
     });
@@ -93,7 +93,7 @@ fn carry(tap: &Tap, channel: u32, rounds: u64, seed: u64) {
             0 => dice.below(20_000),
             _ => dice.below(500),
         };
-        let bytes: Bytes = (0..size).map(|_| dice.next() as u8).collect();
+        let bytes: Bytes = (0..size).map(|_| dice.roll() as u8).collect();
         let kind = match channel {
             1 => Kind::Input(bytes.clone()),
             _ => Kind::Output(bytes.clone()),
@@ -141,27 +141,12 @@ fn say(what: u8, channel: u32, content: &[u8]) {
 }
 
 fn info(number: u32) -> SessionInfo {
-    let json = serde_json::json!({
-        "format": 1,
-        "session": format!("0190b8a2-7c1e-7000-8000-0000{number:08x}"),
-        "pair": {
-            "human": { "issuer": "https://idp.example.com", "subject": "alice", "name": "alice@example.com" },
-            "agent": "soc/forensics",
-        },
-        "task": {
-            "id": "0190b8a2-7c1e-7000-8000-000000000001",
-            "ticket": "INC-4711",
-            "purpose": "Find the reverse shell on prod-1",
-        },
-        "host": "prod-1.example.com",
-        "account": "pr-800000000000002a",
-        "bundle": { "name": "forensic", "digest": format!("sha256:{}", "0".repeat(64)) },
-        "bastion": "bastion-1",
-        "started_at": "2026-01-31T12:00:00.000000Z",
-        "recording": "standard",
-        "recipients": [reviewer().recipient()],
-    });
-    serde_json::from_value(json).unwrap()
+    let example = include_bytes!("../../../tests/vectors/recording/session.json");
+    let session = format!("0190b8a2-7c1e-7000-8000-0000{number:08x}");
+    SessionInfo {
+        session: session.parse().unwrap(),
+        ..SessionInfo::from_json(example).unwrap()
+    }
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {

@@ -10,23 +10,20 @@ use super::write::{Stamp, State};
 use super::*;
 
 fn info(number: u32) -> SessionInfo {
-    serde_json::from_value(serde_json::json!({
-        "format": 1,
-        "session": format!("0190b8a2-7c1e-7000-8000-{number:012x}"),
-        "pair": {
-            "human": { "issuer": "https://idp.example.com", "subject": format!("u{number}"), "name": if number.is_multiple_of(2) { "alice@example.com" } else { "bob@example.com" } },
-            "agent": "soc/forensics",
-        },
-        "task": { "id": "0190b8a2-7c1e-7000-8000-000000000001", "ticket": format!("INC-{number}"), "purpose": "Find the reverse shell" },
-        "host": format!("prod-{number}.example.com"),
-        "account": "pr-800000000000002a",
-        "bundle": { "name": "forensic", "digest": format!("sha256:{}", "0".repeat(64)) },
-        "bastion": "bastion-1",
-        "started_at": format!("2026-01-{:02}T12:00:00Z", number % 28 + 1),
-        "recording": "standard",
-        "recipients": [],
-    }))
-    .unwrap()
+    let example = include_str!("../../../../tests/vectors/recording/session.json");
+    let mut info: serde_json::Value = serde_json::from_str(example).unwrap();
+    let name = if number.is_multiple_of(2) {
+        "alice@example.com"
+    } else {
+        "bob@example.com"
+    };
+    info["session"] = format!("0190b8a2-7c1e-7000-8000-{number:012x}").into();
+    info["pair"]["human"]["subject"] = format!("u{number}").into();
+    info["pair"]["human"]["name"] = name.into();
+    info["task"]["ticket"] = format!("INC-{number}").into();
+    info["host"] = format!("prod-{number}.example.com").into();
+    info["started_at"] = format!("2026-01-{:02}T12:00:00Z", number % 28 + 1).into();
+    serde_json::from_value(info).unwrap()
 }
 
 fn stamp(number: u32) -> Stamp {

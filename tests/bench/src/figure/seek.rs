@@ -10,6 +10,7 @@ use portreeve_protocol::age::Identity;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::event::{Channel, Event, Kind, Program, Started, Terminal, WindowSize};
+use portreeve_recording::info::SessionInfo;
 use portreeve_recording::manifest::End;
 use portreeve_recording::read::Recording;
 use portreeve_recording::read::seek::Begin;
@@ -156,7 +157,7 @@ fn record(folder: &Path, seconds: u64, load: Load) -> Result<PathBuf> {
     let pair = Ed25519Keypair::from_seed(&[1; 32]);
     let key = PrivateKey::new(KeypairData::Ed25519(pair), "")?;
     let pool = RecorderPool::start(PoolOptions::default(), Arc::new(key), Arc::new(noise))?;
-    let recorder = pool.begin(folder.to_owned(), serde_json::from_value(info())?);
+    let recorder = pool.begin(folder.to_owned(), SessionInfo::from_json(INFO)?);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let put = |event: Event| runtime.block_on(record_one(&recorder, &event));
     put(started(SHELL, Program::Shell, true))?;
@@ -224,25 +225,8 @@ fn started(channel: Channel, program: Program, terminal: bool) -> Event {
     }
 }
 
-fn info() -> serde_json::Value {
-    let [identity] = reviewer();
-    serde_json::json!({
-        "format": 1,
-        "session": "0190b8a2-7c1e-7000-8000-00000000002a",
-        "pair": {
-            "human": { "issuer": "https://idp.example.com", "subject": "alice", "name": "alice@example.com" },
-            "agent": "soc/forensics",
-        },
-        "task": { "id": "0190b8a2-7c1e-7000-8000-000000000001", "ticket": "INC-1", "purpose": "measure" },
-        "host": "prod-1.example.com",
-        "account": "pr-800000000000002a",
-        "bundle": { "name": "forensic", "digest": format!("sha256:{}", "0".repeat(64)) },
-        "bastion": "bastion-1",
-        "started_at": "2026-01-31T12:00:00.000000Z",
-        "recording": "standard",
-        "recipients": [identity.recipient()],
-    })
-}
+/// What the recording is of, for the reviewer of the vectors.
+const INFO: &[u8] = include_bytes!("../../../vectors/recording/session.json");
 
 /// The same recording as a crash leaves it: without manifest and end. Says how large it is.
 fn without_end(whole: &Path, cut: &Path) -> Result<u64> {
