@@ -14,7 +14,10 @@
 mod agreement;
 #[path = "real_sudo/case.rs"]
 mod case;
-#[path = "real_sudo/dice.rs"]
+#[path = "real_sudo/choice.rs"]
+mod choice;
+#[path = "../../tests/harness/dice.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
 mod dice;
 #[path = "real_sudo/effect.rs"]
 mod effect;

@@ -16,6 +16,7 @@ pub mod asciinema;
 mod command;
 pub mod debian;
 mod dial;
+pub mod dice;
 mod files;
 mod host;
 mod idp;

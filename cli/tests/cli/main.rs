@@ -13,6 +13,9 @@ mod bastion;
 mod bundle;
 mod bundle_check;
 mod ca;
+#[path = "../../../tests/harness/dice.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
+mod dice;
 mod evidence;
 mod exec;
 mod fetch;

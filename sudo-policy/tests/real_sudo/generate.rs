@@ -7,6 +7,7 @@ use portreeve_sudo_policy::dialect::{Dialect, Version};
 use portreeve_sudo_policy::pattern::{PLACEHOLDERS, Pattern};
 
 use crate::case::{Arguments, Case, Digests, Line, Rule};
+use crate::choice::{once_in, one};
 use crate::dice::Dice;
 use crate::machine::{MISSING, PROGRAMS};
 
@@ -84,7 +85,7 @@ pub(crate) fn case(dice: &mut Dice, features: Features, lines: usize) -> Case {
     let rules: Vec<Rule> = (0..1 + dice.below(5))
         .map(|_| {
             // Most bundles have several rules for one program.
-            let path = if dice.once_in(2) {
+            let path = if once_in(dice, 2) {
                 first
             } else {
                 program(dice)
@@ -100,7 +101,7 @@ pub(crate) fn case(dice: &mut Dice, features: Features, lines: usize) -> Case {
 }
 
 fn program(dice: &mut Dice) -> &'static str {
-    if dice.once_in(20) {
+    if once_in(dice, 20) {
         MISSING
     } else {
         PROGRAMS[dice.below(PROGRAMS.len())]
@@ -131,8 +132,8 @@ fn rule(dice: &mut Dice, features: Features, path: &'static str) -> Rule {
         path,
         arguments,
         run_as: RULE_RUN_AS[dice.below(RULE_RUN_AS.len())],
-        cwd: dice.once_in(8),
-        noexec: !dice.once_in(8),
+        cwd: once_in(dice, 8),
+        noexec: !once_in(dice, 8),
         digests,
     }
 }
@@ -144,30 +145,33 @@ fn list(dice: &mut Dice, features: Features) -> Vec<String> {
 }
 
 fn argument(dice: &mut Dice, features: Features) -> String {
-    if dice.once_in(3) {
-        return (*dice.one(&[
-            "-tnp",
-            "-n",
-            "5",
-            "/etc/passwd",
-            "--all",
-            "status",
-            "a",
-            "sha256",
-            "ALL",
-        ]))
+    if once_in(dice, 3) {
+        return (*one(
+            dice,
+            &[
+                "-tnp",
+                "-n",
+                "5",
+                "/etc/passwd",
+                "--all",
+                "status",
+                "a",
+                "sha256",
+                "ALL",
+            ],
+        ))
         .to_owned();
     }
     // Now and then one of the longest.
-    let length = if dice.once_in(40) {
+    let length = if once_in(dice, 40) {
         200
     } else {
         1 + dice.below(6)
     };
     let mut text = String::new();
     while text.len() < length {
-        let wild = features.wildcards && dice.once_in(3);
-        text.push(char::from(*dice.one(if wild { WILD } else { PLAIN })));
+        let wild = features.wildcards && once_in(dice, 3);
+        text.push(char::from(*one(dice, if wild { WILD } else { PLAIN })));
     }
     text
 }
@@ -186,7 +190,7 @@ fn whole_pattern(dice: &mut Dice) -> (String, String) {
 
 /// A pattern without its anchors, and a text that was made along with it and that it takes.
 fn pattern(dice: &mut Dice, depth: usize) -> (String, String) {
-    if depth == 0 || dice.once_in(4) {
+    if depth == 0 || once_in(dice, 4) {
         return leaf(dice);
     }
     let (text, taken) = pattern(dice, depth - 1);
@@ -199,7 +203,7 @@ fn pattern(dice: &mut Dice, depth: usize) -> (String, String) {
             let (more, also) = pattern(dice, depth - 1);
             (
                 format!("({text}|{more})"),
-                if dice.once_in(2) { taken } else { also },
+                if once_in(dice, 2) { taken } else { also },
             )
         }
         3 => (format!("({text})*"), taken.repeat(dice.below(4))),
@@ -212,44 +216,51 @@ fn pattern(dice: &mut Dice, depth: usize) -> (String, String) {
 fn leaf(dice: &mut Dice) -> (String, String) {
     let same = |text: &str| (text.to_owned(), text.to_owned());
     match dice.below(8) {
-        0..=2 => same(dice.one::<&str>(&[
-            "a", "b", " ", " ", "-n ", "/", "0", "_", ":", "@", "%", ",", "=", "~", "-", "status",
-        ])),
+        0..=2 => same(one::<&str>(
+            dice,
+            &[
+                "a", "b", " ", " ", "-n ", "/", "0", "_", ":", "@", "%", ",", "=", "~", "-",
+                "status",
+            ],
+        )),
         3 => {
-            let (written, taken) = *dice.one(&[("\\.", "."), ("\\+", "+")]);
+            let (written, taken) = *one(dice, &[("\\.", "."), ("\\+", "+")]);
             (written.to_owned(), taken.to_owned())
         }
         4 | 5 => {
-            let placeholder = dice.one(PLACEHOLDERS);
+            let placeholder = one(dice, PLACEHOLDERS);
             (
                 placeholder.written.to_owned(),
                 placeholder.example.to_owned(),
             )
         }
         _ => {
-            let (written, taken) = *dice.one(&[
-                ("[a-c]", "b"),
-                ("[z0-9]", "7"),
-                ("[./_-]", "/"),
-                ("[+=]", "+"),
-                ("[@:x]", ":"),
-                ("[ a]", " "),
-                ("[,-]", "-"),
-            ]);
+            let (written, taken) = *one(
+                dice,
+                &[
+                    ("[a-c]", "b"),
+                    ("[z0-9]", "7"),
+                    ("[./_-]", "/"),
+                    ("[+=]", "+"),
+                    ("[@:x]", ":"),
+                    ("[ a]", " "),
+                    ("[,-]", "-"),
+                ],
+            );
             (written.to_owned(), taken.to_owned())
         }
     }
 }
 
 fn line(dice: &mut Dice, rules: &[Rule]) -> Line {
-    let rule = dice.one(rules).clone();
+    let rule = one(dice, rules).clone();
     let mut argv: Vec<Vec<u8>> = arguments_of(dice, &rule.arguments);
     let changes = dice.below(3);
     for _ in 0..changes {
         spoil(dice, &mut argv);
     }
     argv.insert(0, typed(dice, rule.path).into_bytes());
-    let run_as = if dice.once_in(3) {
+    let run_as = if once_in(dice, 3) {
         ASKED_RUN_AS[dice.below(ASKED_RUN_AS.len())]
     } else {
         rule.run_as
@@ -262,10 +273,9 @@ fn arguments_of(dice: &mut Dice, arguments: &Arguments) -> Vec<Vec<u8>> {
     let bytes = |text: &str| text.as_bytes().to_vec();
     match arguments {
         Arguments::Any => (0..dice.below(4))
-            .map(|_| dice.one(&ODD).to_vec())
+            .map(|_| one(dice, &ODD).to_vec())
             .collect(),
-        Arguments::Lists(lists) => dice
-            .one(lists)
+        Arguments::Lists(lists) => one(dice, lists)
             .iter()
             .map(|argument| bytes(argument))
             .collect(),
@@ -287,7 +297,7 @@ fn typed(dice: &mut Dice, path: &str) -> String {
                 path.replace("/bin/", "/./bin/"),
                 path.replace("/bin/", "/bin/../bin/"),
             ];
-            dice.one(&dotted).clone()
+            one(dice, &dotted).clone()
         }
         7 => PROGRAMS[dice.below(PROGRAMS.len())].to_owned(),
         _ => {
@@ -303,7 +313,7 @@ fn typed(dice: &mut Dice, path: &str) -> String {
                 "/usr/bin/id".into(),
                 format!("{name}*"),
             ];
-            dice.one(&others).clone()
+            one(dice, &others).clone()
         }
     }
 }
@@ -311,7 +321,7 @@ fn typed(dice: &mut Dice, path: &str) -> String {
 /// One change of arguments.
 fn spoil(dice: &mut Dice, argv: &mut Vec<Vec<u8>>) {
     if argv.is_empty() {
-        argv.push(dice.one(&ODD).to_vec());
+        argv.push(one(dice, &ODD).to_vec());
         return;
     }
     let at = dice.below(argv.len());
@@ -319,8 +329,8 @@ fn spoil(dice: &mut Dice, argv: &mut Vec<Vec<u8>>) {
         0 => {
             argv.remove(at);
         }
-        1 => argv.insert(at, dice.one(&ODD).to_vec()),
-        2 => argv.push(dice.one(&ODD).to_vec()),
+        1 => argv.insert(at, one(dice, &ODD).to_vec()),
+        2 => argv.push(one(dice, &ODD).to_vec()),
         3 => argv.push(argv[at].clone()),
         4 => {
             let all = argv.join(&b' ');
@@ -337,7 +347,7 @@ fn spoil(dice: &mut Dice, argv: &mut Vec<Vec<u8>>) {
             argv.insert(at + 1, rest);
         }
         7 => argv.reverse(),
-        8 => argv[at].extend(*dice.one(&ODD)),
+        8 => argv[at].extend(*one(dice, &ODD)),
         9 => {
             argv[at].pop();
         }
@@ -349,7 +359,7 @@ fn spoil(dice: &mut Dice, argv: &mut Vec<Vec<u8>>) {
         _ => {
             let byte = dice.below(argv[at].len().max(1));
             if let Some(byte) = argv[at].get_mut(byte) {
-                *byte = *dice.one(b"abz09 -*\\\"\x01/.");
+                *byte = *one(dice, b"abz09 -*\\\"\x01/.");
             }
         }
     }
@@ -358,7 +368,7 @@ fn spoil(dice: &mut Dice, argv: &mut Vec<Vec<u8>>) {
 /// Puts something else where one of these characters stands.
 fn fill(argument: &mut Vec<u8>, characters: &[u8], dice: &mut Dice) {
     if let Some(at) = argument.iter().position(|byte| characters.contains(byte)) {
-        let with = *dice.one::<&[u8]>(&[&b"zz"[..], b"", b"0", b"9", b"\\", b"10"]);
+        let with = *one::<&[u8]>(dice, &[&b"zz"[..], b"", b"0", b"9", b"\\", b"10"]);
         argument.splice(at..=at, with.iter().copied());
     }
 }

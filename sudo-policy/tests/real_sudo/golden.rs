@@ -9,6 +9,7 @@ use portreeve_sudo_policy::dialect::Dialect;
 use portreeve_sudo_policy::render::{RenderError, Target, render};
 use portreeve_sudo_policy::sudoers::Rules;
 
+use crate::choice::one;
 use crate::dice::Dice;
 use crate::files::{FILES, Golden};
 use crate::machine::{ACCOUNT, Machine};
@@ -108,12 +109,12 @@ fn whatever_the_strict_reader_takes_visudo_takes_too() {
         let mut taken = 0;
         Machine::new(&program).within(|inside| {
             for _ in 0..FORGERIES {
-                let good = dice.one(&goldens).render();
+                let good = one(&mut dice, &goldens).render();
                 let end = good.trim_end().rfind('\n').unwrap() + 1;
                 let mut body = good.as_bytes()[..end].to_vec();
                 for _ in 0..=dice.below(2) {
                     let at = dice.below(body.len());
-                    let byte = *dice.one(b"0aZ \\,:*?[]!\"^$()=/-.#");
+                    let byte = *one(&mut dice, b"0aZ \\,:*?[]!\"^$()=/-.#");
                     match dice.below(3) {
                         0 => body[at] = byte,
                         1 => body.insert(at, byte),

@@ -21,6 +21,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use portreeve_tests::dice;
 
 use crate::figure::Scale;
 use crate::report::Report;

@@ -21,6 +21,8 @@ use portreeve_recording::write::{PoolOptions, RecorderPool};
 use ssh_key::PrivateKey;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 
+use crate::dice::Dice;
+
 /// The start of the first session; each further one begins a minute later.
 const FIRST: i64 = 1_767_225_600;
 /// Commands of one session.
@@ -105,7 +107,7 @@ fn info(number: u32) -> io::Result<SessionInfo> {
 
 /// What passed in a session.
 fn events(number: u32) -> Vec<Event> {
-    let mut dice = Dice(u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::new(number.into());
     let mut events = Vec::new();
     let mut at_us = 0;
     for command in 1..=COMMANDS {
@@ -141,7 +143,7 @@ fn command_line(number: u32, command: u32, dice: &mut Dice) -> String {
             "curl -u admin:{SECRET} https://host-{}.example.com/status",
             number % 200
         ),
-        _ => format!("grep -r word{} /etc/service-{command}", dice.word()),
+        _ => format!("grep -r word{} /etc/service-{command}", word(dice)),
     }
 }
 
@@ -151,7 +153,7 @@ fn output(number: u32, command: u32, dice: &mut Dice) -> Bytes {
         // Writing to a string cannot fail.
         let _ = write!(text, "2026-01-01T00:00:{:02}Z {COMMON} ", line % 60);
         for _ in 0..8 {
-            let _ = write!(text, "word{} ", dice.word());
+            let _ = write!(text, "word{} ", word(dice));
         }
         text.push_str(if dice.below(3) == 0 {
             "failed\n"
@@ -179,26 +181,10 @@ fn describe(event: &Event, text: &mut String) {
     }
 }
 
-/// Numbers that are the same in every run (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, most: u64) -> u64 {
-        self.next() % most
-    }
-
-    /// A word's number: the smaller, the more often.
-    fn word(&mut self) -> u64 {
-        let wide = self.below(WORDS) + 1;
-        self.below(wide)
-    }
+/// A word's number: the smaller, the more often.
+fn word(dice: &mut Dice) -> u64 {
+    let wide = dice.below(WORDS) + 1;
+    dice.below(wide)
 }
 
 /// Bytes that differ from call to call, for keys that nobody depends on.

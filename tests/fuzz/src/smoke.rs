@@ -3,10 +3,16 @@
 //! The same bytes in every run, so a failure can be repeated; finding new paths is the work of
 //! `cargo xtask fuzz`.
 
+#[path = "../../harness/dice.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
+mod dice;
+
 use std::fs;
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+
+use dice::Dice;
 
 use crate::target::Target;
 
@@ -49,7 +55,7 @@ pub(crate) fn feed(targets: &[Target], spoiled: usize) {
         for bytes in &known {
             feed_one(target, bytes);
         }
-        let mut dice = Dice::of(target.name);
+        let mut dice = dice_of(target.name);
         for _ in 0..spoiled {
             let bytes = spoil(&known, &mut dice);
             feed_one(target, &bytes);
@@ -95,11 +101,11 @@ fn vectors(target: &str) -> Vec<Vec<u8>> {
 fn spoil(known: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
     let Some(begin) = known.get(dice.below(known.len() + known.len() / 8)) else {
         let length = dice.below(64);
-        return (0..length).map(|_| dice.byte()).collect();
+        return (0..length).map(|_| noise(dice)).collect();
     };
     let mut bytes = begin.clone();
     for _ in 0..=dice.below(4) {
-        let (from, to) = dice.range(bytes.len());
+        let (from, to) = range(dice, bytes.len());
         match dice.below(7) {
             0 => bytes
                 .iter_mut()
@@ -110,7 +116,7 @@ fn spoil(known: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
                 .iter_mut()
                 .skip(from)
                 .take(1)
-                .for_each(|byte| *byte = dice.byte()),
+                .for_each(|byte| *byte = noise(dice)),
             2 => bytes.truncate(from),
             3 => drop(bytes.drain(from..to)),
             4 => {
@@ -128,7 +134,7 @@ fn spoil(known: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
                 let other = known
                     .get(dice.below(known.len()))
                     .map_or(&[][..], Vec::as_slice);
-                let (first, last) = dice.range(other.len());
+                let (first, last) = range(dice, other.len());
                 let piece = other.get(first..last).unwrap_or_default().to_vec();
                 bytes.splice(from..to, piece);
             }
@@ -137,43 +143,25 @@ fn spoil(known: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
-/// A generator of which only speed and repeatability are asked (Marsaglia's xorshift).
-struct Dice(u64);
+/// The choices for a target.
+fn dice_of(name: &str) -> Dice {
+    Dice::new(name.bytes().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    }))
+}
 
-impl Dice {
-    fn of(name: &str) -> Self {
-        let start = name.bytes().fold(0xcbf2_9ce4_8422_2325, |sum: u64, byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Self(start | 1)
-    }
+fn noise(dice: &mut Dice) -> u8 {
+    let [byte, ..] = dice.roll().to_be_bytes();
+    byte
+}
 
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn byte(&mut self) -> u8 {
-        let [byte, ..] = self.next().to_be_bytes();
-        byte
-    }
-
-    /// A number below `end`; zero when there is none.
-    fn below(&mut self, end: usize) -> usize {
-        let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
-        usize::try_from((self.next() >> 16) % end).unwrap_or(0)
-    }
-
-    /// A part of something of this length, often a short one.
-    fn range(&mut self, length: usize) -> (usize, usize) {
-        let from = self.below(length + 1);
-        let longest = if self.below(4) == 0 {
-            length - from
-        } else {
-            (length - from).min(16)
-        };
-        (from, from + self.below(longest + 1))
-    }
+/// A part of something of this length, often a short one.
+fn range(dice: &mut Dice, length: usize) -> (usize, usize) {
+    let from = dice.below(length + 1);
+    let longest = if dice.below(4) == 0 {
+        length - from
+    } else {
+        (length - from).min(16)
+    };
+    (from, from + dice.below(longest + 1))
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 
 use portreeve_protocol::digest::Digest;
+use portreeve_tests::dice::Dice;
 use portreeve_tests::installation::{PURPOSE, Wish};
 
 use super::{Channel, end_and_read, signed_in};
@@ -159,7 +160,7 @@ impl Run {
         Self {
             site,
             granted,
-            dice: Dice(seed | 1),
+            dice: Dice::new(seed),
         }
     }
 
@@ -211,9 +212,9 @@ impl Run {
     }
 
     fn exec(&mut self, round: usize) -> Expected {
-        let given = self.dice.content();
+        let given = content(&mut self.dice);
         let pieces = self.pieces(round, &given);
-        let status = self.dice.below(100) as u64;
+        let status = self.dice.below(100);
         let command = format!("tee f | tr a-z A-Z; cat f >&2; exit {status}");
         let said = self
             .sh(&format!(
@@ -252,7 +253,7 @@ impl Run {
 
     /// The same of a program.
     fn program(&mut self, number: usize, way: &str) -> (String, Expected) {
-        let given = self.dice.content();
+        let given = content(&mut self.dice);
         let pieces = self.pieces(number, &given);
         let work = format!("tee f{number} | tr a-z A-Z; cat f{number} >&2; exit {number}");
         let command = format!("{}; {work}", meet(number));
@@ -309,7 +310,7 @@ impl Run {
     }
 
     fn sftp(&mut self, round: usize) -> Expected {
-        let (up, name) = (self.dice.content(), format!("sftp-{round}"));
+        let (up, name) = (content(&mut self.dice), format!("sftp-{round}"));
         self.site.agent().account.write("up", &up).unwrap();
         let home = format!("/home/{}", self.granted.account);
         let batch = format!(
@@ -340,7 +341,7 @@ impl Run {
     }
 
     fn scp(&mut self, round: usize, options: &[&str]) -> [Expected; 2] {
-        let up = self.dice.content();
+        let up = content(&mut self.dice);
         self.site.agent().account.write("up", &up).unwrap();
         let (name, moved) = (format!("scp-{round}"), moved(&up));
         let (put, get) = if options.is_empty() {
@@ -373,7 +374,7 @@ impl Run {
         let name = format!("folder-{round}");
         let mut put = vec![format!("mkdir . {name}")];
         let mut get = vec![format!("list {name} {name}")];
-        let contents: BTreeSet<Vec<u8>> = (0..3).map(|_| self.dice.content()).collect();
+        let contents: BTreeSet<Vec<u8>> = (0..3).map(|_| content(&mut self.dice)).collect();
         for (number, content) in contents.iter().enumerate() {
             let file = format!("{name}/{number}");
             self.site.agent().account.write(&file, content).unwrap();
@@ -422,30 +423,14 @@ fn moved(content: &[u8]) -> String {
     format!("{} {}", content.len(), Digest::of(content))
 }
 
-/// A generator of which only speed and repeatability are asked (Marsaglia's xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        ((self.next() >> 16) % end.max(1) as u64) as usize
-    }
-
-    /// Bytes of a length that is often an interesting one.
-    fn content(&mut self) -> Vec<u8> {
-        let length = match self.below(6) {
-            0 => self.below(2),
-            1 => 32 * 1024 * self.below(4),
-            2 => 255 * 1024 + self.below(3),
-            3 => self.below(1_500_000),
-            _ => self.below(50_000),
-        };
-        (0..length).map(|_| self.next().to_be_bytes()[0]).collect()
-    }
+/// Bytes of a length that is often an interesting one.
+fn content(dice: &mut Dice) -> Vec<u8> {
+    let length = match dice.below(6) {
+        0 => dice.below(2),
+        1 => 32 * 1024 * dice.below(4),
+        2 => 255 * 1024 + dice.below(3),
+        3 => dice.below(1_500_000),
+        _ => dice.below(50_000),
+    };
+    (0..length).map(|_| dice.roll().to_be_bytes()[0]).collect()
 }
