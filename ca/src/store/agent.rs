@@ -5,7 +5,7 @@ use portreeve_protocol::pair::Agent;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::{Applied, changed};
+use super::apply::{Applied, changed_or};
 use super::row::Columns as _;
 use super::{Refusal, StoreError};
 
@@ -23,11 +23,7 @@ pub(super) async fn add(db: &mut SqliteConnection, record: &AgentRecord) -> Appl
     .bind(record.created_at.as_micros())
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Exists.into())
-    }
+    changed_or(&done, Refusal::Exists)
 }
 
 pub(super) async fn enable(db: &mut SqliteConnection, agent: &Agent, is_enabled: bool) -> Applied {
@@ -36,11 +32,7 @@ pub(super) async fn enable(db: &mut SqliteConnection, agent: &Agent, is_enabled:
         .bind(agent.to_string())
         .execute(db)
         .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Missing.into())
-    }
+    changed_or(&done, Refusal::Missing)
 }
 
 pub(super) async fn one(db: &SqlitePool, agent: &Agent) -> Result<Option<AgentRecord>, StoreError> {

@@ -3,6 +3,7 @@
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteQueryResult;
 
 use super::{Change, Refusal, StoreError};
 use super::{
@@ -208,7 +209,11 @@ pub(super) struct Ticket {
     pub(super) expires_at: Timestamp,
 }
 
-/// Whether a statement changed anything.
-pub(super) fn changed(done: &sqlx::sqlite::SqliteQueryResult) -> bool {
-    done.rows_affected() > 0
+/// A statement that changes something, or else is refused.
+pub(super) fn changed_or(done: &SqliteQueryResult, refusal: Refusal) -> Applied {
+    if done.rows_affected() > 0 {
+        Ok(())
+    } else {
+        Err(refusal.into())
+    }
 }

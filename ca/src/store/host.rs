@@ -9,7 +9,7 @@ use portreeve_protocol::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::{Applied, Ticket, changed};
+use super::apply::{Applied, Ticket, changed_or};
 use super::row::{Columns as _, to_json};
 use super::{Refusal, StoreError};
 
@@ -62,11 +62,7 @@ pub(super) async fn add(
     .bind(ticket.again)
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Exists.into())
-    }
+    changed_or(&done, Refusal::Exists)
 }
 
 pub(super) async fn enrol(
@@ -90,11 +86,7 @@ pub(super) async fn enrol(
     .bind(token.to_string())
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Token.into())
-    }
+    changed_or(&done, Refusal::Token)
 }
 
 pub(super) async fn one(db: &SqlitePool, host: &HostName) -> Result<Option<Host>, StoreError> {

@@ -4,7 +4,7 @@ use portreeve_protocol::pair::Human;
 use portreeve_protocol::time::Timestamp;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::{Applied, changed};
+use super::apply::{Applied, changed_or};
 use super::row::{Columns as _, to_json};
 use super::{Refusal, StoreError};
 
@@ -44,11 +44,7 @@ pub(super) async fn deprovision(db: &mut SqliteConnection, id: &str, at: Timesta
     .bind(id)
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Missing.into())
-    }
+    changed_or(&done, Refusal::Missing)
 }
 
 pub(super) async fn one(db: &SqlitePool, id: &str) -> Result<Option<KnownHuman>, StoreError> {

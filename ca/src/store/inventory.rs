@@ -5,7 +5,7 @@ use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::name::HostName;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::{Applied, changed};
+use super::apply::{Applied, changed_or};
 use super::row::{Columns as _, to_json};
 use super::{Refusal, StoreError};
 
@@ -44,11 +44,7 @@ pub(super) async fn keep(db: &mut SqliteConnection, new: &NewInventory) -> Appli
     .bind(&new.statement)
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Stale.into())
-    }
+    changed_or(&done, Refusal::Stale)
 }
 
 pub(super) async fn one(

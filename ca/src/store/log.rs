@@ -11,7 +11,7 @@ use portreeve_protocol::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
 
-use super::apply::{Applied, changed};
+use super::apply::Applied;
 use super::row::{Columns as _, damaged, signed};
 use super::{EventOutcome, StoreError};
 use crate::trail::tree::{Frontier, Node, Source};
@@ -70,7 +70,7 @@ pub(super) async fn append(
     .bind(leaf.text.as_str())
     .execute(&mut *db)
     .await?;
-    if !changed(&done) {
+    if done.rows_affected() == 0 {
         return known(db, leaf)
             .await?
             .ok_or_else(|| damaged("log", format!("event {} is not in it", leaf.id)));

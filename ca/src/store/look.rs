@@ -9,7 +9,7 @@ use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::apply::{Applied, changed};
+use super::apply::{Applied, changed_or};
 use super::row::{Columns as _, damaged, signed, to_json};
 use super::{Refusal, Store, StoreError};
 
@@ -190,11 +190,7 @@ pub(super) async fn ask(db: &mut SqliteConnection, new: &NewLook) -> Applied {
     .bind(new.claim_by.as_micros())
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Exists.into())
-    }
+    changed_or(&done, Refusal::Exists)
 }
 
 /// Gives a look to a bastion, once.
@@ -215,11 +211,7 @@ pub(super) async fn claim(
     .bind(at.as_micros())
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Over.into())
-    }
+    changed_or(&done, Refusal::Over)
 }
 
 /// Closes a look whose time is over.
@@ -233,11 +225,7 @@ pub(super) async fn lapse(db: &mut SqliteConnection, look: OrderId, at: Timestam
     .bind(at.as_micros())
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Over.into())
-    }
+    changed_or(&done, Refusal::Over)
 }
 
 /// What the bastion that has a look says came of it, once and in time.
@@ -264,11 +252,7 @@ pub(super) async fn settle(
     .bind(at.as_micros())
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Over.into())
-    }
+    changed_or(&done, Refusal::Over)
 }
 
 fn read(row: &SqliteRow) -> Result<Look, StoreError> {

@@ -13,7 +13,7 @@ use portreeve_protocol::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::apply::{Applied, NotApplied, changed};
+use super::apply::{Applied, NotApplied, changed_or};
 use super::row::{Columns as _, damaged, signed, to_json};
 use super::{Refusal, Store, StoreError, session};
 
@@ -219,11 +219,7 @@ pub(super) async fn hold(
     .bind(permissions_since(at).as_micros())
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Over.into())
-    }
+    changed_or(&done, Refusal::Over)
 }
 
 pub(super) async fn release(db: &mut SqliteConnection, session: SessionId) -> Applied {
@@ -234,11 +230,7 @@ pub(super) async fn release(db: &mut SqliteConnection, session: SessionId) -> Ap
     .bind(session.to_string())
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Missing.into())
-    }
+    changed_or(&done, Refusal::Missing)
 }
 
 pub(super) async fn expire(

@@ -5,7 +5,7 @@ use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::Refusal;
-use super::apply::{Applied, changed};
+use super::apply::{Applied, changed_or};
 
 pub(super) async fn once(db: &mut SqliteConnection, nonce: &str, until: Timestamp) -> Applied {
     // The digest, because the text comes from outside and may have any length.
@@ -15,9 +15,5 @@ pub(super) async fn once(db: &mut SqliteConnection, nonce: &str, until: Timestam
             .bind(until.as_micros())
             .execute(db)
             .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Replayed.into())
-    }
+    changed_or(&done, Refusal::Replayed)
 }

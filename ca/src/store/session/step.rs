@@ -9,7 +9,7 @@ use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{Attested, NewSession};
-use crate::store::apply::{Applied, NotApplied, changed};
+use crate::store::apply::{Applied, NotApplied, changed_or};
 use crate::store::bundle;
 use crate::store::row::{Columns as _, signed, to_json, to_word};
 use crate::store::{Refusal, StoreError};
@@ -48,11 +48,7 @@ pub(in crate::store) async fn add(db: &mut SqliteConnection, new: &NewSession) -
     .bind(new.uid_floor.map(i64::from))
     .execute(db)
     .await?;
-    if changed(&done) {
-        Ok(())
-    } else {
-        Err(Refusal::Exists.into())
-    }
+    changed_or(&done, Refusal::Exists)
 }
 
 pub(in crate::store) async fn claim(
