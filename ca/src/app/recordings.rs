@@ -110,76 +110,48 @@ impl App {
         })
     }
 
-    /// Keeps a recording whatever its retention says.
+    /// Holds a recording, which keeps it whatever its retention says, or ends that.
     ///
     /// # Errors
-    /// When the person may not, there is no such session, or the recording was deleted.
-    pub async fn hold_recording(
+    /// When the person may not, there is no such session, or the recording was deleted or is not held.
+    pub async fn set_hold(
         &self,
         person: &Person,
         id: SessionId,
+        is_held: bool,
         request: HoldRequest,
         origin: Origin,
     ) -> Result<RecordingRow, Failure> {
         let asked = |session| HumanAct::HoldRecordings { session };
         let (found, permitted) = self.permitted_on(person, id, asked, origin).await?;
-        let by = person.human().clone();
-        let change = Change::HoldRecording {
-            session: id,
-            by: by.clone(),
-            reason: request.reason.clone(),
-            at: origin.at,
+        let (by, reason) = (person.human().clone(), request.reason);
+        let (change, outcome, fact) = if is_held {
+            let change = Change::HoldRecording {
+                session: id,
+                by: by.clone(),
+                reason: reason.clone(),
+                at: origin.at,
+            };
+            (change, "held", AccessFact::RecordingHeld { by, reason })
+        } else {
+            let change = Change::ReleaseRecording { session: id };
+            let fact = AccessFact::RecordingReleased { by, reason };
+            (change, "released", fact)
         };
-        let reason = request.reason;
-        let fact = AccessFact::RecordingHeld { by, reason };
         let events = vec![
             access(&found).event(origin.at, fact),
-            permitted.event("held"),
+            permitted.event(outcome),
         ];
         match self.store.commit(vec![change], events).await {
             Err(CommitError::Refused(Refusal::Over)) => Err(deleted()),
-            done => done.map(drop).map_err(Failure::from),
-        }?;
-        Ok(row(
-            &found,
-            self.store.recording(id).await?.as_ref(),
-            origin.at,
-        ))
-    }
-
-    /// Ends a hold.
-    ///
-    /// # Errors
-    /// When the person may not, there is no such session, or its recording is not held.
-    pub async fn release_recording(
-        &self,
-        person: &Person,
-        id: SessionId,
-        request: HoldRequest,
-        origin: Origin,
-    ) -> Result<RecordingRow, Failure> {
-        let asked = |session| HumanAct::HoldRecordings { session };
-        let (found, permitted) = self.permitted_on(person, id, asked, origin).await?;
-        let by = person.human().clone();
-        let reason = request.reason;
-        let fact = AccessFact::RecordingReleased { by, reason };
-        let events = vec![
-            access(&found).event(origin.at, fact),
-            permitted.event("released"),
-        ];
-        let change = Change::ReleaseRecording { session: id };
-        match self.store.commit(vec![change], events).await {
             Err(CommitError::Refused(Refusal::Missing)) => Err(Failure::advise(
                 Code::Conflict,
                 "the recording is not held; `portreeve recording list` shows what is",
             )),
             done => done.map(drop).map_err(Failure::from),
         }?;
-        Ok(row(
-            &found,
-            self.store.recording(id).await?.as_ref(),
-            origin.at,
-        ))
+        let known = self.store.recording(id).await?;
+        Ok(row(&found, known.as_ref(), origin.at))
     }
 
     /// Whether a bastion may delete a recording, now: it was told to, and nobody holds it.

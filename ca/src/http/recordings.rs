@@ -49,7 +49,7 @@ pub(super) async fn hold(
 ) -> Result<Json<RecordingRow>, Rejection> {
     let held = server
         .app
-        .hold_recording(&by.person, part(&id)?, request, by.origin)
+        .set_hold(&by.person, part(&id)?, true, request, by.origin)
         .await?;
     Ok(Json(held))
 }
@@ -62,7 +62,7 @@ pub(super) async fn release(
 ) -> Result<Json<RecordingRow>, Rejection> {
     let released = server
         .app
-        .release_recording(&by.person, part(&id)?, request, by.origin)
+        .set_hold(&by.person, part(&id)?, false, request, by.origin)
         .await?;
     Ok(Json(released))
 }
