@@ -6,6 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::exit::Exit;
 use crate::lines::{Lines, TooLong};
 use crate::root::{Answer, Ask, MAX_LINE};
 
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// the service manager starts a second later.
 const BETWEEN_DAEMONS: Duration = Duration::from_secs(3);
 
-/// Why there is no answer.
+/// Why there is no answer to go on with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
     /// There is no daemon.
@@ -39,16 +40,38 @@ pub(crate) enum AskError {
     /// The answer is none.
     #[error("the daemon's answer is not understood: {0}")]
     Format(#[from] serde_json::Error),
+    /// The daemon says no.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The daemon answered something else.
+    #[error("the daemon answered another question")]
+    OtherAnswer,
 }
 
-/// Asks one question and waits for the answer.
+impl AskError {
+    /// The exit status of whoever asked.
+    pub(crate) const fn exit(&self) -> Exit {
+        if matches!(self, Self::NotRunning(_)) {
+            Exit::NotRunning
+        } else {
+            Exit::Failed
+        }
+    }
+}
+
+/// Asks one question and waits for the answer. A no is an error.
 pub(crate) fn ask(socket: &Path, question: &Ask) -> Result<Answer, AskError> {
     let mut stream = open(socket, question)?;
     let mut lines = Lines::new(answer_limit(question));
     let mut buffer = [0; 4096];
     loop {
         if let Some(line) = lines.next()? {
-            return Ok(serde_json::from_slice(&line)?);
+            let answer = serde_json::from_slice(&line)?;
+            return if let Answer::Refused { why } = answer {
+                Err(AskError::Refused(why))
+            } else {
+                Ok(answer)
+            };
         }
         let read = stream.read(&mut buffer).map_err(AskError::Silent)?;
         if read == 0 {

@@ -23,15 +23,9 @@ pub(crate) struct PamCall {
 /// Why the login is denied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Denied {
-    /// No answer.
+    /// The daemon does not allow it.
     #[error(transparent)]
     Ask(#[from] AskError),
-    /// The daemon says no.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// The daemon answered something else.
-    #[error("the daemon answered another question")]
-    OtherAnswer,
     /// PAM wants something that we have no part in.
     #[error("`PAM_TYPE` is `{0}`; the lines belong into account and session only")]
     Type(String),
@@ -57,8 +51,9 @@ pub(crate) fn run(socket: &Path, call: PamCall) -> Result<(), Denied> {
     };
     match ask(socket, &question)? {
         Answer::Allowed => Ok(()),
-        Answer::Refused { why } => Err(Denied::Refused(why)),
-        Answer::Principal { .. } | Answer::Status(_) => Err(Denied::OtherAnswer),
+        Answer::Refused { .. } | Answer::Principal { .. } | Answer::Status(_) => {
+            Err(AskError::OtherAnswer.into())
+        }
     }
 }
 

@@ -8,27 +8,13 @@ use std::path::Path;
 use crate::ask::{AskError, ask};
 use crate::root::{Answer, Ask};
 
-/// Why nobody may log in.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NoPrincipal {
-    /// No answer.
-    #[error(transparent)]
-    Ask(#[from] AskError),
-    /// The daemon says no.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// The daemon answered something else.
-    #[error("the daemon answered another question")]
-    OtherAnswer,
-}
-
 /// The principal for a login as `user` with the certificate of this key and serial number.
 pub(crate) fn find(
     socket: &Path,
     user: &str,
     fingerprint: &str,
     serial: u64,
-) -> Result<String, NoPrincipal> {
+) -> Result<String, AskError> {
     let question = Ask::Principals {
         user: user.into(),
         fingerprint: fingerprint.into(),
@@ -36,7 +22,6 @@ pub(crate) fn find(
     };
     match ask(socket, &question)? {
         Answer::Principal { line } => Ok(line),
-        Answer::Refused { why } => Err(NoPrincipal::Refused(why)),
-        Answer::Allowed | Answer::Status(_) => Err(NoPrincipal::OtherAnswer),
+        Answer::Refused { .. } | Answer::Allowed | Answer::Status(_) => Err(AskError::OtherAnswer),
     }
 }

@@ -9,36 +9,13 @@ use crate::ask::{AskError, ask};
 use crate::exit::Exit;
 use crate::root::{Answer, Ask, Status};
 
-/// Why nothing is known.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NoStatus {
-    /// No answer.
-    #[error(transparent)]
-    Ask(#[from] AskError),
-    /// The daemon says no: only root may ask.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// The daemon answered something else.
-    #[error("the daemon answered another question")]
-    OtherAnswer,
-}
-
-impl NoStatus {
-    /// The exit status.
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Self::Ask(AskError::NotRunning(_)) => Exit::NotRunning,
-            Self::Ask(_) | Self::Refused(_) | Self::OtherAnswer => Exit::Failed,
-        }
-    }
-}
-
 /// Asks the daemon.
-pub(crate) fn find(socket: &Path) -> Result<Status, NoStatus> {
+pub(crate) fn find(socket: &Path) -> Result<Status, AskError> {
     match ask(socket, &Ask::Status)? {
         Answer::Status(status) => Ok(status),
-        Answer::Refused { why } => Err(NoStatus::Refused(why)),
-        Answer::Allowed | Answer::Principal { .. } => Err(NoStatus::OtherAnswer),
+        Answer::Refused { .. } | Answer::Allowed | Answer::Principal { .. } => {
+            Err(AskError::OtherAnswer)
+        }
     }
 }
 
