@@ -280,26 +280,6 @@ fn write_head(bytes: &[u8], length: usize) -> Result<Read<Head>, Breach> {
 }
 
 fn read(kind: u8, from: &mut Fields<'_>) -> Result<Asked, Breach> {
-    let on_path = |act, path, need| Asked::OnPath {
-        act,
-        path,
-        other: None,
-        detail: None,
-        need,
-    };
-    let on_handle = |act, handle| Asked::OnHandle {
-        act,
-        handle,
-        attributes: None,
-        need: Need::Nothing,
-    };
-    let changed = |act, path, attributes: &Attributes| Asked::OnPath {
-        act,
-        path,
-        other: None,
-        detail: attributes.words(),
-        need: Need::Write,
-    };
     Ok(match kind {
         OPEN => Asked::Open {
             path: path(from)?,
@@ -316,7 +296,7 @@ fn read(kind: u8, from: &mut Fields<'_>) -> Result<Asked, Breach> {
         }
         LSTAT => on_path(FileAct::LinkStat, path(from)?, Need::Nothing),
         FSTAT => on_handle(FileAct::Stat, handle(from)?),
-        SETSTAT => changed(FileAct::SetStat, path(from)?, &Attributes::read(from)?),
+        SETSTAT => changed(FileAct::SetStat, from)?,
         FSETSTAT => Asked::OnHandle {
             act: FileAct::SetStat,
             handle: handle(from)?,
@@ -328,11 +308,7 @@ fn read(kind: u8, from: &mut Fields<'_>) -> Result<Asked, Breach> {
             handle: handle(from)?,
         },
         REMOVE => on_path(FileAct::Remove, path(from)?, Need::Write),
-        MKDIR => changed(
-            FileAct::MakeDirectory,
-            path(from)?,
-            &Attributes::read(from)?,
-        ),
+        MKDIR => changed(FileAct::MakeDirectory, from)?,
         RMDIR => on_path(FileAct::RemoveDirectory, path(from)?, Need::Write),
         REALPATH => on_path(FileAct::RealPath, path(from)?, Need::Nothing),
         STAT => on_path(FileAct::Stat, path(from)?, Need::Nothing),
@@ -346,35 +322,16 @@ fn read(kind: u8, from: &mut Fields<'_>) -> Result<Asked, Breach> {
 }
 
 fn extended(from: &mut Fields<'_>) -> Result<Asked, Breach> {
-    let plain = |act, path, need| Asked::OnPath {
-        act,
-        path,
-        other: None,
-        detail: None,
-        need,
-    };
-    let on_handle = |act, handle| Asked::OnHandle {
-        act,
-        handle,
-        attributes: None,
-        need: Need::Nothing,
-    };
     let name = from.string()?;
     Ok(match name {
         b"posix-rename@openssh.com" => two_paths(FileAct::Rename, from)?,
         b"hardlink@openssh.com" => two_paths(FileAct::HardLink, from)?,
-        b"statvfs@openssh.com" => plain(FileAct::FileSystem, path(from)?, Need::Nothing),
-        b"expand-path@openssh.com" => plain(FileAct::RealPath, path(from)?, Need::Nothing),
+        b"statvfs@openssh.com" => on_path(FileAct::FileSystem, path(from)?, Need::Nothing),
+        b"expand-path@openssh.com" => on_path(FileAct::RealPath, path(from)?, Need::Nothing),
         b"fstatvfs@openssh.com" => on_handle(FileAct::FileSystem, handle(from)?),
         b"fsync@openssh.com" => on_handle(FileAct::Sync, handle(from)?),
-        b"lsetstat@openssh.com" => Asked::OnPath {
-            act: FileAct::LinkSetStat,
-            path: path(from)?,
-            other: None,
-            detail: Attributes::read(from)?.words(),
-            need: Need::Write,
-        },
-        b"limits@openssh.com" => plain(FileAct::Limits, Bytes::new(), Need::Nothing),
+        b"lsetstat@openssh.com" => changed(FileAct::LinkSetStat, from)?,
+        b"limits@openssh.com" => on_path(FileAct::Limits, Bytes::new(), Need::Nothing),
         b"home-directory" => Asked::OnPath {
             act: FileAct::Home,
             path: Bytes::new(),
@@ -384,7 +341,7 @@ fn extended(from: &mut Fields<'_>) -> Result<Asked, Breach> {
         },
         b"users-groups-by-id@openssh.com" => {
             let _ = (from.string()?, from.string()?);
-            plain(FileAct::Names, Bytes::new(), Need::Nothing)
+            on_path(FileAct::Names, Bytes::new(), Need::Nothing)
         }
         b"copy-data" => {
             let source = handle(from)?;
@@ -398,6 +355,36 @@ fn extended(from: &mut Fields<'_>) -> Result<Asked, Breach> {
             from.skip();
             Asked::Unknown { extension }
         }
+    })
+}
+
+const fn on_path(act: FileAct, path: Bytes, need: Need) -> Asked {
+    Asked::OnPath {
+        act,
+        path,
+        other: None,
+        detail: None,
+        need,
+    }
+}
+
+const fn on_handle(act: FileAct, handle: Bytes) -> Asked {
+    Asked::OnHandle {
+        act,
+        handle,
+        attributes: None,
+        need: Need::Nothing,
+    }
+}
+
+/// A path and the attributes that it gets.
+fn changed(act: FileAct, from: &mut Fields<'_>) -> Result<Asked, Breach> {
+    Ok(Asked::OnPath {
+        act,
+        path: path(from)?,
+        other: None,
+        detail: Attributes::read(from)?.words(),
+        need: Need::Write,
     })
 }
 
