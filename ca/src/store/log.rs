@@ -167,9 +167,7 @@ pub(super) async fn events_of(
     .bind(limit)
     .fetch_all(db)
     .await?;
-    rows.iter()
-        .map(|row| Ok((row.count("place")?, row.raw("event")?)))
-        .collect()
+    placed(&rows)
 }
 
 /// The events from the place `since` on among the first `size`, with their places, `limit` at most.
@@ -188,6 +186,10 @@ pub(super) async fn events_from(
     .bind(limit)
     .fetch_all(db)
     .await?;
+    placed(&rows)
+}
+
+fn placed(rows: &[SqliteRow]) -> Result<Vec<(u64, String)>, StoreError> {
     rows.iter()
         .map(|row| Ok((row.count("place")?, row.raw("event")?)))
         .collect()
