@@ -5,11 +5,11 @@ use portreeve_protocol::admin::{AddAgent, AgentRecord, Listing};
 use portreeve_protocol::pair::Agent;
 use portreeve_protocol::problem::Code;
 
-use super::permit::Permitted;
+use super::permit::{Exists, Permitted};
 use super::{App, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::identity::Person;
-use crate::store::{Change, CommitError, Refusal};
+use crate::store::Change;
 
 impl App {
     /// All agents.
@@ -54,55 +54,18 @@ impl App {
                 "an agent authenticates with an Ed25519 key; make one with `ssh-keygen -t ed25519`",
             ));
         }
-        let added = permitted.event(format!("added with key {}", record.key.fingerprint()));
-        match self
-            .store
-            .commit(vec![Change::AddAgent(record.clone())], vec![added])
-            .await
-        {
-            Ok(_) => Ok(record),
-            Err(CommitError::Refused(Refusal::Exists)) => {
-                self.log
-                    .append(vec![permitted.event("the name or the key is taken")])
-                    .await?;
-                Err(Failure::advise(
-                    Code::Conflict,
-                    "an agent of this name or with this key exists",
-                ))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let added = format!("added with key {}", record.key.fingerprint());
+        let exists = Exists {
+            recorded: "the name or the key is taken",
+            told: "an agent of this name or with this key exists",
+        };
+        let change = Change::AddAgent(record.clone());
+        self.make(change, &permitted, added, exists).await?;
+        Ok(record)
     }
 
-    /// Takes all rights from an agent and kills its sessions.
-    ///
-    /// # Errors
-    /// When the person may not, there is no such agent, or the store fails.
-    pub async fn disable_agent(
-        &self,
-        person: &Person,
-        agent: &Agent,
-        origin: Origin,
-    ) -> Result<AgentRecord, Failure> {
-        let (record, permitted) = self.may_manage_agent(person, agent, origin).await?;
-        let change = Change::DisableAgent(agent.clone());
-        self.store
-            .commit(vec![change], vec![permitted.event("disabled")])
-            .await?;
-        self.kill_all_of(
-            agent,
-            permitted.human(),
-            "the agent was disabled",
-            origin.at,
-        )
-        .await?;
-        Ok(AgentRecord {
-            enabled: false,
-            ..record
-        })
-    }
-
-    /// Gives a disabled agent back what it had. Its sessions stay ended.
+    /// Takes all rights from an agent and kills its sessions, or gives it back what it had; its
+    /// sessions stay ended.
     ///
     /// # Errors
     /// When the person may not, there is no such agent, or the store fails.
@@ -110,15 +73,25 @@ impl App {
         &self,
         person: &Person,
         agent: &Agent,
+        is_enabled: bool,
         origin: Origin,
     ) -> Result<AgentRecord, Failure> {
         let (record, permitted) = self.may_manage_agent(person, agent, origin).await?;
-        let change = Change::EnableAgent(agent.clone());
+        let (change, outcome) = if is_enabled {
+            (Change::EnableAgent(agent.clone()), "enabled")
+        } else {
+            (Change::DisableAgent(agent.clone()), "disabled")
+        };
         self.store
-            .commit(vec![change], vec![permitted.event("enabled")])
+            .commit(vec![change], vec![permitted.event(outcome)])
             .await?;
+        if !is_enabled {
+            let reason = "the agent was disabled";
+            self.kill_all_of(agent, permitted.human(), reason, origin.at)
+                .await?;
+        }
         Ok(AgentRecord {
-            enabled: true,
+            enabled: is_enabled,
             ..record
         })
     }

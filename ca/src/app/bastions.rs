@@ -6,11 +6,12 @@ use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::BastionContact;
 
 use super::hosts::check_address;
+use super::permit::Exists;
 use super::{App, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::entropy;
 use crate::identity::Person;
-use crate::store::{Change, CommitError, Refusal};
+use crate::store::Change;
 
 /// The most addresses from which one bastion reaches hosts; a certificate names those of all.
 const MAX_EGRESS: usize = 4;
@@ -81,26 +82,16 @@ impl App {
             token_expires_at: expires_at,
             at: origin.at,
         };
-        match self
-            .store
-            .commit(vec![change], vec![permitted.event("ticket issued")])
-            .await
-        {
-            Ok(_) => Ok(BastionTicket {
-                bastion,
-                token,
-                expires_at,
-            }),
-            Err(CommitError::Refused(Refusal::Exists)) => {
-                self.log
-                    .append(vec![permitted.event("it is enrolled already")])
-                    .await?;
-                Err(Failure::advise(
-                    Code::Conflict,
-                    "the bastion is enrolled already; to enrol it again, say so (`--again`)",
-                ))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let exists = Exists {
+            recorded: "it is enrolled already",
+            told: "the bastion is enrolled already; to enrol it again, say so (`--again`)",
+        };
+        self.make(change, &permitted, "ticket issued", exists)
+            .await?;
+        Ok(BastionTicket {
+            bastion,
+            token,
+            expires_at,
+        })
     }
 }

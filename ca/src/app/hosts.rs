@@ -7,11 +7,12 @@ use portreeve_protocol::enrol::HostTicket;
 use portreeve_protocol::facts::MAX_GROUPS;
 use portreeve_protocol::problem::Code;
 
+use super::permit::Exists;
 use super::{App, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::entropy;
 use crate::identity::Person;
-use crate::store::{Change, CommitError, Refusal};
+use crate::store::Change;
 
 /// The longest label.
 const MAX_LABEL: usize = 128;
@@ -83,29 +84,19 @@ impl App {
             token_expires_at: expires_at,
             at: origin.at,
         };
-        match self
-            .store
-            .commit(vec![change], vec![permitted.event("ticket issued")])
-            .await
-        {
-            Ok(_) => Ok(HostTicket {
-                host,
-                token,
-                expires_at,
-                session_ca: self.keys.session_ca.clone(),
-                order_key: self.keys.order.clone(),
-            }),
-            Err(CommitError::Refused(Refusal::Exists)) => {
-                self.log
-                    .append(vec![permitted.event("it is enrolled already")])
-                    .await?;
-                Err(Failure::advise(
-                    Code::Conflict,
-                    "the host is enrolled already; to enrol it again, say so (`--again`)",
-                ))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let exists = Exists {
+            recorded: "it is enrolled already",
+            told: "the host is enrolled already; to enrol it again, say so (`--again`)",
+        };
+        self.make(change, &permitted, "ticket issued", exists)
+            .await?;
+        Ok(HostTicket {
+            host,
+            token,
+            expires_at,
+            session_ca: self.keys.session_ca.clone(),
+            order_key: self.keys.order.clone(),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use super::record::{act, alarm, note};
 use super::{App, Failure, Origin};
 use crate::decide::{self, Decision, HumanAct, HumanPermit};
 use crate::identity::Person;
+use crate::store::{Change, CommitError, Refusal};
 
 /// A person's act that policy permits, and what the trail will say of it.
 #[derive(Debug)]
@@ -38,6 +39,14 @@ impl Permitted {
             outcome,
         )
     }
+}
+
+/// What is said of something that is there already.
+pub(super) struct Exists {
+    /// In the trail.
+    pub(super) recorded: &'static str,
+    /// To whoever asked.
+    pub(super) told: &'static str,
 }
 
 impl App {
@@ -75,6 +84,26 @@ impl App {
                 self.log.append(events).await?;
                 Err(Failure::recorded(Code::NotPermitted, id))
             }
+        }
+    }
+
+    /// Commits what makes something that must not be there yet; a second one is recorded and told.
+    pub(super) async fn make(
+        &self,
+        change: Change,
+        permitted: &Permitted,
+        made: impl Into<String>,
+        exists: Exists,
+    ) -> Result<(), Failure> {
+        let made = permitted.event(made);
+        match self.store.commit(vec![change], vec![made]).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Refused(Refusal::Exists)) => {
+                let outcome = permitted.event(exists.recorded);
+                self.log.append(vec![outcome]).await?;
+                Err(Failure::advise(Code::Conflict, exists.told))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 

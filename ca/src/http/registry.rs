@@ -39,7 +39,7 @@ pub(super) async fn disable_agent(
     let agent = agent(&team, &name)?;
     let record = server
         .app
-        .disable_agent(&by.person, &agent, by.origin)
+        .enable_agent(&by.person, &agent, false, by.origin)
         .await?;
     Ok(Json(record))
 }
@@ -52,7 +52,7 @@ pub(super) async fn enable_agent(
     let agent = agent(&team, &name)?;
     let record = server
         .app
-        .enable_agent(&by.person, &agent, by.origin)
+        .enable_agent(&by.person, &agent, true, by.origin)
         .await?;
     Ok(Json(record))
 }
