@@ -17,9 +17,14 @@ const PYTHON: &str = "/usr/bin/python3";
 /// # Errors
 /// When Python or its package index cannot be used.
 pub fn program() -> io::Result<PathBuf> {
-    // A test runs as `target/debug/deps/name`, and every crate that includes this is a folder of the source tree.
+    // Tests run as `target/debug/deps/name`, programs as `target/debug/name`; and every crate that includes this is a
+    // folder of the source tree.
     let own = std::env::current_exe()?;
-    let target = own.ancestors().nth(3).ok_or(io::ErrorKind::NotFound)?;
+    let mut folders = own
+        .ancestors()
+        .skip(1)
+        .filter(|folder| !folder.ends_with("deps"));
+    let target = folders.nth(1).ok_or(io::ErrorKind::NotFound)?;
     let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/moto/requirements.txt");
     let folder = target.join("moto");
     let venv = folder.join("venv");

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI runs.
 
 use anyhow::{Result, ensure};
-use portreeve_tests::{asciinema, debian, moto, packages, programs, sudo_rs};
+use portreeve_tests::{asciinema, debian, moto, packages, sudo_rs};
 
 use crate::{cargo, check, say};
 
@@ -30,8 +30,7 @@ pub(crate) fn run() -> Result<()> {
     asciinema::ensure(&cargo::program(), &mut say::line)?;
 
     say::step("an S3 store");
-    let built = programs::directory()?;
-    moto::ensure(&programs::source(), built.parent().unwrap_or(&built))?;
+    moto::program()?;
 
     say::step("the other Debian");
     debian::ensure(&mut say::line)?;
