@@ -14,9 +14,9 @@
 //! [`PoolOptions::segment_age`] old, or when somebody waits for it. A session without
 //! traffic costs no buffer and no wake-up.
 //!
-//! When a segment is on disk and whoever waited for it knows, its thread follows what it shows on
-//! terminals, and now and then writes that at the beginning of a segment, so that readers need not
-//! begin at the first one.
+//! When a segment is in the file, its thread follows what it shows on terminals, and now and then
+//! writes that at the beginning of a segment, so that readers need not begin at the first one.
+//! Whoever waits for the last segment of a visit is told before that.
 //!
 //! Whatever fails (disk, sealing, signing) fails the recording for good: every later event is
 //! refused and [`Recorder::failed`] resolves. The caller closes the session; this module closes
@@ -113,12 +113,12 @@ impl PoolOptions {
 }
 
 /// One thread that seals and writes, and the one that waits for the disk when that has much to do.
-struct Pair {
+struct Hands {
     writer: Hand,
     syncer: Hand,
 }
 
-impl Pair {
+impl Hands {
     fn inboxes(&self) -> (Arc<Inbox>, Arc<Inbox>) {
         (self.writer.inbox(), self.syncer.inbox())
     }
@@ -133,7 +133,7 @@ pub struct RecorderPool {
     options: PoolOptions,
     signer: Arc<dyn ManifestSigner>,
     entropy: Entropy,
-    hands: Vec<Pair>,
+    hands: Vec<Hands>,
     /// Dropped, it ends the watch.
     watch: Option<watch::Watch>,
     next: AtomicUsize,
@@ -179,14 +179,14 @@ impl RecorderPool {
                 &pool.options,
             );
             let name = format!("recorder-{number}");
-            let syncing = Arc::clone(&syncs);
-            pool.hands.push(Pair {
+            let (syncing, signs) = (Arc::clone(&syncs), Arc::clone(&pool.signer));
+            pool.hands.push(Hands {
                 writer: Hand::start(name.clone(), inbox, move || worker.run())?,
-                syncer: Hand::start(name + "-disk", syncs, move || sync::run(&syncing))?,
+                syncer: Hand::start(name + "-disk", syncs, move || sync::run(&syncing, &*signs))?,
             });
         }
-        let inboxes = pool.hands.iter().flat_map(|pair| {
-            let (inbox, syncs) = pair.inboxes();
+        let inboxes = pool.hands.iter().flat_map(|hands| {
+            let (inbox, syncs) = hands.inboxes();
             [inbox, syncs]
         });
         pool.watch = Some(watch::Watch::start(
@@ -208,7 +208,7 @@ impl RecorderPool {
         let inboxes = turn
             .checked_rem(self.hands.len())
             .and_then(|turn| self.hands.get(turn))
-            .map_or_else(Pair::closed_inboxes, Pair::inboxes);
+            .map_or_else(Hands::closed_inboxes, Hands::inboxes);
         Recorder::begin(inboxes, &self.options, folder, info)
     }
 
@@ -224,10 +224,10 @@ impl RecorderPool {
     /// Writes everything that was recorded, then ends the threads. Sessions that were not finished
     /// are left cut. Blocks.
     pub fn close(self) {
-        for pair in self.hands {
+        for hands in self.hands {
             // In this order: what the first writes the second is given.
-            pair.writer.finish();
-            pair.syncer.finish();
+            hands.writer.finish();
+            hands.syncer.finish();
         }
     }
 }

@@ -239,17 +239,17 @@ impl Session {
     }
 
     /// Something is on the disk: tells whoever waits for that.
-    pub(super) fn has_synced(&self, synced: Unsynced) {
+    pub(super) fn has_synced(&self, synced: &Unsynced, finished: Option<Finished>) {
         let mut state = self.lock();
         state.unsynced_bytes = state.unsynced_bytes.saturating_sub(synced.bytes);
         if matches!(state.phase, Phase::Open | Phase::Ending(_)) {
             state.durable = state.durable.max(Some(synced.recorded));
-            state.kept = synced.len;
+            state.kept = synced.head.bytes;
             state.is_nearly_full = synced.is_nearly_full;
             if synced.head.segments > 0 {
                 state.head = Some(synced.head);
             }
-            if let Some(finished) = synced.finished {
+            if let Some(finished) = finished {
                 state.phase = Phase::Finished(finished);
             }
         }

@@ -6,7 +6,9 @@
 //! fills the session's memory, nobody is told of it, and after a failure it is taken back.
 //!
 //! Of one session either its own thread or this one waits for the disk, never both: the kernel
-//! tells an error once, and whoever is told must be who would have said that all is well.
+//! tells an error once, and whoever is told must be who would have said that all is well. So a
+//! recording is also closed by the one that waits for its last segments: what a manifest names is
+//! on the disk before the manifest is written.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,9 +16,10 @@ use std::sync::{Arc, PoisonError};
 
 use super::disk::Media;
 use super::inbox::{Inbox, Job};
-use super::state::{Reel, Session};
+use super::state::{Ending, Reel, Session};
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
 use crate::head::Head;
+use crate::manifest::ManifestSigner;
 
 /// What was written to one file since the disk was last waited for.
 pub(super) struct Unsynced {
@@ -26,39 +29,26 @@ pub(super) struct Unsynced {
     pub(super) bytes: usize,
     /// How many events are recorded with it.
     pub(super) recorded: u64,
-    /// What stands for all segments with it.
+    /// What stands for the file with it.
     pub(super) head: Head,
-    /// How long the file is with it.
-    pub(super) len: u64,
     /// The session should end while the recording can still be closed in order.
     pub(super) is_nearly_full: bool,
-    /// The file is whole with it.
-    pub(super) finished: Option<Finished>,
+    /// Nothing follows, and the file is to be closed.
+    ending: Option<Ending>,
 }
 
 impl Unsynced {
     /// What `tape` has, of which the last is in `bytes` of memory.
-    pub(super) fn of(tape: &Tape, bytes: usize, recorded: u64) -> Self {
+    pub(super) fn of(tape: &Tape, bytes: usize, recorded: u64, ending: Option<Ending>) -> Self {
         let (file, path) = tape.file();
-        let head = tape.head();
         Self {
             file: Arc::clone(file),
             path: path.to_owned(),
             bytes,
             recorded,
-            head,
-            len: head.bytes,
+            head: tape.head(),
             is_nearly_full: tape.is_nearly_full(),
-            finished: None,
-        }
-    }
-
-    /// With what closes the file.
-    pub(super) fn closed(self, finished: Finished) -> Self {
-        Self {
-            len: finished.bytes,
-            finished: Some(finished),
-            ..self
+            ending,
         }
     }
 
@@ -70,13 +60,43 @@ impl Unsynced {
         }
     }
 
-    /// Waits until it is on the disk. If that fails, everything behind `kept` is taken back, because
-    /// nobody was told of it; recovery does the same for files where even that fails. Nobody may be
-    /// writing to the file meanwhile.
-    pub(super) fn sync(&self, kept: u64) -> Result<(), WriteError> {
-        if self.len == kept {
-            return Ok(());
+    /// Waits until it is on the disk, and closes the file if that is what follows. If the disk
+    /// fails, everything behind what it has is taken back, because nobody was told of it; recovery
+    /// does the same for files where even that fails.
+    ///
+    /// `kept` is how long the file is on the disk. The session's file is locked.
+    pub(super) fn finish(
+        &self,
+        kept: u64,
+        reel: &mut Reel,
+        signer: &dyn ManifestSigner,
+    ) -> Result<Option<Finished>, WriteError> {
+        if self.head.bytes != kept {
+            self.sync(kept)?;
         }
+        self.close(reel, signer)
+    }
+
+    /// Closes the file, if nothing follows what is on the disk.
+    fn close(
+        &self,
+        reel: &mut Reel,
+        signer: &dyn ManifestSigner,
+    ) -> Result<Option<Finished>, WriteError> {
+        let end = match self.ending {
+            None => return Ok(None),
+            Some(Ending::InOrder(end)) => Some(end),
+            Some(Ending::Abandoned) => None,
+        };
+        let Reel::Running(mut running) = std::mem::replace(reel, Reel::Done) else {
+            return Ok(None);
+        };
+        let finished = running.tape.finish(end, signer)?;
+        self.sync(self.head.bytes)?;
+        Ok(Some(finished))
+    }
+
+    fn sync(&self, kept: u64) -> Result<(), WriteError> {
         self.file
             .sync()
             .map_err(|source| self.take_back(kept, source))
@@ -92,29 +112,38 @@ impl Unsynced {
 }
 
 /// Waits for the disk for the sessions of one recording thread, until their inbox is closed.
-pub(super) fn run(inbox: &Inbox) {
+pub(super) fn run(inbox: &Inbox, signer: &dyn ManifestSigner) {
     while let Some(Job::Ready(session) | Job::Due(session)) = inbox.next() {
         // After the others that wait, unless nothing is taken any more.
-        while sync_one(&session) && inbox.push_ready(Arc::clone(&session)).is_err() {
+        while sync_one(&session, signer) && inbox.push_ready(Arc::clone(&session)).is_err() {
             inbox.got_on();
         }
     }
 }
 
 /// Gets on the disk what is written of a session; whether more was written meanwhile.
-fn sync_one(session: &Session) -> bool {
+fn sync_one(session: &Session, signer: &dyn ManifestSigner) -> bool {
     let Some((unsynced, kept)) = session.take_unsynced() else {
         return false;
     };
-    match unsynced.file.sync() {
-        Ok(()) => session.has_synced(unsynced),
-        Err(source) => {
-            // The recording's thread may be writing; once it is not, it finds nothing to write to.
-            let mut reel = session.reel.lock().unwrap_or_else(PoisonError::into_inner);
-            *reel = Reel::Done;
-            let why = unsynced.take_back(kept, source);
-            session.fail(RecordingFailed::new(why));
+    // Without the file's lock: the recording's thread writes on meanwhile.
+    let synced = unsynced.file.sync();
+    if synced.is_ok() && unsynced.ending.is_none() {
+        session.has_synced(&unsynced, None);
+        return session.is_written_to_again();
+    }
+    // With it, that thread is not writing, and finds nothing to write to afterwards.
+    let mut reel = session.reel.lock().unwrap_or_else(PoisonError::into_inner);
+    // A recording that failed meanwhile may be in the hands of recovery.
+    if !session.is_over() {
+        let closed = synced
+            .map_err(|source| unsynced.take_back(kept, source))
+            .and_then(|()| unsynced.close(&mut reel, signer));
+        match closed {
+            Ok(finished) => session.has_synced(&unsynced, finished),
+            Err(why) => session.fail(RecordingFailed::new(why)),
         }
     }
+    *reel = Reel::Done;
     session.is_written_to_again()
 }

@@ -103,19 +103,14 @@ impl Worker {
         let synced = match self.write(session, &mut reel, taken, &mut last) {
             // A visit that was asked for before the recording ended or failed.
             Ok(None) => return,
-            Ok(Some(unsynced)) => {
-                if unsynced.finished.is_some() {
-                    *reel = Reel::Done;
-                }
-                Self::sync(session, unsynced, is_bulk)
-            }
+            Ok(Some(unsynced)) => self.sync(session, &mut reel, unsynced, is_bulk),
             Err(why) => Err(why),
         };
         if let Err(why) = synced {
             *reel = Reel::Done;
             return session.fail(RecordingFailed::new(why));
         }
-        // Only now: nobody waits for what readers will need one day.
+        // What is handed over nobody waits for here, and what readers need one day can wait.
         if let (Some(written), Reel::Running(running)) = (last, &mut *reel) {
             let buffer = written.follow(&mut running.screens);
             self.keep(buffer);
@@ -123,13 +118,20 @@ impl Worker {
     }
 
     /// Brings to the disk what was written. Under load that is left to the other thread.
-    fn sync(session: &Arc<Session>, unsynced: Unsynced, is_bulk: bool) -> Result<(), WriteError> {
+    fn sync(
+        &self,
+        session: &Arc<Session>,
+        reel: &mut Reel,
+        unsynced: Unsynced,
+        is_bulk: bool,
+    ) -> Result<(), WriteError> {
         let Some(unsynced) = session.hand_over(unsynced, is_bulk) else {
             return Ok(());
         };
+        // Not locked any more when the disk is waited for.
         let kept = session.lock().kept;
-        unsynced.sync(kept)?;
-        session.has_synced(unsynced);
+        let finished = unsynced.finish(kept, reel, &*self.signer)?;
+        session.has_synced(&unsynced, finished);
         Ok(())
     }
 
@@ -175,16 +177,8 @@ impl Worker {
             self.inbox.got_on();
             *last = Some(Written { segment, number });
         }
-        let unsynced = Unsynced::of(tape, taken.bytes, taken.recorded);
-        let end = match taken.ending {
-            None => return Ok(Some(unsynced)),
-            Some(Ending::InOrder(end)) => Some(end),
-            Some(Ending::Abandoned) => None,
-        };
-        // What it names is on the disk before the manifest is.
-        unsynced.sync(session.lock().kept)?;
-        let finished = tape.finish(end, &*self.signer)?;
-        Ok(Some(unsynced.closed(finished)))
+        let (bytes, recorded) = (taken.bytes, taken.recorded);
+        Ok(Some(Unsynced::of(tape, bytes, recorded, taken.ending)))
     }
 
     fn take_ready(&mut self, session: &Session) -> Taken {

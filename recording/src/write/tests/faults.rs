@@ -32,6 +32,8 @@ enum Fault {
     Room(usize),
     /// What is written does not get to the disk.
     Sync,
+    /// The same, told only to the first who asks, as the kernel does.
+    SyncOnce,
     /// Nothing returns.
     Hang,
 }
@@ -98,6 +100,10 @@ impl Media for SpoiledFile {
         let mut fault = shared.fault.lock().unwrap();
         while *fault == Fault::Hang {
             fault = shared.bell.wait(fault).unwrap();
+        }
+        if *fault == Fault::SyncOnce {
+            *fault = Fault::None;
+            return Err(io::Error::other("input/output error"));
         }
         if *fault == Fault::Sync {
             return Err(io::Error::other("input/output error"));
@@ -212,6 +218,43 @@ fn a_disk_that_hangs_fails_the_recordings_that_wait_for_it() {
 }
 
 #[test]
+fn a_disk_that_hangs_at_an_end_holds_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Spoiled::default();
+    let pool = disk.pool(PoolOptions {
+        patience: Duration::from_secs(2),
+        ..patient()
+    });
+    let recorders = [0x1f0, 0x1f1, 0x1f2].map(|number| {
+        let mut info = info();
+        info.session = format!("0190b8a2-7c1e-7000-8000-{number:012x}")
+            .parse()
+            .unwrap();
+        let recorder = pool.begin(folder.path().to_owned(), info);
+        block_on(recorder.flush_through(Position::BEGINNING)).unwrap();
+        recorder
+    });
+    disk.set(Fault::Hang);
+    let [ending, other, third] = &recorders;
+    ending.try_record(&output(5)).unwrap();
+    let mut finishing = ending.finish(end());
+    for recorder in [other, third] {
+        let position = recorder.try_record(&output(5)).unwrap();
+        drop(poll_once(&mut recorder.flush_through(position)));
+    }
+    // Asking never waits, whoever waits for the disk.
+    assert!(poll_once(&mut finishing).is_pending());
+    assert!(ending.failure().is_none());
+    for recorder in &recorders {
+        let failure = block_on(recorder.failed());
+        assert!(matches!(failure.cause(), WriteError::Stalled));
+    }
+    assert!(block_on(finishing).is_err());
+    disk.set(Fault::None);
+    pool.close();
+}
+
+#[test]
 fn a_head_stands_for_what_is_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let pool = pool(patient());
@@ -297,6 +340,17 @@ fn record_in_bulk(
     (recorded, None)
 }
 
+/// Whether something is so before long.
+fn arrives(is_so: impl Fn() -> bool) -> bool {
+    (0..60_000).any(|_| {
+        let so = is_so();
+        if !so {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        so
+    })
+}
+
 fn bulky() -> PoolOptions {
     PoolOptions {
         session_bytes: 2 * MAX_CONTENT,
@@ -319,15 +373,36 @@ fn under_load_what_is_not_on_the_disk_is_not_durable() {
     let (events_of_it, refused) = record_in_bulk(&recorder, 1..1000);
     assert!(refused.is_none());
     let written = || std::fs::metadata(path(&folder)).unwrap().len();
-    while written() < 4096 {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    assert!(arrives(|| written() >= 4096));
     assert_eq!(recorder.durable_up_to(), Some(Position::BEGINNING));
     assert_eq!(recorder.head(), None);
     disk.set(Fault::None);
     let finished = block_on(recorder.finish(end())).unwrap();
     assert_eq!(events(&finished.path), events_of_it);
     assert_eq!(finished.bytes, written());
+}
+
+#[test]
+fn under_load_an_error_that_is_told_once_fails_a_recording_that_ends() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Spoiled::default();
+        let pool = disk.pool(PoolOptions {
+            patience: Duration::from_secs(60),
+            ..bulky()
+        });
+        let recorder = pool.begin(folder.path().to_owned(), info());
+        block_on(recorder.flush_through(Position::BEGINNING)).unwrap();
+        disk.set(Fault::Hang);
+        assert!(record_in_bulk(&recorder, 1..800).1.is_none());
+        let finishing = recorder.finish(end());
+        disk.set(Fault::SyncOnce);
+        assert!(block_on(finishing).is_err());
+        assert_eq!(recorder.durable_up_to(), Some(Position::BEGINNING));
+        assert_eq!(recorder.head(), None);
+        pool.close();
+        assert_eq!(events(&path(&folder)), [], "it was taken back");
+    }
 }
 
 #[test]
