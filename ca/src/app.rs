@@ -134,11 +134,15 @@ impl App {
         &self.store
     }
 
-    /// Opens everything that `config` names and loads the policy in force.
+    /// Opens everything else that `config` names and loads the policy in force.
     ///
     /// # Errors
     /// When the database, the signer, an issuer's key set or the policy cannot be had.
-    pub async fn start(config: &Config, clock: Clock) -> Result<Arc<Self>, StartError> {
-        start::start(config, clock).await.map(Arc::new)
+    pub async fn start(
+        config: &Config,
+        recordings: Option<RecordingStore>,
+        clock: Clock,
+    ) -> Result<Arc<Self>, StartError> {
+        start::start(config, recordings, clock).await.map(Arc::new)
     }
 }

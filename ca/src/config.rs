@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use portreeve_protocol::age::Recipient;
 use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
+use portreeve_recording_store::config::StoreConfig;
 use portreeve_recording_store::store::Store as RecordingStore;
 
 use self::understand::understand;
@@ -49,7 +50,32 @@ pub struct Config {
     /// How long recordings are kept unless policy says so.
     pub retention: Retention,
     /// Where recordings can be read, if anywhere.
-    pub recording_store: Option<RecordingStore>,
+    pub recording_store: Option<RecordingStoreConfig>,
+}
+
+/// The `[store]` section, read and not opened: the server alone needs what it names, and a signer of another user must
+/// not read the credential.
+#[derive(Debug, Clone)]
+pub struct RecordingStoreConfig {
+    section: StoreConfig,
+    file: PathBuf,
+    line: usize,
+}
+
+impl RecordingStoreConfig {
+    /// The store that the section names.
+    ///
+    /// # Errors
+    /// When it does not make sense, or a file that it names cannot be used.
+    pub fn open(&self) -> Result<RecordingStore, ConfigError> {
+        self.section
+            .open(directory_of(&self.file), |name| std::env::var(name).ok())
+            .map_err(|error| ConfigError::Content {
+                path: self.file.clone(),
+                line: self.line,
+                fault: Fault::Store(error),
+            })
+    }
 }
 
 /// How the API is served.
@@ -152,7 +178,8 @@ pub enum ConfigError {
     },
 }
 
-/// Reads and checks the configuration file. Relative paths in it begin at its directory.
+/// Reads and checks the configuration file. Relative paths in it begin at its directory. The recording store that it
+/// names is not opened.
 ///
 /// # Errors
 /// When it cannot be read or says something that cannot be.
@@ -161,12 +188,16 @@ pub fn read(path: &Path) -> Result<Config, ConfigError> {
         path: path.to_owned(),
         source,
     })?;
-    let directory = path.parent().unwrap_or(Path::new(""));
-    understand(&text, directory).map_err(|(offset, fault)| ConfigError::Content {
+    understand(&text, path).map_err(|(offset, fault)| ConfigError::Content {
         path: path.to_owned(),
         line: line_of(&text, offset),
         fault,
     })
+}
+
+/// Where relative paths in the configuration `file` begin.
+fn directory_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
 }
 
 fn read_text(path: &Path) -> std::io::Result<String> {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use portreeve_ca::clock::Clock;
-use portreeve_ca::config::{self, Config};
+use portreeve_ca::config::{self, Config, RecordingStoreConfig};
 use portreeve_ca::init::{IdentityProvider, Init};
 use portreeve_ca::{init, service, signer_main};
 use tracing_subscriber::EnvFilter;
@@ -94,10 +94,16 @@ fn serve(args: &args::Serve) -> Result<(), Failed> {
     demand_a_user(&args.user)?;
     let path = &args.with.config;
     let config = read(path)?;
+    let recordings = config
+        .recording_store
+        .as_ref()
+        .map(RecordingStoreConfig::open)
+        .transpose()
+        .map_err(failed(Exit::Configuration))?;
     // The first call wins, and this is the first: nothing before it speaks TLS.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     runtime()?
-        .block_on(service::run(&config, path))
+        .block_on(service::run(&config, recordings, path))
         .map_err(failed(Exit::Missing))
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_protocol::backoff::Backoff;
+use portreeve_recording_store::store::Store as RecordingStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -64,18 +65,23 @@ pub enum ServiceError {
     Serve(#[from] ServeError),
 }
 
-/// Serves until the process is asked to stop. `config_path` is what the signer is started with.
+/// Serves until the process is asked to stop. `recordings` is the store that `config` names, opened; `config_path` is
+/// what the signer is started with.
 ///
 /// # Errors
 /// When something that the service needs is not there.
-pub async fn run(config: &Config, config_path: &Path) -> Result<(), ServiceError> {
+pub async fn run(
+    config: &Config,
+    recordings: Option<RecordingStore>,
+    config_path: &Path,
+) -> Result<(), ServiceError> {
     let stop = stop_signal().map_err(ServiceError::Signals)?;
     let mut signer = if config.signer.spawn {
         Some(SignerProcess::start(config_path).map_err(ServiceError::Signer)?)
     } else {
         None
     };
-    let served = serve(config, signer.as_mut(), stop).await;
+    let served = serve(config, recordings, signer.as_mut(), stop).await;
     if let Some(signer) = signer {
         signer.stop().await;
     }
@@ -84,6 +90,7 @@ pub async fn run(config: &Config, config_path: &Path) -> Result<(), ServiceError
 
 async fn serve(
     config: &Config,
+    recordings: Option<RecordingStore>,
     signer: Option<&mut SignerProcess>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ServiceError> {
@@ -100,7 +107,7 @@ async fn serve(
         () = first_end(signer) => return Err(ServiceError::SignerEnded),
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     }
-    let app = App::start(config, Clock::system()).await?;
+    let app = App::start(config, recordings, Clock::system()).await?;
     let keeper = tokio::spawn(Arc::clone(&app).keep());
     tracing::info!(issuer = app.issuer(), listen = %config.listen, "serving");
     let served = http::serve(

@@ -51,7 +51,11 @@ pub enum StartError {
     Policy(String),
 }
 
-pub(super) async fn start(config: &Config, clock: Clock) -> Result<App, StartError> {
+pub(super) async fn start(
+    config: &Config,
+    recordings: Option<RecordingStore>,
+    clock: Clock,
+) -> Result<App, StartError> {
     let issuers = issuers(&config.issuers)?;
     let store = Store::open(&config.database, clock.clone()).await?;
     let signer = SignerClient::new(config.signer.socket.clone());
@@ -70,7 +74,7 @@ pub(super) async fn start(config: &Config, clock: Clock) -> Result<App, StartErr
                 .collect(),
             retention: config.retention,
         },
-        recording_store: config.recording_store.clone(),
+        recording_store: recordings,
         log: Log::new(store.clone(), signer.clone()),
         token_key: TokenKey::new(&keys.token).map_err(StartError::TokenKey)?,
         policy: policy_of(&store).await?,

@@ -25,7 +25,7 @@ fn read_back(text: &str) -> Result<Config, String> {
 
 #[test]
 fn what_is_not_said_has_a_default() {
-    let config = understand(&minimal(), Path::new("/srv/ca")).unwrap();
+    let config = understand(&minimal(), Path::new("/srv/ca/config.toml")).unwrap();
     assert_eq!(config.issuer, "https://ca.example.com:8443");
     assert_eq!(config.database, Path::new("/srv/ca/ca.db"));
     assert_eq!(
@@ -71,7 +71,7 @@ fn everything_can_be_said() {
         jwks_file = "idp.json"
         groups_claim = "roles"
         "#;
-    let config = understand(&text, Path::new("/srv/ca")).unwrap();
+    let config = understand(&text, Path::new("/srv/ca/config.toml")).unwrap();
     assert_eq!(config.signer.limits.session.to_string(), "8h");
     assert_eq!(config.signer.server_uid, Some(990));
     assert_eq!(config.sessions.max_live_per_agent, 20);
@@ -206,4 +206,24 @@ fn every_fault_is_reported_with_its_line_and_field() {
 fn a_file_that_is_not_there_is_named() {
     let error = read(Path::new("/nonexistent/config.toml")).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/config.toml"));
+}
+
+#[test]
+fn the_recording_store_is_opened_by_whoever_needs_it_and_not_by_reading() {
+    let text = minimal()
+        + "[store]\nendpoint = \"https://s3.example.com\"\nbucket = \"recordings\"\ncredentials = \"credentials\"\n";
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    let store = read(&path).unwrap().recording_store.unwrap();
+    let fault = store.open().unwrap_err().to_string();
+    let credentials = directory.path().join("credentials");
+    assert_eq!(
+        fault,
+        format!(
+            "{}:7: `{}` cannot be read",
+            path.display(),
+            credentials.display()
+        )
+    );
 }

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use portreeve_protocol::recording::Retention;
 use portreeve_protocol::time::Ttl;
-use portreeve_recording_store::config::StoreConfig;
-use portreeve_recording_store::store::Store as RecordingStore;
 use toml::Spanned;
 
 use super::file::{File, Issuer, Lifetime, Sessions, Signer};
-use super::{Config, IssuerConfig, IssuerKeys, SessionConfig, SignerConfig, Transport};
+use super::{
+    Config, IssuerConfig, IssuerKeys, RecordingStoreConfig, SessionConfig, SignerConfig, Transport,
+};
 use crate::sign::Limits;
 
 /// What is wrong with a configuration.
@@ -99,7 +99,9 @@ const ALGORITHMS: [&str; 9] = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
 ];
 
-pub(super) fn understand(text: &str, directory: &Path) -> Result<Config, At> {
+/// What the text of the file `path` says.
+pub(super) fn understand(text: &str, path: &Path) -> Result<Config, At> {
+    let directory = super::directory_of(path);
     let file = parse(text)?;
     let issuer = issuer_url("url", &file.url)?;
     let transport = transport(&file, directory)?;
@@ -168,19 +170,12 @@ pub(super) fn understand(text: &str, directory: &Path) -> Result<Config, At> {
             .recordings
             .retention
             .map_or(Retention::YEAR, |written| written.0),
-        recording_store: file
-            .store
-            .as_ref()
-            .map(|store| recording_store(store, directory))
-            .transpose()?,
+        recording_store: file.store.map(|store| RecordingStoreConfig {
+            line: super::line_of(text, store.span().start),
+            section: store.into_inner(),
+            file: path.to_owned(),
+        }),
     })
-}
-
-fn recording_store(store: &Spanned<StoreConfig>, directory: &Path) -> Result<RecordingStore, At> {
-    store
-        .get_ref()
-        .open(directory, |name| std::env::var(name).ok())
-        .map_err(|error| (store.span().start, Fault::Store(error)))
 }
 
 fn parse(text: &str) -> Result<File, At> {

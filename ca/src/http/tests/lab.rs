@@ -100,7 +100,10 @@ impl Lab {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         publish_starter(&config, &clock).await;
-        let app = App::start(&config, clock.clone()).await.unwrap();
+        let recordings = Some(recording_store(home.path()));
+        let app = App::start(&config, recordings, clock.clone())
+            .await
+            .unwrap();
         let (stop, stopped) = watch::channel(false);
         Self {
             router: router(Arc::clone(&app), stopped),
@@ -477,6 +480,6 @@ fn config(home: &Path) -> Config {
         enrolment_ttl: ttl("1h"),
         review_recipients: vec![unsealing_key().recipient()],
         retention: RETENTION.parse().unwrap(),
-        recording_store: Some(recording_store(home)),
+        recording_store: None,
     }
 }
