@@ -196,10 +196,11 @@ impl Screen {
             State::Lost(_) => None,
             State::Unseen(unseen) => {
                 let after = unseen.after_reset(bytes)?;
-                self.state = State::empty(unseen.size());
-                let meter = &mut self.meter;
-                self.state
-                    .change(|terminal| meter.spend_anew(terminal.size()));
+                let size = unseen.size();
+                if let Some(size) = size {
+                    self.meter.spend_anew(size)?;
+                }
+                self.state = State::empty(size);
                 Some(after)
             }
         }

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use avt::parser::{DecMode, DecModes, Function};
 use avt::{Observation, Observer, Operation};
 
-use super::Lost;
+use super::{Lost, Size};
 
 /// What one byte earns. One unit is about what it takes to print a character.
 const PER_BYTE: u64 = 32;
@@ -62,10 +62,13 @@ impl Meter {
         Ok(())
     }
 
-    /// An empty screen of this size is made.
-    pub(super) fn spend_anew(&mut self, (columns, rows): (usize, usize)) -> Result<(), Lost> {
-        let cost = cost(&Function::Ris, columns as u64, rows as u64);
-        self.set_left(self.0.saturating_sub(cost))
+    /// Pays for an empty screen of this size before it is made. Where there is not enough nothing
+    /// is spent, so that a later reset can be paid.
+    pub(super) fn spend_anew(&mut self, size: Size) -> Option<()> {
+        let cost = cost(&Function::Ris, size.columns as u64, size.rows as u64);
+        let left = self.0.checked_sub(cost).filter(|left| *left > 0)?;
+        self.0 = left;
+        Some(())
     }
 
     /// Every line is laid out again.

@@ -44,11 +44,12 @@ impl Unseen {
 
     /// What follows the first reset in what the program wrote, if there is one.
     pub(super) fn after_reset<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        if let (true, Some((b'c', after))) = (self.is_escaped, bytes.split_first()) {
-            return Some(after);
-        }
+        let was_escaped = self.is_escaped;
         if let Some(last) = bytes.last() {
             self.is_escaped = *last == ESCAPE;
+        }
+        if let (true, Some((b'c', after))) = (was_escaped, bytes.split_first()) {
+            return Some(after);
         }
         let at = bytes.windows(RESET.len()).position(|two| two == RESET)?;
         bytes.get(at + RESET.len()..)

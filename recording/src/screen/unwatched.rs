@@ -83,12 +83,14 @@ impl Unwatched {
     }
 
     /// What was written since it was last drawn will not be drawn: what is on it is not known any
-    /// more, until its program resets a terminal of this size.
-    pub fn forget(&mut self, size: Option<Size>) {
+    /// more, until its program resets a terminal of this size. Says whether it had been drawn on
+    /// since it was last forgotten.
+    pub fn forget(&mut self, size: Option<Size>) -> bool {
         self.waiting.clear();
         self.screen.utf8 = Utf8Stream::default();
         self.screen.meter.cap();
-        self.screen.state = State::Unseen(Unseen::new(size));
+        let before = std::mem::replace(&mut self.screen.state, State::Unseen(Unseen::new(size)));
+        !matches!(before, State::Unseen(_))
     }
 
     /// Why the screen is lost, if it was when it was last drawn.

@@ -52,6 +52,9 @@ struct Terminal {
     not_since: Option<u64>,
     /// When a reader was last given what is on it.
     told_us: u64,
+    /// Given up in the segment that is looked at: windows and resets in turn would have it made
+    /// anew, and given up, without end.
+    is_given_up: bool,
 }
 
 #[derive(Debug)]
@@ -115,6 +118,7 @@ impl Screens {
             if let Some(terminal) = &mut program.terminal {
                 terminal.draw(&mut self.allowance, since_us);
                 terminal.screen.rest();
+                terminal.is_given_up = false;
             }
         }
     }
@@ -135,7 +139,9 @@ impl Screens {
                 self.running.insert(event.channel, program);
             }
             Kind::Output(bytes) | Kind::ErrorOutput(bytes) => {
-                if let Some(screen) = self.terminal(event.channel).and_then(Terminal::awake) {
+                let terminal = self.terminal(event.channel);
+                let terminal = terminal.filter(|terminal| !terminal.is_given_up);
+                if let Some(screen) = terminal.and_then(Terminal::awake) {
                     screen.feed(bytes);
                     if screen.lost().is_none() {
                         self.output = self.output.saturating_add(bytes.len() as u64);
@@ -180,6 +186,7 @@ impl Terminal {
             screen: Drawn::Awake(Unwatched::new(screen)),
             not_since: None,
             told_us: started_us,
+            is_given_up: false,
         }
     }
 
@@ -208,10 +215,10 @@ impl Terminal {
         if screen.waits() <= allowance.left {
             allowance.spend(screen.draw());
         } else {
-            screen.forget(Size::of_window(&self.window));
+            self.is_given_up |= screen.forget(Size::of_window(&self.window));
         }
         if screen.lost().is_some_and(|lost| lost != Lost::Unseen) {
-            screen.forget(Size::of_window(&self.window));
+            self.is_given_up |= screen.forget(Size::of_window(&self.window));
         }
         self.not_since = screen.lost().and(self.not_since.or(Some(since_us)));
     }
@@ -281,3 +288,6 @@ impl Default for Allowance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,3 +251,21 @@ fn a_terminal_that_nobody_saw_is_seen_again_from_a_reset_on() {
         }
     }
 }
+
+#[test]
+fn a_terminal_is_made_anew_only_as_often_as_its_meter_pays() {
+    let size = Size::new(512, 512);
+    for pieces in [&[&b"\x1bc"[..]][..], &[b"\x1b", b"c"]] {
+        let mut unwatched = Unwatched::new(Screen::unseen(size));
+        let mut made = 0;
+        for _ in 0..400 {
+            for piece in pieces {
+                unwatched.feed(piece);
+            }
+            made += u32::from(unwatched.lost().is_none());
+            unwatched.forget(size);
+        }
+        // What was saved up pays 63 times, and then the pieces earn one more now and then.
+        assert!((64..100).contains(&made), "{made}");
+    }
+}
