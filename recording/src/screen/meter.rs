@@ -24,11 +24,18 @@ const MOST: u64 = 4 * 1024 * 1024;
 
 /// What may still be spent.
 #[derive(Debug)]
-pub(super) struct Meter(u64);
+pub(super) struct Meter {
+    left: u64,
+    /// What was spent since [`Meter::charge`] last said it.
+    spent: u64,
+}
 
 impl Meter {
     /// That of a new screen.
-    pub(super) const FULL: Self = Self(MOST);
+    pub(super) const FULL: Self = Self {
+        left: MOST,
+        spent: 0,
+    };
 
     /// A piece of output came.
     pub(super) fn earn(&mut self, bytes: usize) {
@@ -42,20 +49,21 @@ impl Meter {
         let earned = (bytes as u64)
             .saturating_mul(PER_BYTE)
             .saturating_add(PER_PIECE);
-        self.0 = self.0.saturating_add(earned);
+        self.left = self.left.saturating_add(earned);
     }
 
     /// Everything that came is drawn.
     pub(super) fn cap(&mut self) {
-        self.0 = self.0.min(MOST);
+        self.left = self.left.min(MOST);
     }
 
     pub(super) const fn left(&self) -> u64 {
-        self.0
+        self.left
     }
 
     pub(super) const fn set_left(&mut self, left: u64) -> Result<(), Lost> {
-        self.0 = left;
+        self.spent = self.spent.saturating_add(self.left.saturating_sub(left));
+        self.left = left;
         if left == 0 {
             return Err(Lost::TooMuchWork);
         }
@@ -66,15 +74,31 @@ impl Meter {
     /// is spent, so that a later reset can be paid.
     pub(super) fn spend_anew(&mut self, size: Size) -> Option<()> {
         let cost = cost(&Function::Ris, size.columns as u64, size.rows as u64);
-        let left = self.0.checked_sub(cost).filter(|left| *left > 0)?;
-        self.0 = left;
-        Some(())
+        let left = self.left.checked_sub(cost).filter(|left| *left > 0)?;
+        self.set_left(left).ok()
     }
 
     /// Every line is laid out again.
     pub(super) fn spend_resize(&mut self, cells: usize) -> Result<(), Lost> {
         let cost = (cells as u64).div_ceil(4);
-        self.set_left(self.0.saturating_sub(cost))
+        self.set_left(self.left.saturating_sub(cost))
+    }
+
+    /// Leaves no more to spend than so many bytes earn, and says what was taken away.
+    pub(super) fn hold_back(&mut self, bytes: u64) -> u64 {
+        let before = self.left;
+        self.left = before.min(bytes.saturating_mul(PER_BYTE));
+        before - self.left
+    }
+
+    /// What was held back may be spent again.
+    pub(super) const fn give_back(&mut self, held: u64) {
+        self.left = self.left.saturating_add(held);
+    }
+
+    /// How many bytes earn what was spent since this was last asked.
+    pub(super) fn charge(&mut self) -> u64 {
+        std::mem::take(&mut self.spent).div_ceil(PER_BYTE)
     }
 }
 

@@ -38,14 +38,27 @@ impl Unwatched {
         }
     }
 
-    /// The most that [`Unwatched::draw`] would draw now, in bytes.
+    /// How much was written since it was last drawn, in bytes.
     #[must_use]
     pub const fn waits(&self) -> u64 {
         self.waiting.len() as u64
     }
 
-    /// Draws what was written, and says how much of it had to be drawn, in bytes.
-    pub fn draw(&mut self) -> u64 {
+    /// Draws what was written, with no more work than `most` bytes may cause, and says how much of
+    /// it had to be drawn, in bytes: of those that were drawn, or of those that may cause the work
+    /// that it was, if these are more.
+    pub fn draw(&mut self, most: u64) -> u64 {
+        let mut drawn = 0;
+        if !self.waiting.is_empty() {
+            let held = self.screen.meter.hold_back(most);
+            drawn = self.draw_waiting();
+            self.screen.meter.give_back(held);
+        }
+        self.screen.meter.cap();
+        drawn.max(self.screen.meter.charge())
+    }
+
+    fn draw_waiting(&mut self) -> u64 {
         let text = std::mem::take(&mut self.waiting);
         let mut drawn = 0;
         let mut text = text.as_str();
@@ -59,7 +72,6 @@ impl Unwatched {
             drawn += self.draw_head(flood.head);
             text = flood.rest;
         }
-        self.screen.meter.cap();
         drawn
     }
 
@@ -101,14 +113,14 @@ impl Unwatched {
 
     /// The window has another size.
     pub fn resize(&mut self, size: Option<Size>) {
-        self.draw();
+        self.draw(u64::MAX);
         self.screen.resize(size);
     }
 
     /// Somebody looks at it.
     #[must_use]
     pub fn look(mut self) -> Screen {
-        self.draw();
+        self.draw(u64::MAX);
         self.screen
     }
 }

@@ -20,7 +20,8 @@ use crate::segment::Pending;
 const OUTPUT: u64 = 256 * 1024;
 /// After how many segments at the latest.
 const SEGMENTS: u32 = 8;
-/// How many bytes are drawn at once, and how many more in each second of the session.
+/// How many bytes are drawn at once, and how many more in each second of the session. Work counts
+/// as the bytes that may cause it: a few of them, in packets of their own, can cause more.
 const FLOOD: u64 = 4 * 1024 * 1024;
 const FLOOD_PER_SECOND: u64 = 512 * 1024;
 /// How much all drawings of one moment may have together.
@@ -213,7 +214,7 @@ impl Terminal {
             return;
         };
         if screen.waits() <= allowance.left {
-            allowance.spend(screen.draw());
+            allowance.spend(screen.draw(allowance.left));
         } else {
             self.is_given_up |= screen.forget(Size::of_window(&self.window));
         }

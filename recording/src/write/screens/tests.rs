@@ -82,3 +82,18 @@ fn a_terminal_that_was_not_drawn_is_not_given_up_by_a_window() {
     );
     assert!(drawing(&screens).is_some());
 }
+
+#[test]
+fn a_terminal_whose_bytes_cause_much_work_is_given_up() {
+    let mut screens = Screens::default();
+    follow(&mut screens, 1, [started(512, 512)]);
+    screens.allowance.left = 16 * 1024;
+    follow(&mut screens, 1, vec![output(b"\x1b[2J"); 10]);
+    assert!(drawing(&screens).is_some());
+    follow(&mut screens, 1, vec![output(b"\x1b[2J"); 100]);
+    assert_eq!(drawing(&screens), None);
+    assert_eq!(screens.allowance.left, 0);
+    follow(&mut screens, 1_000_001, [output(b"\x1bcnew")]);
+    follow(&mut screens, 2_000_001, [output(b"\x1bcnew")]);
+    assert!(drawing(&screens).is_some());
+}
