@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -25,6 +25,7 @@ use ssh_key::certificate::{Builder, CertType};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 
+use crate::client::PATIENCE;
 use crate::mint::{Mint, key, public};
 
 /// The seed of the key that certifies bastions.
@@ -39,7 +40,6 @@ struct Inner {
     bundle: String,
     events: Mutex<Vec<Event>>,
     claims: Mutex<HashMap<SessionId, ClaimRequest>>,
-    /// Whether recordings may be deleted, and how often somebody asked.
     /// For how many seconds deletions are permitted, if they are, and how often one was asked for.
     deletions: Mutex<(Option<u32>, u32)>,
     deletion: Deletion,
@@ -143,7 +143,8 @@ impl Ca {
         what: &str,
         is_it: impl Fn(&AccessFact) -> bool,
     ) -> AccessFact {
-        for _ in 0..400 {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             if let Some(fact) = self.facts(session).into_iter().find(|fact| is_it(fact)) {
                 return fact;
             }

@@ -14,7 +14,7 @@ use crate::mint::Mint;
 use crate::sshd::secret;
 
 /// How long anything may take. Much longer than it does.
-const PATIENCE: Duration = Duration::from_secs(900);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(900);
 
 pub(crate) struct Agent {
     folder: PathBuf,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::Instant;
 
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::AccessFact;
@@ -11,7 +12,7 @@ use portreeve_recording::event::{FileAct, FileOperation, Kind};
 use portreeve_recording::read::Recording;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::client::{Agent, assert_status, finish, output, text, write};
+use crate::client::{Agent, PATIENCE, assert_status, finish, output, text, write};
 use crate::ends::{closed, events};
 use crate::world::World;
 
@@ -74,7 +75,7 @@ async fn who_may_only_read_files_reads_them_and_writes_none() {
     let agent = world.agent();
     assert_status(&agent.run("true").await, 0);
     world.ca.publish(READS);
-    while agent.run("true").await.status.success() {}
+    policy_arrives(&agent).await;
     let home = world.home(agent.session);
     write(&home.join("there"), b"what there is");
     write(&agent.file("here"), b"never written");
@@ -144,7 +145,7 @@ async fn a_transfer_that_runs_outlives_a_change_of_policy_and_no_kill() {
     arrives(&home.join("first")).await;
 
     world.ca.publish(READS);
-    while agent.run("true").await.status.success() {}
+    policy_arrives(&agent).await;
     put("here", "second").await;
     arrives(&home.join("second")).await;
     let commands = format!("put {} third\n", path(&agent.file("here")));
@@ -176,6 +177,14 @@ async fn a_transfer_that_runs_outlives_a_change_of_policy_and_no_kill() {
 }
 
 /// Waits until something of a file is on the host.
+/// Waits until a policy is in force that permits no commands.
+async fn policy_arrives(agent: &Agent) {
+    let began = Instant::now();
+    while agent.run("true").await.status.success() {
+        assert!(began.elapsed() < PATIENCE, "the policy does not arrive");
+    }
+}
+
 async fn arrives(there: &Path) {
     for _ in 0..12_000 {
         if std::fs::metadata(there).is_ok_and(|there| there.len() > 0) {

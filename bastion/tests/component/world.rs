@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::id::SessionId;
@@ -12,7 +12,7 @@ use portreeve_recording::file_name;
 use tempfile::TempDir;
 
 use crate::ca::{Ca, HOST_CA};
-use crate::client::Agent;
+use crate::client::{Agent, PATIENCE};
 use crate::daemon::Daemon;
 use crate::mint::{Mint, key, public};
 use crate::sshd::{Sshd, free_port, secret};
@@ -112,7 +112,8 @@ impl World {
             .spawn()
             .unwrap();
         self.bastion = Some(child);
-        for _ in 0..3000 {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             if self.log().contains("another policy is in force") {
                 return;
             }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
-use crate::client::{Agent, write};
+use crate::client::{Agent, PATIENCE, write};
 use crate::dice::Dice;
 use crate::world::World;
 
@@ -35,8 +35,6 @@ const BURSTS: &str =
     "i=1; while seq $i $((i+99)); do i=$((i+100)); sleep 0.0$((RANDOM % 10)); done";
 /// Puts itself between `sftp` and `ssh` and keeps what the client sees.
 const TAP: &str = "#!/bin/sh\nssh \"$@\" | tee \"$0.seen\"\n";
-/// How long anything may take. Much longer than it does.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deed {

@@ -24,6 +24,12 @@ const MOST_BYTES: usize = (8 + 1) * 1024 * 1024;
 /// The same as a time: that of a segment, and of a disk that is waited for.
 const MOST_TIME: Duration = Duration::from_secs(1 + 10);
 
+/// After this long a segment has been closed because of its age, and the disk has had its time, unless the machine has
+/// much else to do.
+const LONG: Duration = Duration::from_millis(1500);
+const LONG_ONES: &str = "long ones in standard mode";
+const LONG_ONES_KEPT: &str = "long ones in standard mode, of which something was on disk";
+
 /// What is left of one session, after its recording was recovered.
 pub(super) struct Left {
     name: String,
@@ -206,6 +212,15 @@ impl Left {
         if recorded > 0 && self.running.deed != Deed::Flood {
             found.add(Found::one(&format!("{:?} kept in time", self.running.mode)));
         }
+        let first = printed.arrived.first();
+        let printed_for =
+            first.map(|(_, arrived)| self.killed_at.saturating_duration_since(*arrived));
+        if self.running.mode == RecordingMode::Standard && printed_for >= Some(LONG) {
+            found.add(Found::one(LONG_ONES));
+            if recorded > 0 {
+                found.add(Found::one(LONG_ONES_KEPT));
+            }
+        }
         let lost = printed
             .arrived
             .iter()
@@ -237,16 +252,19 @@ impl Found {
     /// Whether most of what was killed had something to lose in both modes, and recordings of little output were on disk
     /// before their segment was full.
     pub(super) fn are_enough(&self, kills: u64) -> bool {
-        [RecordingMode::Strict, RecordingMode::Standard]
-            .map(|mode| format!("{mode:?}"))
-            .iter()
-            .all(|mode| {
-                let of_mode = |what: &str| what.starts_with(mode) && !what.ends_with("in time");
-                let killed = self.count.iter().filter(|(what, _)| of_mode(what));
-                let killed: u64 = killed.map(|(_, count)| count).sum();
-                let kept = self.count.get(&format!("{mode} kept in time"));
-                killed > kills * 3 / 4 && kept.is_some_and(|kept| *kept > kills / 20)
-            })
+        let count = |what: &str| self.count.get(what).copied().unwrap_or_default();
+        let are_in_time = count(LONG_ONES_KEPT) * 2 >= count(LONG_ONES);
+        are_in_time
+            && [RecordingMode::Strict, RecordingMode::Standard]
+                .map(|mode| format!("{mode:?}"))
+                .iter()
+                .all(|mode| {
+                    let of_mode = |what: &str| what.starts_with(mode) && !what.ends_with("in time");
+                    let killed = self.count.iter().filter(|(what, _)| of_mode(what));
+                    let killed: u64 = killed.map(|(_, count)| count).sum();
+                    let kept = self.count.get(&format!("{mode} kept in time"));
+                    killed > kills * 3 / 4 && kept.is_some_and(|kept| *kept > kills / 20)
+                })
     }
 }
 
