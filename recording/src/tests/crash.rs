@@ -143,9 +143,14 @@ fn a_last_segment_that_the_disk_never_got_is_dropped() {
         bytes
     };
     let (start, end) = (place(third.offset), place(third.next_entry()));
+    let last = start + place(third.size);
+    let last_block = last - place(third.size) % 512;
+    assert!(last - last_block > 16, "the last block is begun");
     for (name, bytes) in [
         ("content", zeroed(start, end)),
         ("first block of the content", zeroed(start, start + 512)),
+        ("begun block at the end", zeroed(last_block, last)),
+        ("tag", zeroed(last - 16, last)),
         ("header", zeroed(start - 512, start)),
         ("header and content", zeroed(start - 512, end)),
     ] {
@@ -159,6 +164,27 @@ fn a_last_segment_that_the_disk_never_got_is_dropped() {
             std::fs::read(&path).unwrap()[..place(second.next_entry())],
             bytes[..place(second.next_entry())]
         );
+    }
+}
+
+#[test]
+fn a_segment_of_any_length_that_ends_in_zeroes_is_dropped_and_a_good_one_is_not() {
+    // Ciphertext may end in a zero or two.
+    for (rest, zeroes, is_torn) in [
+        (0, 16, true),
+        (0, 512, true),
+        (1, 1, false),
+        (1, 16, true),
+        (3, 3, false),
+        (4, 4, true),
+        (300, 15, false),
+        (300, 16, true),
+        (300, 300, true),
+    ] {
+        let mut sealed = [&b"age-encryption.org/v1\n"[..], &[7; 2048]].concat();
+        sealed.resize(2048 + rest - zeroes, 7);
+        sealed.resize(2048 + rest, 0);
+        assert_eq!(crate::recover::is_torn(&sealed), is_torn, "{rest} {zeroes}");
     }
 }
 
