@@ -16,7 +16,7 @@ Exit codes:
   0  it did what it was asked
   1  it could not start, or failed; standard error says why
   2  the command line is wrong
-  3  the configuration, or a key that it names, is wrong";
+  3  the configuration, or a key that it names, is wrong, or it would serve as root without `--allow-root`";
 
 /// The recording bastion: the only way to a host. It lets agents in, decides each command, and records what passes.
 #[derive(Debug, Parser)]

@@ -31,8 +31,20 @@ fn main() -> ExitCode {
 
 /// The exit codes, which `--help` explains; 2 is a wrong command line.
 fn exit(error: &anyhow::Error) -> u8 {
-    if error.is::<ConfigError>() { 3 } else { 1 }
+    if error.is::<ConfigError>() || error.is::<AsRoot>() {
+        3
+    } else {
+        1
+    }
 }
+
+/// Everything that agents and hosts send is read here; a slip in that should not reach the rest of the machine.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this runs as root and needs no right of root's: start it as the user that owns its files, as the packaged service \
+     does, or say `--allow-root`"
+)]
+struct AsRoot;
 
 fn run(args: &Args) -> Result<()> {
     settle()?;
@@ -55,12 +67,7 @@ async fn act(args: &Args) -> Result<()> {
             Ok(())
         }
         Command::Serve { config, allow_root } => {
-            // Everything that agents and hosts send is read here; a slip in that should not reach the rest of the machine.
-            anyhow::ensure!(
-                *allow_root || !nix::unistd::geteuid().is_root(),
-                "this runs as root and needs no right of root's: start it as the user that owns its files, as the \
-                 packaged service does, or say `--allow-root`"
-            );
+            anyhow::ensure!(*allow_root || !nix::unistd::geteuid().is_root(), AsRoot);
             serve::run(config).await
         }
         Command::Completions { shell } => {

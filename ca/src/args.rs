@@ -13,7 +13,7 @@ Exit codes:
   0  it did what it was asked
   1  it ran, and failed
   2  the command line is wrong
-  3  the configuration is wrong
+  3  the configuration is wrong, or it would serve as root without `--allow-root`
   4  something that it needs is not there: database, signer, keys, address";
 
 /// The certificate authority of Portreeve: it decides who may have a session, and issues it.

@@ -123,10 +123,10 @@ fn sign(args: &args::Signer) -> Result<(), Failed> {
 }
 
 /// Neither the network's side nor the keys need anything that root may; a slip in them should not reach the rest of the
-/// machine.
+/// machine. The exit code is one with which no unit starts it again.
 fn demand_a_user(user: &args::User) -> Result<(), Failed> {
     if nix::unistd::geteuid().is_root() && !user.allow_root {
-        return Err(failed(Exit::Failure)(anyhow::anyhow!(
+        return Err(failed(Exit::Configuration)(anyhow::anyhow!(
             "this runs as root and needs no right of root's: start it as the user that owns its files, as the packaged \
              service does, or say `--allow-root`"
         )));

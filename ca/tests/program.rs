@@ -20,9 +20,10 @@ bucket = "recordings"
 credentials = "credentials"
 "#;
 
-fn portreeve_ca(command: &str, config: &Path) -> (Option<i32>, String) {
+fn portreeve_ca(command: &[&str], config: &Path) -> (Option<i32>, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_portreeve-ca"))
-        .args([command, "--allow-root", "--config"])
+        .args(command)
+        .arg("--config")
         .arg(config)
         .output()
         .unwrap();
@@ -35,12 +36,25 @@ fn the_server_wants_the_recording_store_and_the_signer_does_not_look_at_it() {
     let config = directory.path().join("config.toml");
     std::fs::write(&config, CONFIG).unwrap();
 
-    let (exit, said) = portreeve_ca("serve", &config);
+    let (exit, said) = portreeve_ca(&["serve", "--allow-root"], &config);
     assert_eq!(exit, Some(3), "{said}");
     assert!(said.contains("credentials` cannot be read"), "{said}");
 
     // It goes on to its keys, of which there are none.
-    let (exit, said) = portreeve_ca("signer", &config);
+    let (exit, said) = portreeve_ca(&["signer", "--allow-root"], &config);
     assert_eq!(exit, Some(4), "{said}");
     assert!(!said.contains("credentials"), "{said}");
+}
+
+/// Only where the tests run as root. With this exit code no unit starts it again.
+#[test]
+fn root_serves_only_when_it_says_so() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    for command in ["serve", "signer"] {
+        let (exit, said) = portreeve_ca(&[command], Path::new("/nowhere.toml"));
+        assert_eq!(exit, Some(3), "{said}");
+        assert!(said.contains("this runs as root"), "{said}");
+    }
 }

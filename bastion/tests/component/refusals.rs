@@ -29,11 +29,13 @@ fn root_serves_only_when_it_says_so() {
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     };
     let (exit, said) = serve(&[]);
-    assert_eq!(exit, Some(1));
+    // With this exit code no unit starts it again.
+    assert_eq!(exit, Some(3));
     assert!(said.contains("this runs as root"), "{said}");
     // It goes on to its configuration.
     let (exit, said) = serve(&["--allow-root"]);
     assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("/nowhere.toml"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
