@@ -26,13 +26,46 @@ const CA_ROOT: &str = "ca.pem";
 const CONFIG: &str = "config.toml";
 /// Where things go, and where agents connect, unless something else is said.
 const STATE: &str = "/var/lib/portreeve-bastion";
+/// The configuration that the packaged service reads.
+const OF_THE_UNIT: &str = "/etc/portreeve-bastion/config.toml";
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 2222);
 
-/// Enrols. What comes back is the path of the configuration.
+/// What an enrolment made.
+#[derive(Debug)]
+pub struct Made {
+    /// The configuration.
+    pub config: PathBuf,
+    /// Where recordings and waiting events go.
+    pub state: PathBuf,
+}
+
+impl Made {
+    /// What to do next; `by_root` when root enrolled, as whom nothing serves.
+    #[must_use]
+    pub fn next_step(&self, by_root: bool) -> String {
+        let (config, state) = (self.config.display(), self.state.display());
+        let serve = format!("portreeve-bastion serve --config {config}");
+        if !by_root {
+            return format!("start with `{serve}`");
+        }
+        let folder = self.config.parent().unwrap_or(Path::new("")).display();
+        let start = if self.config == Path::new(OF_THE_UNIT) {
+            "systemctl enable --now portreeve-bastion".to_owned()
+        } else {
+            format!("runuser -u portreeve-bastion -- {serve}")
+        };
+        format!(
+            "give it to the user that will serve, `portreeve-bastion` where the package is: \
+             `chown -R portreeve-bastion: {folder} {state}`; then start with `{start}`"
+        )
+    }
+}
+
+/// Enrols.
 ///
 /// # Errors
 /// With what went wrong and where. Keys that were made are kept and used by the next attempt.
-pub async fn enrol(args: &Enroll) -> Result<PathBuf> {
+pub async fn enrol(args: &Enroll) -> Result<Made> {
     let root = files::read(&args.ca_cert)?;
     let token = files::read_secret(&args.token_file)?;
     files::make_folder(&args.dir)?;
@@ -57,10 +90,10 @@ pub async fn enrol(args: &Enroll) -> Result<PathBuf> {
     files::write(&args.dir.join(CA_ROOT), &root, 0o644)?;
     let certificate = format!("{}\n", enrolled.host_certificate.trim());
     files::write(&args.dir.join(HOST_CERTIFICATE), &certificate, 0o644)?;
-    let file = file(args, enrolled, state, before)?;
+    let file = file(args, enrolled, state.clone(), before)?;
     let text = toml::to_string(&file).context("the configuration has no TOML form")?;
     files::write(&config, &text, 0o600)?;
-    Ok(config)
+    Ok(Made { config, state })
 }
 
 /// The configuration of an earlier enrolment, whose settings stay.
@@ -215,5 +248,37 @@ mod tests {
         assert_eq!(again.state, folder.path().join("recorded"));
         let moved = settled(folder.path(), &["--listen", "192.0.2.21:22"]);
         assert_eq!(moved.listen, ["192.0.2.21:22".parse().unwrap()]);
+    }
+
+    #[test]
+    fn what_root_is_told_to_do_next_works_for_root() {
+        let cases = [
+            (
+                OF_THE_UNIT,
+                false,
+                "start with `portreeve-bastion serve --config /etc/",
+            ),
+            (
+                OF_THE_UNIT,
+                true,
+                "`systemctl enable --now portreeve-bastion`",
+            ),
+            (
+                "/srv/b1/config.toml",
+                true,
+                "`runuser -u portreeve-bastion -- portreeve-bastion serve --config /srv/b1/config.toml`",
+            ),
+        ];
+        for (config, by_root, start) in cases {
+            let made = Made {
+                config: config.into(),
+                state: STATE.into(),
+            };
+            let next = made.next_step(by_root);
+            assert!(next.contains(start), "{next}");
+            let folder = made.config.parent().unwrap().display();
+            let chown = format!("`chown -R portreeve-bastion: {folder} {STATE}`");
+            assert_eq!(next.contains(&chown), by_root, "{next}");
+        }
     }
 }

@@ -59,11 +59,9 @@ fn run(args: &Args) -> Result<()> {
 async fn act(args: &Args) -> Result<()> {
     match &args.command {
         Command::Enroll(enroll) => {
-            let config = enrol::enrol(enroll).await?;
-            tracing::info!(
-                "enrolled; start with `portreeve-bastion serve --config {}`",
-                config.display()
-            );
+            let made = enrol::enrol(enroll).await?;
+            let next = made.next_step(nix::unistd::geteuid().is_root());
+            tracing::info!("enrolled; {next}");
             Ok(())
         }
         Command::Serve { config, allow_root } => {

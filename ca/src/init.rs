@@ -110,7 +110,11 @@ pub async fn init(init: &Init, clock: &Clock) -> Result<String, InitError> {
     config::read(&draft.path.join("config.toml"))?;
     database(&draft, &init.administrators, clock).await?;
     draft.move_to(&init.directory)?;
-    Ok(text::next_steps(&settings, init))
+    Ok(text::next_steps(
+        &settings,
+        init,
+        nix::unistd::geteuid().is_root(),
+    ))
 }
 
 fn refuse_taken(directory: &Path) -> Result<(), InitError> {

@@ -32,6 +32,32 @@ async fn make(request: &Init) -> Result<String, InitError> {
     init(request, &Clock::fixed(NOW)).await
 }
 
+#[test]
+fn what_root_is_told_to_do_next_works_for_root() {
+    let unit = "systemctl enable --now portreeve-ca";
+    let cases = [
+        (
+            "/var/lib/portreeve-ca",
+            false,
+            "start it: portreeve-ca serve",
+        ),
+        ("/var/lib/portreeve-ca", true, unit),
+        (
+            "/srv/ca",
+            true,
+            "runuser -u portreeve-ca -- portreeve-ca serve --config /srv/ca/config.toml",
+        ),
+    ];
+    for (directory, by_root, step) in cases {
+        let request = request(Path::new(directory));
+        let settings = settings::Settings::of(&request).unwrap();
+        let steps = text::next_steps(&settings, &request, by_root);
+        assert!(steps.contains(step), "{steps}");
+        let chown = format!("chown -R portreeve-ca: {directory}\n");
+        assert_eq!(steps.contains(&chown), by_root, "{steps}");
+    }
+}
+
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> = std::fs::read_dir(directory)
         .unwrap()

@@ -1,6 +1,7 @@
 //! The texts of `init`: the configuration file, the review key's file, what to do next.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use portreeve_protocol::age::{Identity, Recipient};
 use portreeve_protocol::time::Timestamp;
@@ -11,6 +12,9 @@ use super::settings::Settings;
 
 /// What stands above `agent_client_id`.
 const AGENT_CLIENT: &str = "# The client of the tokens that people hand to agents. Without one, such a token is the human.\n";
+
+/// The directory whose configuration the packaged service reads.
+const OF_THE_UNIT: &str = "/var/lib/portreeve-ca";
 
 /// The configuration file. Every value went through a parser that leaves no quote in it.
 pub(super) fn config(settings: &Settings, init: &Init, recipients: &[Recipient]) -> String {
@@ -79,8 +83,8 @@ pub(super) fn review_key(identity: &Identity, now: Timestamp) -> Zeroizing<Strin
     ))
 }
 
-/// What to do after `init`.
-pub(super) fn next_steps(settings: &Settings, init: &Init) -> String {
+/// What to do after `init`; `by_root` when root ran it, as whom nothing serves.
+pub(super) fn next_steps(settings: &Settings, init: &Init, by_root: bool) -> String {
     let directory = init.directory.display();
     let mut steps = vec![format!("the CA is in {directory}")];
     if init.identity_provider.is_none() {
@@ -111,12 +115,22 @@ pub(super) fn next_steps(settings: &Settings, init: &Init) -> String {
     steps.push(format!(
         "give {directory}/keys/log.pub to whoever verifies trails and recordings (`--log-key`)"
     ));
-    steps.push(format!(
-        "if another user is to run it: chown -R <user> {directory}"
-    ));
-    steps.push(format!(
-        "start it: portreeve-ca serve --config {directory}/config.toml"
-    ));
+    let serve = format!("portreeve-ca serve --config {directory}/config.toml");
+    if by_root {
+        steps.push(format!(
+            "give it to the user that will run it, `portreeve-ca` where the package is: chown -R portreeve-ca: {directory}"
+        ));
+        steps.push(if init.directory == Path::new(OF_THE_UNIT) {
+            "start it: systemctl enable --now portreeve-ca".to_owned()
+        } else {
+            format!("start it as that user: runuser -u portreeve-ca -- {serve}")
+        });
+    } else {
+        steps.push(format!(
+            "if another user is to run it: chown -R <user> {directory}"
+        ));
+        steps.push(format!("start it: {serve}"));
+    }
     let mut text = String::new();
     for (number, step) in steps.iter().enumerate() {
         let _ = match number {
