@@ -111,8 +111,12 @@ fn report(
             tracing::warn!(path = %path.display(), "a recording was closed that had lost its end");
             report_sealed(&finished, false, live, reporter)?;
         }
-        Ok(Recovered::Cut { finished, .. }) => {
-            tracing::warn!(path = %path.display(), "a recording was closed as cut");
+        Ok(Recovered::Cut { finished, dropped }) => {
+            tracing::warn!(
+                path = %path.display(),
+                dropped_bytes = dropped,
+                "a recording was closed as cut, without what is behind its last whole segment"
+            );
             report_sealed(&finished, true, live, reporter)?;
         }
         Err(error) => {

@@ -1,6 +1,6 @@
 //! What a bastion does at its start with recordings that its predecessor could not finish.
 //!
-//! A torn entry is removed, and a manifest with `cut` set is written and signed. Segments stay as
+//! A torn entry is removed with whatever follows it, and a manifest with `cut` set is written and signed. Segments stay as
 //! they are: the bastion cannot open them. Not for files that a running recorder writes.
 
 use std::fs::{self, File, OpenOptions};
@@ -34,7 +34,7 @@ pub enum Recovered {
     Cut {
         /// The recording as it is now.
         finished: Finished,
-        /// How many bytes of a torn entry were removed.
+        /// How many bytes were removed: a torn entry, and whatever followed it.
         dropped: u64,
     },
 }
