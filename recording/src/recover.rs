@@ -1,7 +1,8 @@
 //! What a bastion does at its start with recordings that its predecessor could not finish.
 //!
-//! A torn entry is removed with whatever follows it, and a manifest with `cut` set is written and signed. Segments stay as
-//! they are: the bastion cannot open them. Not for files that a running recorder writes.
+//! A torn entry is removed with whatever follows it, and a manifest with `cut` set is written and
+//! signed. Segments stay as they are: the bastion cannot open them. Not for files that a running
+//! recorder writes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
