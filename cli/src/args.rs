@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portreeve_protocol::pair::Agent;
 
+use crate::exit::Exit;
 use crate::variables;
 
 /// Governed SSH access for AI agents, each access in the name of a human and an agent.
@@ -24,8 +25,7 @@ use crate::variables;
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not permitted, 4 not authenticated, 5 approval pending, \
-                  6 unavailable, 7 verification failed, 125 the remote command did not run, 130 interrupted."
+    after_help = Exit::table()
 )]
 pub struct Cli {
     /// What holds for every command.

@@ -62,6 +62,16 @@ impl Exit {
         (Self::Interrupted, "interrupted"),
     ];
 
+    /// What `--help` says of them.
+    #[must_use]
+    pub fn table() -> String {
+        let mut text = "Exit codes:".to_owned();
+        for (exit, meaning) in Self::OWN {
+            text.push_str(&format!("\n{:>5}  {meaning}", exit.code()));
+        }
+        text
+    }
+
     /// The number.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -149,6 +159,20 @@ mod tests {
         for (exit, meaning) in Exit::OWN {
             let row = format!("| {} | {meaning} |", exit.code());
             assert!(page.contains(&row), "docs/spec/cli.md lacks `{row}`");
+        }
+    }
+
+    #[test]
+    fn the_help_has_every_code() {
+        use clap::CommandFactory as _;
+
+        let help = crate::args::Cli::command().render_long_help().to_string();
+        // Long lines are wrapped.
+        let words: Vec<_> = help.split_whitespace().collect();
+        let help = words.join(" ");
+        for (exit, meaning) in Exit::OWN {
+            let row = format!("{} {meaning}", exit.code());
+            assert!(help.contains(&row), "`portreeve --help` lacks `{row}`");
         }
     }
 
