@@ -284,14 +284,8 @@ fn in_words(done: &Done) -> String {
     text
 }
 
+/// What is wrong with a recording decides before what only another key is missing for.
 fn outcome(done: &Done, has_key: bool) -> Result<Exit, Failure> {
-    if has_key && !done.sealed.is_empty() {
-        return Err(Failure::new(Exit::Sealed, format!(
-            "the keys given open nothing of {} recordings; what `session.json` says of them is in the index",
-            done.sealed.len()
-        ))
-        .next("give --identity with the review key that they are sealed to; the next run tries again"));
-    }
     if !done.foreign.is_empty() {
         return Err(Failure::failed(format!(
             "{} files are no recordings",
@@ -305,5 +299,55 @@ fn outcome(done: &Done, has_key: bool) -> Result<Exit, Failure> {
         ))
         .next("`portreeve verify` says what is wrong with them"));
     }
+    if has_key && !done.sealed.is_empty() {
+        return Err(Failure::new(Exit::Sealed, format!(
+            "the keys given open nothing of {} recordings; what `session.json` says of them is in the index",
+            done.sealed.len()
+        ))
+        .next("give --identity with the review key that they are sealed to; the next run tries again"));
+    }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_decides_before_what_is_sealed() {
+        let path = || PathBuf::from("recording.tar");
+        let sealed = || Done {
+            sealed: vec![path()],
+            ..Done::default()
+        };
+        let broken = Broken {
+            file: path(),
+            why: "it ends in the middle".into(),
+        };
+        let cases = [
+            (Done::default(), true, Exit::Done),
+            (sealed(), false, Exit::Done),
+            (sealed(), true, Exit::Sealed),
+            (
+                Done {
+                    broken: vec![broken],
+                    ..sealed()
+                },
+                true,
+                Exit::Failed,
+            ),
+            (
+                Done {
+                    foreign: vec![path()],
+                    ..sealed()
+                },
+                true,
+                Exit::Failed,
+            ),
+        ];
+        for (done, has_key, expected) in cases {
+            let exit = outcome(&done, has_key).unwrap_or_else(|failure| failure.exit());
+            assert_eq!(exit, expected, "{done:?}");
+        }
+    }
 }
