@@ -8,8 +8,8 @@ use rusqlite::Connection;
 
 use super::IndexError;
 
-/// The version of the tables.
-pub(super) const VERSION: i32 = 1;
+/// The version of the tables and of what is redacted in them: with either, an index is made anew.
+pub(super) const VERSION: i32 = 2;
 /// What makes the file one of ours: `prix` in ASCII.
 const APPLICATION: i32 = 0x7072_6978;
 /// How long to wait for another process.
