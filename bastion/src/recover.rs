@@ -3,6 +3,7 @@
 //! Their hosts have ended them by themselves: the control connection was the lease. Here their recordings are closed as
 //! cut, and their trails.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,10 +11,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use portreeve_protocol::attest::EndCause;
+use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::file_name;
-use portreeve_recording::manifest::ManifestSigner;
+use portreeve_recording::manifest::{Manifest, ManifestSigner};
 use portreeve_recording::read::Recording;
 use portreeve_recording::recover::{RecoverError, Recovered, recover_folder};
 use portreeve_recording::write::Finished;
@@ -38,8 +40,13 @@ pub fn recover(
 ) -> anyhow::Result<()> {
     let recovered = recover_folder(recordings, signer)
         .with_context(|| format!("`{}` cannot be read", recordings.display()))?;
+    let mut whole = HashSet::new();
     for (path, recovered) in recovered {
-        report(&path, recovered, live, reporter)?;
+        if matches!(recovered, Ok(Recovered::Whole)) {
+            whole.insert(path);
+        } else {
+            report(&path, recovered, live, reporter)?;
+        }
     }
     let left =
         live::left_behind(live).with_context(|| format!("`{}` cannot be read", live.display()))?;
@@ -48,6 +55,10 @@ pub fn recover(
         let recording = recordings.join(file_name::of(about.session));
         if live::noted_head(live, about.session).is_some() && !recording.exists() {
             alarm(&recording, "is gone, and the audit log knows it", reporter)?;
+        }
+        // Closed right before the crash: whether the log was told is not known here, and it may be told twice.
+        if whole.contains(&recording) {
+            report_whole(&recording, live, reporter)?;
         }
         let cause = EndCause::LinkLost;
         reporter.access(&about, AccessFact::SessionEnding { cause })?;
@@ -127,6 +138,26 @@ fn report(
         }
     }
     Ok(())
+}
+
+/// Tells of a recording that was closed already what its own manifest says.
+fn report_whole(path: &Path, live: &Path, reporter: &Reporter) -> anyhow::Result<()> {
+    let mut recording = Recording::open(File::open(path)?)?;
+    let bytes = recording.size();
+    let json = recording.manifest_bytes()?.unwrap_or_default();
+    let Ok(manifest) = Manifest::from_json(&json) else {
+        return alarm(
+            path,
+            "has an end and no manifest that can be read",
+            reporter,
+        );
+    };
+    let finished = Finished {
+        path: path.to_owned(),
+        manifest: Digest::of(&json),
+        bytes,
+    };
+    report_sealed(&finished, manifest.cut, live, reporter)
 }
 
 fn report_sealed(

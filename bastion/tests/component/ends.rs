@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use portreeve_bastion::live;
+use portreeve_bastion::report::About;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::event::AccessFact;
 use portreeve_protocol::grant::RecordingMode;
@@ -265,6 +267,42 @@ async fn a_bastion_that_was_killed_closes_what_it_left_behind() {
         "{kinds:?}"
     );
     assert!(!world.ca.events().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_was_closed_right_before_a_crash_is_named_in_the_trail() {
+    let sealed = |fact: &AccessFact| matches!(fact, AccessFact::RecordingSealed { .. });
+    let mut world = World::start().await;
+    let agent = world.agent();
+    assert_status(&agent.run("echo before").await, 0);
+    world.ca.kill(agent.session, "stop");
+    world.ca.wait_for(agent.session, "end", closed).await;
+    let told = world.ca.wait_for(agent.session, "recording", sealed).await;
+    world.stop_bastion("-KILL").await;
+
+    // As after a crash between the file's last write and the event: the file is whole, and the session was not forgotten.
+    let file = std::fs::File::open(world.recording(agent.session)).unwrap();
+    let info = Recording::open(&file).unwrap().info().clone();
+    let about = About {
+        pair: info.pair,
+        task: info.task,
+        session: info.session,
+    };
+    live::note(&world.path().join("state/live"), &about).unwrap();
+    world.start_bastion().await;
+    let closed_again = || {
+        let facts = world.ca.facts(agent.session);
+        facts.iter().filter(|fact| closed(fact)).count() == 2
+    };
+    for _ in 0..1200 {
+        if closed_again() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let facts = world.ca.facts(agent.session);
+    let all: Vec<_> = facts.into_iter().filter(sealed).collect();
+    assert_eq!(all, [told.clone(), told]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,12 +162,13 @@ pub(super) async fn seal(
     // A bastion whose clock is behind must not make a recording expire before its time.
     let since = sealed.at.max(row.moment("created_at")?);
     let due_at = since.plus(session::retention(&row)?.as_duration());
+    // A bastion that stopped right after it sealed says so again, and that is nothing new.
     sqlx::query(
         "INSERT INTO recording (session, bastion, sealed_at, manifest, bytes, cut, due_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (session) DO UPDATE SET bastion = $2, sealed_at = $3, manifest = $4,
              bytes = $5, cut = $6, due_at = $7
-         WHERE recording.deleted_at IS NULL",
+         WHERE recording.deleted_at IS NULL AND recording.manifest IS NOT $4",
     )
     .bind(session.to_string())
     .bind(sealed.bastion.as_str())

@@ -248,6 +248,24 @@ async fn a_recording_of_which_the_store_has_not_all_is_no_recording() {
 }
 
 #[tokio::test]
+async fn a_recording_that_is_reported_as_sealed_again_is_known() {
+    let live = Live::start().await;
+    live.seal().await;
+    let before = live.row().await;
+    live.lab.pass(DAY);
+    let sealed = AccessFact::RecordingSealed {
+        manifest: manifest(),
+        file: format!("{}.tar", live.grant.session),
+        bytes: CONTENT.len() as u64,
+        cut: false,
+    };
+    assert_eq!(live.say(2, "b1", sealed).await.stored, 1);
+    assert_eq!(live.row().await, before);
+    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    assert!(!log.contains("alarm"), "{log}");
+}
+
+#[tokio::test]
 async fn what_is_due_is_deleted_once_and_leaves_a_tombstone() {
     let live = Live::start().await;
     live.seal().await;
