@@ -216,6 +216,8 @@ fn check_access(
                 digest: attestation.digest(),
                 used,
                 watch: said.watch,
+                // A host whose clock was ahead once would else decide by that for as long as it was.
+                ready_at: said.ready_at.min(reported_at),
             };
             let alarm = another_attestation(&attested, session).or(below_floor(&said, session));
             let opened = Change::OpenSession {

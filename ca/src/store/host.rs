@@ -74,7 +74,7 @@ pub(super) async fn enrol(
 ) -> Applied {
     let done = sqlx::query(
         "UPDATE host SET token = NULL, token_expires_at = NULL,
-             uid_floor = CASE WHEN identity = $2 THEN uid_floor END, watch = NULL,
+             uid_floor = CASE WHEN identity = $2 THEN uid_floor END, watch = NULL, watch_at = NULL,
              enrolled_at = $1, identity = $2, host_keys = $3, sudo = $4
          WHERE host = $5 AND token = $6 AND token_expires_at > $1",
     )

@@ -66,6 +66,8 @@ pub struct Attested {
     pub used: Option<u32>,
     /// By what the host watches the session, if it says so.
     pub watch: Option<HostWatch>,
+    /// When the session's account was ready.
+    pub ready_at: Timestamp,
 }
 
 /// A session as it is now.

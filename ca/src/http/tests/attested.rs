@@ -86,6 +86,7 @@ async fn what_a_host_watched_its_last_session_by_decides_about_the_next_one() {
         let event = live.event(number, ready(&said));
         assert_eq!(live.deliver("b1", vec![event]).await.stored, 1);
         lab = live.lab;
+        lab.pass(1);
         let token = lab.delegated("alice", &["soc"]).await;
         let answer = lab.ask(&token, |_| {}).await;
         assert_eq!(

@@ -91,11 +91,17 @@ pub(in crate::store) async fn open(
         .execute(&mut *db)
         .await?;
     let watch = attested.watch.map(|watch| to_json(&watch)).transpose()?;
+    // Another bastion may deliver late what an older session's host said, and what contradicts the first is believed in
+    // nothing.
     sqlx::query(
-        "UPDATE host SET watch = $1 WHERE host = (SELECT host FROM session WHERE session = $2)",
+        "UPDATE host SET watch = $1, watch_at = $2
+         WHERE host = (SELECT host FROM session WHERE session = $3 AND attestation = $4)
+           AND (watch_at IS NULL OR watch_at < $2)",
     )
     .bind(watch)
+    .bind(attested.ready_at.as_micros())
     .bind(session.to_string())
+    .bind(attested.digest.to_string())
     .execute(&mut *db)
     .await?;
     let Some(uid) = attested.used else {

@@ -1,7 +1,8 @@
 //! Agents, hosts, bastions, humans, published texts, the feed, what is used once.
 
-use portreeve_protocol::attest::HostWatch;
+use portreeve_protocol::attest::{HostWatch, Watcher};
 use portreeve_protocol::feed::FeedItem;
+use portreeve_protocol::name::HostName;
 
 use super::*;
 
@@ -123,6 +124,56 @@ async fn a_host_that_is_to_enrol_again_goes_on_until_it_does() {
     assert_eq!(enrolled.record.enrolled_at, Some(after(2)));
 }
 
+/// What a host says comes through whichever bastion has the session, in any order.
+#[tokio::test]
+async fn what_a_host_attested_last_is_what_it_watches_by() {
+    let home = Home::new().await;
+    let mut new = new_session();
+    let host: HostName = "prod-1".parse().unwrap();
+    home.change(add_host(b"token")).await.unwrap();
+    new.host = host.clone();
+    let sessions = [1_u8, 2, 3].map(|n| SessionId::new(NOW, [n; 10]));
+    for session in sessions {
+        new.session = session;
+        home.change(Change::AddSession(Box::new(new.clone())))
+            .await
+            .unwrap();
+    }
+    let ebpf = HostWatch {
+        processes: Watcher::Ebpf,
+        ..HostWatch::NOTHING
+    };
+    for (session, said, seconds, watch, expected) in [
+        (
+            0,
+            "a",
+            20,
+            Some(HostWatch::NOTHING),
+            Some(HostWatch::NOTHING),
+        ),
+        // It is older, and comes later.
+        (1, "b", 10, Some(ebpf), Some(HostWatch::NOTHING)),
+        // It is newer, and not the first that is said of its session.
+        (1, "c", 30, Some(ebpf), Some(HostWatch::NOTHING)),
+        (2, "d", 40, Some(ebpf), Some(ebpf)),
+        (0, "a", 20, Some(HostWatch::NOTHING), Some(ebpf)),
+    ] {
+        home.change(Change::OpenSession {
+            session: sessions[session],
+            attested: Attested {
+                digest: Digest::of(said.as_bytes()),
+                used: None,
+                watch,
+                ready_at: after(seconds),
+            },
+        })
+        .await
+        .unwrap();
+        let known = home.store.host(&host).await.unwrap().unwrap();
+        assert_eq!(known.watch, expected, "{said}");
+    }
+}
+
 /// Another identity is another installation, which counts from its own beginning.
 #[tokio::test]
 async fn the_highest_uid_of_a_host_is_kept_with_its_identity() {
@@ -149,6 +200,7 @@ async fn the_highest_uid_of_a_host_is_kept_with_its_identity() {
             digest: Digest::of(b"attestation"),
             used: Some(uid),
             watch: Some(HostWatch::NOTHING),
+            ready_at: after(1),
         },
     };
     home.change(Change::AddSession(Box::new(session.clone())))

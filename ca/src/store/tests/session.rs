@@ -77,6 +77,7 @@ fn attested(used: Option<u32>) -> Attested {
         digest: Digest::of(b"attestation"),
         used,
         watch: None,
+        ready_at: after(1),
     }
 }
 
