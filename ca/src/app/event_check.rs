@@ -61,11 +61,12 @@ pub(super) fn session_of(event: &Event) -> Option<SessionId> {
     }
 }
 
-/// Checks one event from `sender`; `subject` is the session that it names.
+/// Checks one event from `sender` that arrives at `now`; `subject` is the session that it names.
 pub(super) fn check(
     event: Event,
     sender: &BastionName,
     subject: Option<&Subject>,
+    now: Timestamp,
 ) -> Result<Reported, NotTaken> {
     if event.source != Machine::Bastion(sender.clone()) {
         return Err(NotTaken::Source);
@@ -89,7 +90,15 @@ pub(super) fn check(
         Body::Administration { .. } => Err(NotTaken::Kind),
         Body::Access { fact, .. } => {
             let subject = subject.ok_or(NotTaken::Session)?;
-            let (change, alarm) = check_access(&fact, event.at, sender, subject)?;
+            let (change, alarm) = check_access(
+                &fact,
+                When {
+                    reported_at: event.at,
+                    now,
+                },
+                sender,
+                subject,
+            )?;
             let summary = &subject.session.summary;
             // What a host signed may come more than once, by this bastion or another: a host says it
             // again until it hears that somebody has it.
@@ -155,12 +164,17 @@ fn plain(event: Event) -> Reported {
 
 type Outcome = Result<(Option<Change>, Option<String>), NotTaken>;
 
-fn check_access(
-    fact: &AccessFact,
+/// By whose clock an event is when.
+#[derive(Debug, Clone, Copy)]
+struct When {
+    /// When it happened, as its bastion says.
     reported_at: Timestamp,
-    sender: &BastionName,
-    subject: &Subject,
-) -> Outcome {
+    /// When it arrives.
+    now: Timestamp,
+}
+
+fn check_access(fact: &AccessFact, when: When, sender: &BastionName, subject: &Subject) -> Outcome {
+    let When { reported_at, .. } = when;
     let session = &subject.session;
     let summary = &session.summary;
     let id = summary.session;
@@ -204,7 +218,7 @@ fn check_access(
         }
         // Any bastion of the same store may have deleted it, when it was permitted to.
         AccessFact::RecordingDeleted { manifest, .. } => {
-            check_deletion(*manifest, reported_at, sender, subject)
+            check_deletion(*manifest, when, sender, subject)
         }
         AccessFact::HostReady { attestation } => {
             claimed()?;
@@ -263,17 +277,17 @@ fn check_access(
 
 fn check_deletion(
     manifest: Digest,
-    reported_at: Timestamp,
+    when: When,
     sender: &BastionName,
     subject: &Subject,
 ) -> Outcome {
     let session = subject.session.summary.session;
     let recording = subject.recording.as_ref();
-    let known = recording.filter(|known| known.permitted_to.contains(sender));
+    let known = recording.filter(|known| known.was_deletable_by(sender, when.now));
     let known = known.ok_or(NotTaken::Deletion)?;
     let seal = known.seal.as_ref().ok_or(NotTaken::Deletion)?;
     demand(seal.manifest == manifest, "recording")?;
-    let at = reported_at;
+    let at = when.reported_at;
     let change = Change::ForgetRecording { session, at };
     let late_hold = known.hold.as_ref().map(|hold| {
         format!(

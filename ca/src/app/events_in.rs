@@ -31,10 +31,11 @@ impl App {
         let mut subjects = self.subjects(&batch).await?;
         let mut taken = Vec::new();
         let (mut refused, mut alarms) = (Vec::new(), Vec::new());
+        let now = self.clock.now();
         for event in batch.events {
             let id = event.id;
             let subject = session_of(&event).and_then(|session| subjects.get(&session));
-            match check(event, bastion.name(), subject) {
+            match check(event, bastion.name(), subject, now) {
                 Ok(one) => {
                     remember(&one, &mut subjects);
                     taken.push(one);
@@ -42,7 +43,7 @@ impl App {
                 Err(reason) => {
                     if let (NotTaken::Deletion, Some(subject)) = (&reason, subject) {
                         let detail = unpermitted_deletion(bastion.name(), subject);
-                        alarms.push(machine(self.clock.now(), MachineFact::Alarm { detail }));
+                        alarms.push(machine(now, MachineFact::Alarm { detail }));
                     }
                     refused.push((id, reason));
                 }

@@ -23,6 +23,9 @@ const MAX_LISTING: u32 = 1000;
 /// How long a permission to delete a recording is good, in seconds.
 pub const PERMISSION: u32 = 60;
 
+/// How long after that a bastion may take to report a deletion that a hold came too late for, in seconds.
+const DELIVERY: u32 = 3600;
+
 /// What is known of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
@@ -48,6 +51,20 @@ impl Recording {
     pub fn is_deletable(&self, now: Timestamp) -> bool {
         self.permitted_at
             .is_some_and(|at| at > permissions_since(now))
+    }
+
+    /// Whether `bastion`, which says at `now` that it deleted it, was permitted to. When it did that only its own clock
+    /// knows, so that against a hold its word is good for as long as a report may take; what is said again of a
+    /// recording that is known to be deleted is nothing new.
+    #[must_use]
+    pub fn was_deletable_by(&self, bastion: &BastionName, now: Timestamp) -> bool {
+        let while_reported = Duration::from_secs(u64::from(PERMISSION) + u64::from(DELIVERY));
+        let is_in_time = || {
+            self.permitted_at
+                .is_some_and(|at| now <= at.plus(while_reported))
+        };
+        self.permitted_to.contains(bastion)
+            && (self.hold.is_none() || self.deleted_at.is_some() || is_in_time())
     }
 
     /// Whether a bastion was told to delete it: the one that sealed it, and when that did not, whoever else may have

@@ -373,9 +373,11 @@ async fn a_deletion_that_a_hold_did_not_stop_is_a_tombstone_and_an_alarm() {
     live.ask_deletion("b1").await.is(200);
     live.lab.pass(59);
     assert_eq!(live.hold("/hold").await.is(200)["state"], "expiring");
-    // The report may come late.
-    live.lab.pass(DAY);
+    // The report may come late, for an hour, and again later when the answer was lost.
+    live.lab.pass(1 + 3600);
     assert_eq!(live.deleted(3, "b1").await.stored, 1);
+    live.lab.pass(DAY);
+    assert_eq!(live.deleted(4, "b1").await.stored, 1);
     let row = live.row().await;
     assert_eq!(row.state, RecordingState::Deleted);
     assert!(row.hold.is_some());
@@ -385,11 +387,33 @@ async fn a_deletion_that_a_hold_did_not_stop_is_a_tombstone_and_an_alarm() {
         "recording_deletion_permitted",
         "recording_held",
         "recording_deleted",
+        "recording_deleted",
     ];
     assert_eq!(live.facts().await, expected);
     let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
     assert!(
         log.contains("is deleted although lea@example.com holds it since"),
+        "{log}"
+    );
+}
+
+/// Nor may a permission of once end what is held for ever.
+#[tokio::test]
+async fn a_deletion_that_is_told_long_after_a_hold_is_not_permitted_any_more() {
+    let live = Live::start().await;
+    live.seal().await;
+    live.lab.pass(31 * DAY);
+    let app = &live.lab.app;
+    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    live.ask_deletion("b1").await.is(200);
+    live.lab.pass(59);
+    assert_eq!(live.hold("/hold").await.is(200)["state"], "expiring");
+    live.lab.pass(1 + 3600 + 1);
+    assert_eq!(live.deleted(3, "b1").await.stored, 0);
+    assert_eq!(live.row().await.state, RecordingState::Sealed);
+    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    assert!(
+        log.contains("says that it deleted") && log.contains("holds it since"),
         "{log}"
     );
 }
