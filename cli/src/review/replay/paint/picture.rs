@@ -63,7 +63,7 @@ fn why_lost(picture: &Picture) -> Vec<String> {
     match (picture.screen.lost(), picture.not_since) {
         (Some(Lost::Unseen), Some(since_us)) => vec![
             format!("this terminal is not drawn since {}:", clock(since_us)),
-            "more was written to it than the recorder draws".into(),
+            "a recorder draws only so much of a session".into(),
             format!(
                 "go there (g, {}) and play on, or to where its program resets it",
                 clock(since_us)
