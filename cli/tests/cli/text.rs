@@ -35,7 +35,10 @@ fn help_is_data_and_names_every_command() {
     for hidden in ["hold", "ssh-prepare"] {
         assert!(!said.out.contains(&format!("\n  {hidden} ")), "{hidden}");
     }
-    assert!(said.out.contains("125  `exec`, `ssh`: the command did not run"));
+    assert!(
+        said.out
+            .contains("125  `exec`, `ssh`: the command did not run")
+    );
     assert!(!said.out.contains('\u{1b}'), "no colour");
 }
 
