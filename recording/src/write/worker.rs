@@ -161,21 +161,21 @@ impl Worker {
                 let buffer = before.follow(screens);
                 self.keep(buffer);
             }
-            let number = tape.next_header().number;
+            let header = tape.next_header();
             screens.begin(&mut segment);
             let entropy = &self.entropy;
-            let sealed = self.sealer.seal(
-                &mut segment,
-                &tape.next_header(),
-                tape.recipients(),
-                &mut |bytes| {
-                    entropy(bytes);
-                },
-            )?;
+            let sealed =
+                self.sealer
+                    .seal(&mut segment, &header, tape.recipients(), &mut |bytes| {
+                        entropy(bytes);
+                    })?;
             self.inbox.got_on();
             tape.append(sealed)?;
             self.inbox.got_on();
-            *last = Some(Written { segment, number });
+            *last = Some(Written {
+                segment,
+                number: header.number,
+            });
         }
         let (bytes, recorded) = (taken.bytes, taken.recorded);
         Ok(Some(Unsynced::of(tape, bytes, recorded, taken.ending)))

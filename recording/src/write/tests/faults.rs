@@ -359,9 +359,11 @@ fn bulky() -> PoolOptions {
     }
 }
 
-#[test]
-fn under_load_what_is_not_on_the_disk_is_not_durable() {
-    let folder = tempfile::tempdir().unwrap();
+/// A recording under load whose disk hangs, and what it took since.
+fn waiting_in_bulk(
+    folder: &tempfile::TempDir,
+    times: u64,
+) -> (Spoiled, RecorderPool, Recorder, Vec<Event>) {
     let disk = Spoiled::default();
     let pool = disk.pool(PoolOptions {
         patience: Duration::from_secs(60),
@@ -370,8 +372,15 @@ fn under_load_what_is_not_on_the_disk_is_not_durable() {
     let recorder = pool.begin(folder.path().to_owned(), info());
     block_on(recorder.flush_through(Position::BEGINNING)).unwrap();
     disk.set(Fault::Hang);
-    let (events_of_it, refused) = record_in_bulk(&recorder, 1..1000);
+    let (recorded, refused) = record_in_bulk(&recorder, 1..times);
     assert!(refused.is_none());
+    (disk, pool, recorder, recorded)
+}
+
+#[test]
+fn under_load_what_is_not_on_the_disk_is_not_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, pool, recorder, events_of_it) = waiting_in_bulk(&folder, 1000);
     let written = || std::fs::metadata(path(&folder)).unwrap().len();
     assert!(arrives(|| written() >= 4096));
     assert_eq!(recorder.durable_up_to(), Some(Position::BEGINNING));
@@ -380,21 +389,14 @@ fn under_load_what_is_not_on_the_disk_is_not_durable() {
     let finished = block_on(recorder.finish(end())).unwrap();
     assert_eq!(events(&finished.path), events_of_it);
     assert_eq!(finished.bytes, written());
+    pool.close();
 }
 
 #[test]
 fn under_load_an_error_that_is_told_once_fails_a_recording_that_ends() {
     for _ in 0..20 {
         let folder = tempfile::tempdir().unwrap();
-        let disk = Spoiled::default();
-        let pool = disk.pool(PoolOptions {
-            patience: Duration::from_secs(60),
-            ..bulky()
-        });
-        let recorder = pool.begin(folder.path().to_owned(), info());
-        block_on(recorder.flush_through(Position::BEGINNING)).unwrap();
-        disk.set(Fault::Hang);
-        assert!(record_in_bulk(&recorder, 1..800).1.is_none());
+        let (disk, pool, recorder, _) = waiting_in_bulk(&folder, 800);
         let finishing = recorder.finish(end());
         disk.set(Fault::SyncOnce);
         assert!(block_on(finishing).is_err());
