@@ -164,7 +164,8 @@ fn the_ca_asks_a_host_through_a_bastion_and_nobody_logs_in() {
     let asked = carol.portreeve(["host", "discover", HOST]).run().unwrap();
     assert!(asked.success(), "{asked:?}");
     assert!(asked.text().contains("/etc/sudoers.d/ada:1"), "{asked:?}");
-    assert!(asked.complaint().contains("looks at itself"), "{asked:?}");
+    // How far it is was told while it took; a quick host is done before it is seen at work.
+    assert!(asked.complaint().contains("waiting for"), "{asked:?}");
     // What is shown is what is kept.
     let first: Value = carol.ask(&["host", "inventory", HOST]).unwrap();
     let asked: Value = carol.ask(&["host", "discover", HOST]).unwrap();

@@ -123,6 +123,17 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_is_told_which_bastion_asks() {
+        let bastion = "b1".parse().unwrap();
+        let until = "2026-01-01T00:00:00Z".parse().unwrap();
+        let looking = LookProgress::Looking { bastion, until };
+        assert_eq!(
+            step(&host(), &looking),
+            "prod-1: asked by b1, looks at itself"
+        );
+    }
+
+    #[test]
     fn each_end_without_an_answer_is_a_failure_that_says_what_to_do() {
         let bastion = "b1".parse().unwrap();
         let detail = "the host refused: the host looks at itself already".to_owned();
