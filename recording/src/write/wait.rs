@@ -76,7 +76,9 @@ impl Future for FlushThrough {
             Some(durable) if durable >= position => Some(Ok(())),
             _ => state.failure().map(Err),
         });
-        if polled.is_pending() && !self.is_asked {
+        // The file was asked for when the recording began; a second visit would take what is
+        // recorded next apart from the rest.
+        if polled.is_pending() && !self.is_asked && position > 0 {
             self.is_asked = true;
             self.wait.session.ask_for_work();
         }
