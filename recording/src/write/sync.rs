@@ -11,7 +11,7 @@
 //! on the disk before the manifest is written.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use super::disk::Media;
@@ -24,7 +24,7 @@ use crate::manifest::ManifestSigner;
 /// What was written to one file since the disk was last waited for.
 pub(super) struct Unsynced {
     file: Arc<dyn Media>,
-    path: PathBuf,
+    path: Arc<Path>,
     /// How much memory it counts for.
     pub(super) bytes: usize,
     /// How many events are recorded with it.
@@ -43,7 +43,7 @@ impl Unsynced {
         let (file, path) = tape.file();
         Self {
             file: Arc::clone(file),
-            path: path.to_owned(),
+            path: Arc::clone(path),
             bytes,
             recorded,
             head: tape.head(),
@@ -105,7 +105,7 @@ impl Unsynced {
     fn take_back(&self, kept: u64, source: io::Error) -> WriteError {
         let _ = self.file.cut(kept);
         WriteError::Append {
-            path: self.path.clone(),
+            path: self.path.to_path_buf(),
             source,
         }
     }

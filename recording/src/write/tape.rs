@@ -96,7 +96,7 @@ const MANIFEST_FRAME: usize = 1024;
 /// An open recording.
 pub(super) struct Tape {
     file: Arc<dyn Media>,
-    path: PathBuf,
+    path: Arc<Path>,
     /// Everything before is whole.
     len: u64,
     session: SessionId,
@@ -128,7 +128,7 @@ impl Tape {
         let session_file = Digest::of(json.as_bytes());
         let mut tape = Self {
             file,
-            path: path.clone(),
+            path: path.as_path().into(),
             len: 0,
             session: info.session,
             started_at: info.started_at,
@@ -159,7 +159,7 @@ impl Tape {
     }
 
     /// The file.
-    pub(super) fn file(&self) -> (&Arc<dyn Media>, &Path) {
+    pub(super) fn file(&self) -> (&Arc<dyn Media>, &Arc<Path>) {
         (&self.file, &self.path)
     }
 
@@ -244,7 +244,7 @@ impl Tape {
         let (closing, digest) = close_archive(&manifest, signer)?;
         self.write(&closing)?;
         Ok(Finished {
-            path: self.path.clone(),
+            path: self.path.to_path_buf(),
             manifest: digest,
             bytes: self.len,
         })
@@ -265,7 +265,7 @@ impl Tape {
             Err(source) => {
                 let _ = self.file.cut(self.len);
                 Err(WriteError::Append {
-                    path: self.path.clone(),
+                    path: self.path.to_path_buf(),
                     source,
                 })
             }
