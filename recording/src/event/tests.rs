@@ -253,3 +253,50 @@ fn what_the_format_does_not_have_is_refused() {
         );
     }
 }
+
+#[test]
+fn the_stored_items_of_where_programs_stand_are_read_and_written_so() {
+    let stored = include_bytes!("../../../tests/vectors/recording/standing.cbor");
+    let running = |channel, started_us, segment, display| Running {
+        channel: Channel(channel),
+        started_us,
+        segment,
+        display,
+    };
+    let display = |columns, rows, shown| {
+        Some(Display {
+            columns,
+            rows,
+            shown,
+        })
+    };
+    let drawing = Bytes::from_static(b"\x1b[2J\x1b[1;1H\x1b[31mroot@prod-1\x1b[0m# \x1b[");
+    let expected = [
+        Standing {
+            at_us: 2_400_000,
+            programs: vec![],
+        },
+        Standing {
+            at_us: 61_000_000,
+            programs: vec![
+                running(1, 2_000, 0, None),
+                running(2, 1_500_000, 1, display(120, 40, Shown::Drawing(drawing))),
+                running(
+                    3,
+                    7_000_000,
+                    12,
+                    display(500, 300, Shown::NotSince(59_800_000)),
+                ),
+            ],
+        },
+    ];
+    let mut written = Vec::new();
+    for standing in &expected {
+        encode_standing(standing, &mut written);
+    }
+    assert_eq!(written, stored);
+    assert_eq!(
+        items(stored.to_vec()).unwrap(),
+        expected.map(Item::Standing)
+    );
+}

@@ -167,6 +167,18 @@ fn a_reader_that_shares_no_code_with_ours_makes_the_same_heads() {
 }
 
 #[test]
+fn a_reader_that_shares_no_code_with_ours_sees_where_programs_stand() {
+    let vectors = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/vectors/recording"
+    ));
+    let arguments = ["read.py", "standing.cbor"];
+    let seen = run_quietly("python3", &arguments, vectors, Stdio::null());
+    let expected = fs::read_to_string(vectors.join("standing.txt")).unwrap();
+    assert_eq!(seen, expected);
+}
+
+#[test]
 fn the_stored_recording_reads_as_it_was_written() {
     let vectors = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),

@@ -2,6 +2,7 @@
 
 usage: read.py RECORDING.tar REVIEW-KEY-FILE
        read.py RECORDING.tar                   prints its heads, for which no key is needed
+       read.py ITEMS.cbor                      prints where programs stand
 """
 import hashlib
 import subprocess
@@ -42,6 +43,21 @@ def sequence(data):
         yield value
 
 
+def standing(programs):
+    for channel, started, segment, terminal in programs:
+        shows = "no terminal"
+        if terminal is not None:
+            columns, rows, shown = terminal
+            shows = f"{columns}x{rows} " + (f"not drawn since {shown}" if isinstance(shown, int) else f"draw {shown}")
+        yield f"channel {channel}, started {started} in segment {segment}: {shows}"
+
+
+def stands(path):
+    for tag, at, channel, *fields in sequence(open(path, "rb").read()):
+        assert (tag, channel) == (16, 0)
+        print(at, *standing(*fields), sep="\n  ")
+
+
 def main(path, key):
     with tarfile.open(path) as tar:
         members = {member.name: tar.extractfile(member).read() for member in tar.getmembers()}
@@ -55,7 +71,8 @@ def main(path, key):
         assert (version, stated, before) == (1, number, previous), f"segment {number} does not belong here"
         for tag, at, channel, *fields in items:
             if tag == 16:
-                continue  # for readers that begin in the middle
+                list(standing(*fields))  # for readers that begin in the middle
+                continue
             print(f"{at} {channel} {NAMES[tag]} {fields}")
         previous = hashlib.sha256(sealed).digest()
         number += 1
@@ -74,4 +91,5 @@ def heads(path):
         head, number = hashlib.sha256(head + hashlib.sha256(sealed).digest()).digest(), number + 1
 
 
-(main if len(sys.argv) > 2 else heads)(*sys.argv[1:])
+usage = main if len(sys.argv) > 2 else stands if sys.argv[1].endswith(".cbor") else heads
+usage(*sys.argv[1:])
