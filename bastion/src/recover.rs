@@ -15,9 +15,10 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::file_name;
+use portreeve_recording::head::Head;
 use portreeve_recording::manifest::{Manifest, ManifestSigner};
 use portreeve_recording::read::Recording;
-use portreeve_recording::recover::{RecoverError, Recovered, recover_folder};
+use portreeve_recording::recover::{Dropped, RecoverError, Recovered, recover_folder};
 use portreeve_recording::write::Finished;
 
 use crate::drive::World;
@@ -120,15 +121,21 @@ fn report(
         Ok(Recovered::Whole) => {}
         Ok(Recovered::Completed(finished)) => {
             tracing::warn!(path = %path.display(), "a recording was closed that had lost its end");
-            report_sealed(&finished, false, live, reporter)?;
+            report_sealed(&finished, false, None, live, reporter)?;
         }
         Ok(Recovered::Cut { finished, dropped }) => {
-            tracing::warn!(
-                path = %path.display(),
-                dropped_bytes = dropped,
-                "a recording was closed as cut, without what is behind its last whole segment"
-            );
-            report_sealed(&finished, true, live, reporter)?;
+            let path = path.display();
+            match &dropped {
+                Some(dropped) => tracing::warn!(
+                    %path,
+                    %dropped,
+                    "a recording was closed as cut, without what is behind its last whole segment"
+                ),
+                None => {
+                    tracing::warn!(%path, "a recording was closed as cut; nothing in it was torn")
+                }
+            }
+            report_sealed(&finished, true, dropped.as_ref(), live, reporter)?;
         }
         Err(error) => {
             tracing::error!(
@@ -157,12 +164,13 @@ fn report_whole(path: &Path, live: &Path, reporter: &Reporter) -> anyhow::Result
         manifest: Digest::of(&json),
         bytes,
     };
-    report_sealed(&finished, manifest.cut, live, reporter)
+    report_sealed(&finished, manifest.cut, None, live, reporter)
 }
 
 fn report_sealed(
     finished: &Finished,
     cut: bool,
+    dropped: Option<&Dropped>,
     live: &Path,
     reporter: &Reporter,
 ) -> anyhow::Result<()> {
@@ -178,8 +186,9 @@ fn report_sealed(
         let place = usize::try_from(logged.segments)?;
         let found = recording.heads().nth(place).transpose()?;
         if found != Some(logged) {
-            let wrong = "is not what the audit log says of it, or less";
-            alarm(&finished.path, wrong, reporter)?;
+            let there = recording.segment_count();
+            let wrong = disagreement(logged, found.is_some(), there, dropped);
+            alarm(&finished.path, &wrong, reporter)?;
         }
     }
     let name = finished
@@ -198,6 +207,16 @@ fn report_sealed(
     Ok(())
 }
 
+/// What a recording has that is not as in the audit log. A crash never does this: what is logged was on the disk.
+fn disagreement(logged: Head, has_as_many: bool, there: u32, dropped: Option<&Dropped>) -> String {
+    let logged = logged.segments;
+    if has_as_many {
+        return format!("is not what the audit log says of its first {logged} segments");
+    }
+    let gone = dropped.map_or_else(String::new, |dropped| format!("; gone: {dropped}"));
+    format!("ends after {there} of the {logged} segments that the audit log knows{gone}")
+}
+
 fn alarm(recording: &Path, wrong: &str, reporter: &Reporter) -> anyhow::Result<()> {
     let detail = format!(
         "the recording `{}` {wrong}: it was changed while the bastion was down, or its disk lost what it had kept",
@@ -206,4 +225,43 @@ fn alarm(recording: &Path, wrong: &str, reporter: &Reporter) -> anyhow::Result<(
     tracing::error!(detail, "somebody should look at this");
     reporter.machine(MachineFact::Alarm { detail })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use portreeve_recording::recover::Torn;
+
+    use super::*;
+
+    #[test]
+    fn what_is_gone_is_told_by_its_numbers() {
+        let logged = Head {
+            segments: 4,
+            digest: Digest::of(b"four"),
+            bytes: 9000,
+        };
+        let dropped = Dropped {
+            bytes: 700,
+            what: Torn::Segments(2..=5),
+        };
+        for (has_as_many, dropped, told) in [
+            (
+                true,
+                None,
+                "is not what the audit log says of its first 4 segments",
+            ),
+            (
+                false,
+                None,
+                "ends after 2 of the 4 segments that the audit log knows",
+            ),
+            (
+                false,
+                Some(&dropped),
+                "ends after 2 of the 4 segments that the audit log knows; gone: segments 2 to 5 (700 bytes): the disk never had all of the first",
+            ),
+        ] {
+            assert_eq!(disagreement(logged, has_as_many, 2, dropped), told);
+        }
+    }
 }

@@ -4,14 +4,16 @@
 //! signed. Segments stay as they are: the bastion cannot open them. Not for files that a running
 //! recorder writes.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read as _, Seek, SeekFrom, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use portreeve_protocol::digest::Digest;
 use thiserror::Error;
 
-use crate::container::{BLOCK, END};
+use crate::container::{BLOCK, END, Name};
 use crate::info::Format;
 use crate::manifest::{Manifest, ManifestSigner, SegmentEntry, Totals};
 use crate::read::{ReadError, Recording, Tail};
@@ -35,9 +37,53 @@ pub enum Recovered {
     Cut {
         /// The recording as it is now.
         finished: Finished,
-        /// How many bytes were removed: a torn entry, and whatever followed it.
-        dropped: u64,
+        /// What was removed from its end, if anything was.
+        dropped: Option<Dropped>,
     },
+}
+
+/// What was removed from the end of a recording. It displays as words for a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many bytes.
+    pub bytes: u64,
+    /// What they were.
+    pub what: Torn,
+}
+
+/// What is torn, and all that followed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Torn {
+    /// The disk never had all of the first of these segments; the others follow it.
+    Segments(RangeInclusive<u32>),
+    /// The file ends inside this segment's entry, or has zeroes in the place of its header.
+    Begun(u32),
+    /// The segments are whole, and the manifest is not, or not signed.
+    Manifest,
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes;
+        match &self.what {
+            Torn::Segments(numbers) => {
+                let (first, last) = (numbers.start(), numbers.end());
+                write!(
+                    f,
+                    "segments {first} to {last} ({bytes} bytes): the disk never had all of the first"
+                )
+            }
+            Torn::Begun(number) => {
+                write!(
+                    f,
+                    "segment {number} and what follows it ({bytes} bytes): its entry is not whole"
+                )
+            }
+            Torn::Manifest => {
+                write!(f, "the manifest ({bytes} bytes): it was not signed yet")
+            }
+        }
+    }
 }
 
 /// Why a recording could not be recovered. The file is then as it was.
@@ -126,6 +172,7 @@ pub fn recover(path: &Path, signer: &dyn ManifestSigner) -> Result<Recovered, Re
             bytes: signed.len + END.len() as u64,
         }));
     }
+    let dropped = dropped(&file, &found).map_err(io_error)?;
     let manifest = Manifest {
         format: Format,
         session: recording.info().session,
@@ -142,22 +189,47 @@ pub fn recover(path: &Path, signer: &dyn ManifestSigner) -> Result<Recovered, Re
             path: path.to_owned(),
             source,
         })?;
-    let len = file.seek(SeekFrom::End(0)).map_err(io_error)?;
     append(&mut file, found.whole_len, &closing).map_err(io_error)?;
     let finished = Finished {
         path: path.to_owned(),
         manifest: digest,
         bytes: found.whole_len + closing.len() as u64,
     };
-    Ok(Recovered::Cut {
-        finished,
-        dropped: len.saturating_sub(found.whole_len),
-    })
+    Ok(Recovered::Cut { finished, dropped })
+}
+
+/// What is behind the part that is kept.
+fn dropped(mut file: &File, found: &Survey) -> io::Result<Option<Dropped>> {
+    let len = file.seek(SeekFrom::End(0))?;
+    let bytes = len.saturating_sub(found.whole_len);
+    if bytes == 0 {
+        return Ok(None);
+    }
+    let next = u32::try_from(found.segments.len()).unwrap_or(u32::MAX);
+    let what = if next < found.in_file {
+        Torn::Segments(next..=found.in_file.saturating_sub(1))
+    } else if begins_manifest(file, found.whole_len)? {
+        Torn::Manifest
+    } else {
+        Torn::Begun(next)
+    };
+    Ok(Some(Dropped { bytes, what }))
+}
+
+/// Whether the name in the header there is the manifest's.
+fn begins_manifest(mut file: &File, at: u64) -> io::Result<bool> {
+    let name = Name::Manifest.to_string();
+    let mut begin = Vec::with_capacity(name.len());
+    file.seek(SeekFrom::Start(at))?;
+    file.take(name.len() as u64).read_to_end(&mut begin)?;
+    Ok(begin == name.as_bytes())
 }
 
 /// What can be kept.
 struct Survey {
     segments: Vec<SegmentEntry>,
+    /// How many there are in the file, with those that are not kept.
+    in_file: u32,
     /// The end of the last whole segment.
     whole_len: u64,
     /// A manifest that was written whole and fits, with its signature.
@@ -194,6 +266,7 @@ fn survey(recording: &mut Recording<&File>) -> io::Result<Survey> {
     let signed = signed_part(recording, &segments)?;
     Ok(Survey {
         segments,
+        in_file: recording.segment_count(),
         whole_len,
         signed,
     })

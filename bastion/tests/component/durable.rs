@@ -63,7 +63,7 @@ async fn the_log_knows_a_recording_that_grows_and_notices_when_it_is_cut() {
         "{:?}",
         verdict.faults
     );
-    let is_alarm = |body: &Body| matches!(body, Body::Machine { fact: MachineFact::Alarm { detail } } if detail.contains("is not what the audit log says"));
+    let is_alarm = |body: &Body| matches!(body, Body::Machine { fact: MachineFact::Alarm { detail } } if detail.contains("ends after 1 of the "));
     assert!(world.ca.events().iter().any(|event| is_alarm(&event.body)));
 }
 

@@ -3,7 +3,7 @@ use std::error::Error;
 use super::support::*;
 use crate::manifest::ManifestSigner;
 use crate::read::{Recording, Tail};
-use crate::recover::{Recovered, recover, recover_folder};
+use crate::recover::{Dropped, Recovered, Torn, recover, recover_folder};
 use crate::verify::{Evidence, Fault, Proved, Unproved, verify};
 
 /// Signs at no cost: thousands of recoveries are tried.
@@ -50,7 +50,14 @@ fn cut_at_any_byte_every_whole_segment_is_kept() {
                     .copied()
                     .rfind(|end| *end <= len)
                     .unwrap_or(session_end);
-                assert_eq!(dropped, len - kept_len);
+                let bytes = len - kept_len;
+                let begun = if kept < 3 || bytes < 13 {
+                    Torn::Begun(u32::try_from(kept).unwrap())
+                } else {
+                    Torn::Manifest
+                };
+                let expected = (bytes > 0).then_some(Dropped { bytes, what: begun });
+                assert_eq!(dropped, expected, "{len}");
             }
             Recovered::Whole => panic!("{len}"),
         }
@@ -102,10 +109,13 @@ fn a_recovered_recording_is_signed_as_cut() {
         "readable before it is recovered"
     );
 
-    assert!(matches!(
-        recover(&path, &bastion()).unwrap(),
-        Recovered::Cut { dropped: 700, .. }
-    ));
+    let Recovered::Cut { dropped, .. } = recover(&path, &bastion()).unwrap() else {
+        panic!("it is not cut");
+    };
+    assert_eq!(
+        dropped.unwrap().to_string(),
+        "segment 2 and what follows it (700 bytes): its entry is not whole"
+    );
     assert_eq!(events(&path), example_batches()[..2].concat());
     let (bastions, identities) = ([bastion_public()], [reviewer()]);
     let evidence = Evidence {
@@ -208,8 +218,17 @@ fn a_segment_that_the_disk_never_got_takes_the_later_ones_with_it() {
         let mut bytes = whole[..up_to_last].to_vec();
         bytes[from..to].fill(0);
         let path = altered(folder.path(), &bytes);
-        let recovered = recover(&path, &bastion()).unwrap();
-        assert!(matches!(recovered, Recovered::Cut { .. }), "{name}");
+        let Recovered::Cut { dropped, .. } = recover(&path, &bastion()).unwrap() else {
+            panic!("{name} is not cut");
+        };
+        let dropped = dropped.unwrap().to_string();
+        let gone = up_to_last - place(first.next_entry());
+        let expected = if name.starts_with("header") {
+            format!("segment 1 and what follows it ({gone} bytes): its entry is not whole")
+        } else {
+            format!("segments 1 to 2 ({gone} bytes): the disk never had all of the first")
+        };
+        assert_eq!(dropped, expected, "{name}");
         assert_eq!(open(&path).segment_count(), 1, "{name}");
         let kept = place(first.next_entry());
         assert_eq!(std::fs::read(&path).unwrap()[..kept], whole[..kept]);
@@ -226,10 +245,10 @@ fn a_manifest_that_the_disk_got_in_part_is_written_anew() {
     bytes.truncate(place(signature.next_entry()));
     bytes[place(signature.offset)..].fill(0);
     let path = altered(folder.path(), &bytes);
-    assert!(matches!(
-        recover(&path, &bastion()),
-        Ok(Recovered::Cut { .. })
-    ));
+    let Recovered::Cut { dropped, .. } = recover(&path, &bastion()).unwrap() else {
+        panic!("it is not cut");
+    };
+    assert_eq!(dropped.unwrap().what, Torn::Manifest);
     let bastions = [bastion_public()];
     let verdict = verify(
         &mut open(&path),

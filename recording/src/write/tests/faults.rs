@@ -161,7 +161,7 @@ proptest! {
         }
         prop_assert_eq!(&events(&path(&folder)), &durable);
         let recovered = recover(&path(&folder), &bastion()).unwrap();
-        let is_clean = matches!(recovered, Recovered::Cut { dropped: 0, .. });
+        let is_clean = matches!(recovered, Recovered::Cut { dropped: None, .. });
         prop_assert!(is_clean);
         prop_assert_eq!(events(&path(&folder)), durable);
     }
@@ -427,5 +427,5 @@ fn under_load_what_did_not_get_to_the_disk_is_taken_back() {
     pool.close();
     assert_eq!(events(&path(&folder)), good, "it was taken back");
     let recovered = recover(&path(&folder), &bastion()).unwrap();
-    assert!(matches!(recovered, Recovered::Cut { dropped: 0, .. }));
+    assert!(matches!(recovered, Recovered::Cut { dropped: None, .. }));
 }
