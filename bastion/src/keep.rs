@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::file_name;
+use portreeve_recording::write::OnDisk;
 use portreeve_recording_store::access::Use;
 use portreeve_recording_store::store::Store;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -40,6 +41,8 @@ pub struct Keeper {
     pub store: Option<Store>,
     /// Where they are made.
     pub recordings: PathBuf,
+    /// How much of those that are being made is on the disk.
+    pub on_disk: OnDisk,
     /// Where live sessions are noted.
     pub live: PathBuf,
     /// The CA.
@@ -67,7 +70,7 @@ struct Known {
 
 #[derive(Debug)]
 struct Followed {
-    /// The size of the file when it was last looked at.
+    /// How much of it there was to store when it was last looked at.
     size: watch::Sender<u64>,
     task: JoinHandle<()>,
 }
@@ -136,15 +139,18 @@ impl Keeper {
             .followed
             .retain(|session, _| found.contains_key(session));
         for (session, size) in found {
+            // After the file: of one that was closed since, all that it had is on the disk.
+            let on_disk = self.on_disk.of(*session).unwrap_or(u64::MAX);
+            let size = on_disk.min(*size);
             if let Some(followed) = known.followed.get(session) {
                 let seen = &followed.size;
-                seen.send_if_modified(|seen| std::mem::replace(seen, *size) != *size);
+                seen.send_if_modified(|seen| std::mem::replace(seen, size) != size);
                 continue;
             }
             if known.deleting.contains(session) {
                 continue;
             }
-            let (sender, receiver) = watch::channel(*size);
+            let (sender, receiver) = watch::channel(size);
             let task = tokio::spawn(Arc::clone(self).follow(store.clone(), *session, receiver));
             known
                 .followed

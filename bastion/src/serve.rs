@@ -86,6 +86,7 @@ pub async fn serve(
     let keeper = Arc::new(Keeper {
         store: config.store,
         recordings: world.recordings.clone(),
+        on_disk: world.recorders.on_disk(),
         live: world.live.clone(),
         ca: Arc::clone(&ca),
         reporter: reporter.clone(),

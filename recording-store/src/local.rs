@@ -21,15 +21,17 @@ pub(crate) struct Piece {
 }
 
 /// The next piece from `from` on: `enough` bytes, or what there is of it when the archive has its end or it is
-/// wanted anyway. Empty at the end of an archive of which everything was taken. What it holds is on the disk.
+/// wanted anyway. Empty at the end of an archive of which everything was taken. What it holds is on the disk, and
+/// within `on_disk`.
 pub(crate) fn next_piece(
     path: &Path,
     from: u64,
     enough: u64,
     wanted_anyway: bool,
+    on_disk: u64,
 ) -> io::Result<Option<Piece>> {
     let mut file = File::open(path)?;
-    let Cut { end, is_last } = cut(&mut file, from, enough)?;
+    let Cut { end, is_last } = cut(&mut file, from, enough, on_disk)?;
     let size = end.saturating_sub(from);
     if size == 0 {
         let content = Bytes::new();
@@ -38,7 +40,7 @@ pub(crate) fn next_piece(
     if size < enough && !is_last && !wanted_anyway {
         return Ok(None);
     }
-    // Whoever writes it may not have come to this yet, and the store must never know more than the disk.
+    // An earlier program may not have come to this, and the store must never know more than the disk.
     file.sync_data()?;
     let size = usize::try_from(size).map_err(io::Error::other)?;
     let mut content = vec![0; size];

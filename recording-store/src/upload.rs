@@ -115,13 +115,14 @@ impl Upload {
         self.at
     }
 
-    /// Stores one part, if there is enough for one, if it is the last, or if `overdue` and there is anything.
+    /// Stores one part, if there is enough for one, if it is the last, or if `overdue` and there is anything. Nothing
+    /// behind `on_disk` is stored: of a recording that is being written, only its writer knows what is on the disk.
     ///
     /// # Errors
     /// When the file cannot be read or the store fails, and nothing is lost; or when the store has other bytes.
-    pub async fn step(&mut self, overdue: bool) -> Result<Step, UploadError> {
+    pub async fn step(&mut self, on_disk: u64, overdue: bool) -> Result<Step, UploadError> {
         let (path, at, enough) = (self.path.clone(), self.at, self.part_bytes);
-        let piece = blocking(move || local::next_piece(&path, at, enough, overdue)).await;
+        let piece = blocking(move || local::next_piece(&path, at, enough, overdue, on_disk)).await;
         let Some(piece) = piece.map_err(|source| self.local(source))? else {
             return Ok(Step::Nothing);
         };

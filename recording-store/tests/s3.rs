@@ -94,7 +94,7 @@ async fn resume(store: &Store, growing: &Growing) -> Result<Upload, UploadError>
 /// Stores everything that is due.
 async fn store_all(upload: &mut Upload, overdue: bool) -> Result<Step, UploadError> {
     loop {
-        match upload.step(overdue).await? {
+        match upload.step(u64::MAX, overdue).await? {
             Step::Stored(_) => {}
             done @ (Step::Nothing | Step::Everything) => return Ok(done),
         }
@@ -112,7 +112,7 @@ async fn a_recording_is_stored_in_parts_while_it_grows() {
 
         // Little is stored when it is overdue, and then whole entries only.
         growing.add(1000).await;
-        assert_eq!(upload.step(false).await.unwrap(), Step::Nothing);
+        assert_eq!(upload.step(u64::MAX, false).await.unwrap(), Step::Nothing);
         assert_eq!(store_all(&mut upload, true).await.unwrap(), Step::Nothing);
         assert_eq!(upload.stored(), growing.len());
         assert_eq!(store.parts(session).await.unwrap().count(), 1);
@@ -149,6 +149,37 @@ async fn a_recording_is_stored_in_parts_while_it_grows() {
 }
 
 #[tokio::test]
+async fn what_is_not_on_the_disk_is_not_stored() {
+    let stores = Stores::new();
+    for store in stores.all() {
+        let session = session();
+        let mut growing = Growing::new(session);
+        growing.add(1000).await;
+        let on_disk = growing.len();
+        growing.add(1000).await;
+        let mut upload = resume(&store, &growing).await.unwrap();
+        // An entry that is there in part does not count.
+        assert_ne!(upload.step(on_disk - 1, true).await.unwrap(), Step::Nothing);
+        let first = upload.stored();
+        assert!(0 < first && first < on_disk);
+        assert_eq!(
+            upload.step(on_disk, true).await.unwrap(),
+            Step::Stored(on_disk - first)
+        );
+        assert_eq!(upload.step(on_disk, true).await.unwrap(), Step::Nothing);
+        let parts = store.parts(session).await.unwrap();
+        assert_eq!((parts.count(), parts.bytes()), (2, on_disk));
+        let written = growing.finish().await;
+        assert_eq!(upload.step(on_disk, true).await.unwrap(), Step::Nothing);
+        assert_eq!(
+            store_all(&mut upload, false).await.unwrap(),
+            Step::Everything
+        );
+        assert!(content(&store, session, 0).await.unwrap() == written);
+    }
+}
+
+#[tokio::test]
 async fn an_upload_goes_on_after_a_crash_wherever_it_happened() {
     let stores = Stores::new();
     for store in stores.all() {
@@ -159,8 +190,8 @@ async fn an_upload_goes_on_after_a_crash_wherever_it_happened() {
 
         // The first program stores two parts and dies.
         let mut first = resume(&store, &growing).await.unwrap();
-        first.step(false).await.unwrap();
-        first.step(false).await.unwrap();
+        first.step(u64::MAX, false).await.unwrap();
+        first.step(u64::MAX, false).await.unwrap();
         let stored = first.stored();
         drop(first);
 
@@ -171,9 +202,12 @@ async fn an_upload_goes_on_after_a_crash_wherever_it_happened() {
         );
         assert_eq!((second.stored(), third.stored()), (stored, stored));
         growing.add(100).await;
-        assert!(matches!(third.step(true).await.unwrap(), Step::Stored(1..)));
+        assert!(matches!(
+            third.step(u64::MAX, true).await.unwrap(),
+            Step::Stored(1..)
+        ));
         growing.add(100).await;
-        assert_eq!(second.step(true).await.unwrap(), Step::Stored(0));
+        assert_eq!(second.step(u64::MAX, true).await.unwrap(), Step::Stored(0));
         assert_eq!(second.stored(), third.stored());
 
         let written = growing.finish().await;
@@ -198,9 +232,9 @@ async fn what_another_wrote_is_not_overwritten_and_not_taken_for_ours() {
             resume(&store, &ours).await.unwrap(),
             resume(&store, &theirs).await.unwrap(),
         );
-        other.step(true).await.unwrap();
+        other.step(u64::MAX, true).await.unwrap();
         let before = content(&store, session, 0).await.unwrap();
-        let error = mine.step(true).await.unwrap_err();
+        let error = mine.step(u64::MAX, true).await.unwrap_err();
         assert!(
             matches!(error, UploadError::Differs { part: 0, .. }),
             "{error:?}"
@@ -271,7 +305,7 @@ async fn a_store_that_is_away_loses_nothing_and_is_gone_on_with() {
     growing.add(80 * 1024).await;
     let mut upload = resume(&store, &growing).await.unwrap();
     drop(moto);
-    let away = upload.step(false).await.unwrap_err();
+    let away = upload.step(u64::MAX, false).await.unwrap_err();
     assert!(away.is_passing(), "{away:?}");
     assert_eq!(upload.stored(), 0);
     assert!(store.parts(session).await.is_err());

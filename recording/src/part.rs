@@ -17,12 +17,12 @@ pub struct Cut {
 }
 
 /// The first place after `from`, itself a place where an entry begins, with at least `enough` bytes before it;
-/// or, where there is not so much yet, the last one there is.
+/// or, where there is not so much yet, the last one there is. What is behind `within` does not count.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn cut<R: Read + Seek>(file: &mut R, from: u64, enough: u64) -> io::Result<Cut> {
-    let len = file.seek(SeekFrom::End(0))?;
+pub fn cut<R: Read + Seek>(file: &mut R, from: u64, enough: u64, within: u64) -> io::Result<Cut> {
+    let len = file.seek(SeekFrom::End(0))?.min(within);
     let mut end = from;
     while end.saturating_sub(from) < enough {
         match entry(file, end, len)? {
@@ -107,12 +107,12 @@ mod tests {
             (0, 1_000_000, whole),
             (whole, 1, whole),
         ] {
-            let found = cut(&mut Cursor::new(&bytes), from, enough).unwrap();
+            let found = cut(&mut Cursor::new(&bytes), from, enough, u64::MAX).unwrap();
             assert_eq!((found.end, found.is_last), (end, false), "{from} {enough}");
         }
         // Half an entry is none.
         bytes.truncate(bytes.len() - 1);
-        let found = cut(&mut Cursor::new(&bytes), 0, u64::MAX).unwrap();
+        let found = cut(&mut Cursor::new(&bytes), 0, u64::MAX, u64::MAX).unwrap();
         assert_eq!(found.end, 2560);
     }
 
@@ -120,21 +120,43 @@ mod tests {
     fn the_end_of_the_archive_belongs_to_the_last_entry() {
         let mut bytes = archive(&[100, 1000]);
         bytes.extend([0; 512]);
-        let half = cut(&mut Cursor::new(&bytes), 0, 2560).unwrap();
+        let half = cut(&mut Cursor::new(&bytes), 0, 2560, u64::MAX).unwrap();
         assert_eq!((half.end, half.is_last), (2560, false));
         bytes.extend([0; 512]);
         for enough in [2560, u64::MAX] {
-            let found = cut(&mut Cursor::new(&bytes), 0, enough).unwrap();
+            let found = cut(&mut Cursor::new(&bytes), 0, enough, u64::MAX).unwrap();
             assert_eq!((found.end, found.is_last), (3584, true), "{enough}");
         }
-        let rest = cut(&mut Cursor::new(&bytes), 2560, 1).unwrap();
+        let rest = cut(&mut Cursor::new(&bytes), 2560, 1, u64::MAX).unwrap();
         assert_eq!((rest.end, rest.is_last), (3584, true));
+    }
+
+    #[test]
+    fn what_does_not_count_is_not_there() {
+        let mut bytes = archive(&[100, 1000, 512]);
+        bytes.extend([0; 1024]);
+        for (within, end) in [
+            (0, 0),
+            (1023, 0),
+            (1024, 1024),
+            (2559, 1024),
+            (2560, 2560),
+            (3584, 3584),
+            (4607, 3584),
+        ] {
+            let found = cut(&mut Cursor::new(&bytes), 0, u64::MAX, within).unwrap();
+            assert_eq!((found.end, found.is_last), (end, false), "{within}");
+        }
+        let found = cut(&mut Cursor::new(&bytes), 0, 1, 4608).unwrap();
+        assert_eq!((found.end, found.is_last), (1024, false));
+        let found = cut(&mut Cursor::new(&bytes), 2560, 1, 4608).unwrap();
+        assert_eq!((found.end, found.is_last), (4608, true));
     }
 
     #[test]
     fn what_is_no_archive_is_not_cut() {
         for bytes in [vec![], vec![1; 100], vec![1; 2048], vec![0; 4096]] {
-            let found = cut(&mut Cursor::new(&bytes), 0, 1).unwrap();
+            let found = cut(&mut Cursor::new(&bytes), 0, 1, u64::MAX).unwrap();
             assert_eq!(
                 found,
                 Cut {

@@ -26,6 +26,7 @@ mod disk;
 mod gathered;
 mod hand;
 mod inbox;
+mod on_disk;
 mod recorder;
 mod screens;
 mod state;
@@ -45,6 +46,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::event::MAX_CONTENT;
+use crate::file_name;
 use crate::info::SessionInfo;
 use crate::manifest::{MAX_MANIFEST, ManifestSigner};
 use crate::recover::{RecoverError, Recovered, recover};
@@ -53,6 +55,7 @@ use disk::{Disk, LocalDisk};
 use hand::Hand;
 use inbox::Inbox;
 
+pub use on_disk::OnDisk;
 pub use recorder::{Position, Recorder, Refused};
 pub(crate) use tape::close_archive;
 pub use tape::{Finished, RecordingFailed, WriteError};
@@ -134,6 +137,7 @@ pub struct RecorderPool {
     signer: Arc<dyn ManifestSigner>,
     entropy: Entropy,
     hands: Vec<Hands>,
+    on_disk: OnDisk,
     /// Dropped, it ends the watch.
     watch: Option<watch::Watch>,
     next: AtomicUsize,
@@ -162,6 +166,7 @@ impl RecorderPool {
         let options = options.clamped();
         let mut pool = Self {
             hands: Vec::new(),
+            on_disk: OnDisk::default(),
             watch: None,
             next: AtomicUsize::new(0),
             options,
@@ -209,7 +214,13 @@ impl RecorderPool {
             .checked_rem(self.hands.len())
             .and_then(|turn| self.hands.get(turn))
             .map_or_else(Hands::closed_inboxes, Hands::inboxes);
-        Recorder::begin(inboxes, &self.options, folder, info)
+        Recorder::begin(inboxes, &self.options, self.on_disk(), folder, info)
+    }
+
+    /// How much of each recording is on the disk while it is written.
+    #[must_use]
+    pub fn on_disk(&self) -> OnDisk {
+        self.on_disk.clone()
     }
 
     /// Closes a recording as cut that failed and is no longer written. Not one that failed because its disk did not answer:
@@ -218,7 +229,11 @@ impl RecorderPool {
     /// # Errors
     /// When its disk still takes nothing.
     pub fn close_failed(&self, path: &Path) -> Result<Recovered, RecoverError> {
-        recover(path, &*self.signer)
+        let closed = recover(path, &*self.signer)?;
+        if let Some(session) = file_name::session(path) {
+            self.on_disk.forget(session);
+        }
+        Ok(closed)
     }
 
     /// Writes everything that was recorded, then ends the threads. Sessions that were not finished

@@ -14,8 +14,8 @@ const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs
 /// The pace of one upload.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// When something was last stored.
-    stored: Steady,
+    /// When something was last stored, or there was nothing although it was overdue.
+    looked: Steady,
     /// How long to wait after the next failures.
     pauses: Backoff,
 }
@@ -23,7 +23,7 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) const fn since(now: Steady) -> Self {
         Self {
-            stored: now,
+            looked: now,
             pauses: PAUSES,
         }
     }
@@ -35,10 +35,11 @@ impl Pace {
 
     /// When it will be so.
     pub(super) fn overdue_at(&self) -> Steady {
-        self.stored.plus(OVERDUE)
+        self.looked.plus(OVERDUE)
     }
 
-    pub(super) const fn stored(&mut self, now: Steady) {
+    /// Something was stored, or everything that there was is.
+    pub(super) const fn looked(&mut self, now: Steady) {
         *self = Self::since(now);
     }
 
@@ -61,7 +62,7 @@ mod tests {
         let mut pace = Pace::since(at(5));
         assert!(!pace.is_overdue(at(14)));
         assert!(pace.is_overdue(at(15)));
-        pace.stored(at(15));
+        pace.looked(at(15));
         assert!(!pace.is_overdue(at(24)));
     }
 
@@ -69,7 +70,7 @@ mod tests {
     fn a_store_that_answers_is_asked_again_soon() {
         let mut pace = Pace::since(at(0));
         assert!(pace.failed() < pace.failed());
-        pace.stored(at(9));
+        pace.looked(at(9));
         assert_eq!(pace.failed(), Duration::from_secs(1));
     }
 }

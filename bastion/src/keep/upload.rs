@@ -59,7 +59,7 @@ impl Trouble {
 }
 
 impl Keeper {
-    /// Stores a recording as it grows, whose `size` is told whenever it changed.
+    /// Stores a recording as it grows. How much of it there is to store, its `size`, is told whenever it changed.
     pub(super) async fn follow(
         self: Arc<Self>,
         store: Store,
@@ -70,7 +70,10 @@ impl Keeper {
         let mut upload = None;
         loop {
             let seen = *size.borrow_and_update();
-            match self.go_on(&store, session, &mut upload, &mut pace).await {
+            match self
+                .go_on(&store, session, seen, &mut upload, &mut pace)
+                .await
+            {
                 Ok(Turn::Done) => return,
                 Ok(Turn::Ends) => tokio::time::sleep(TRAIL).await,
                 Ok(Turn::Waits) => {
@@ -99,6 +102,7 @@ impl Keeper {
         &self,
         store: &Store,
         session: SessionId,
+        size: u64,
         upload: &mut Option<Upload>,
         pace: &mut Pace,
     ) -> Result<Turn, Trouble> {
@@ -110,8 +114,14 @@ impl Keeper {
         };
         let stepped = loop {
             let now = self.reporter.clock.now().steady;
-            match going.step(pace.is_overdue(now)).await {
-                Ok(Step::Stored(_)) => pace.stored(self.reporter.clock.now().steady),
+            let is_overdue = pace.is_overdue(now);
+            match going.step(size, is_overdue).await {
+                Ok(Step::Stored(_)) => pace.looked(self.reporter.clock.now().steady),
+                // Less than an entry, as of a file that cannot be recovered.
+                Ok(Step::Nothing) if is_overdue => {
+                    pace.looked(now);
+                    break Ok(Step::Nothing);
+                }
                 other => break other,
             }
         };

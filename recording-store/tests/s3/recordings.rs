@@ -116,7 +116,7 @@ pub(super) async fn whole(store: &Store, session: SessionId) -> (SessionId, Vec<
     let path = growing.path().to_owned();
     let upload = Upload::resume(store.clone(), session, path).await.unwrap();
     let mut upload = upload.in_parts_of(64 * 1024);
-    while upload.step(false).await.unwrap() != Step::Everything {}
+    while upload.step(u64::MAX, false).await.unwrap() != Step::Everything {}
     (session, written)
 }
 

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::PoolOptions;
 use super::inbox::Inbox;
+use super::on_disk::OnDisk;
 use super::state::{Ending, Phase, Session, wake};
 use super::tape::RecordingFailed;
 use super::wait::{Failed, Finishing, FlushThrough, Growth, Length, Room};
@@ -57,10 +58,11 @@ impl Recorder {
     pub(super) fn begin(
         inboxes: (Arc<Inbox>, Arc<Inbox>),
         options: &PoolOptions,
+        on_disk: OnDisk,
         folder: PathBuf,
         info: SessionInfo,
     ) -> Self {
-        let session = Arc::new(Session::new(inboxes, options, folder, info));
+        let session = Arc::new(Session::new(inboxes, options, on_disk, folder, info));
         session.ask_for_work();
         Self(Arc::new(Handle(session)))
     }

@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use portreeve_protocol::id::SessionId;
+
 use super::PoolOptions;
 use super::gathered::Gathered;
 use super::inbox::Inbox;
+use super::on_disk::OnDisk;
 use super::screens::Screens;
 use super::sync::Unsynced;
 use super::tape::{Finished, RecordingFailed, Tape, WriteError};
@@ -17,10 +20,13 @@ use crate::manifest::End;
 
 /// One session's recording.
 pub(super) struct Session {
+    id: SessionId,
     pub(super) inbox: Arc<Inbox>,
     /// Of the thread that waits for the disk.
     pub(super) syncs: Arc<Inbox>,
     pub(super) limits: Limits,
+    /// Told how long the file is on the disk, for others.
+    on_disk: OnDisk,
     state: Mutex<State>,
     /// The file. The thread that writes it locks it, and the one that waits for the disk when that
     /// fails.
@@ -68,7 +74,7 @@ pub(super) struct State {
     /// The other thread has this session, or will.
     is_syncing: bool,
     /// How long the file is on the disk.
-    pub(super) kept: u64,
+    kept: u64,
     /// How many events were accepted.
     pub(super) recorded: u64,
     /// How many of them are on disk; nothing before the file itself is.
@@ -129,12 +135,15 @@ impl Session {
     pub(super) fn new(
         (inbox, syncs): (Arc<Inbox>, Arc<Inbox>),
         options: &PoolOptions,
+        on_disk: OnDisk,
         folder: PathBuf,
         info: SessionInfo,
     ) -> Self {
         Self {
+            id: info.session,
             inbox,
             syncs,
+            on_disk,
             limits: Limits {
                 session_bytes: options.session_bytes,
                 segment_bytes: options.segment_bytes,
@@ -196,6 +205,24 @@ impl Session {
         }
     }
 
+    /// Makes the file, of which nothing counts before its beginning is on the disk.
+    pub(super) fn make(
+        &self,
+        make: impl FnOnce() -> Result<Tape, WriteError>,
+    ) -> Result<Tape, WriteError> {
+        self.on_disk.is(self.id, 0);
+        let tape = make().inspect_err(|_| self.on_disk.forget(self.id))?;
+        let kept = tape.head().bytes;
+        self.lock().kept = kept;
+        self.on_disk.is(self.id, kept);
+        Ok(tape)
+    }
+
+    /// How long the file is on the disk.
+    pub(super) fn kept(&self) -> u64 {
+        self.lock().kept
+    }
+
     /// Has the other thread wait for the disk, if it does that for this session anyway or is to.
     /// Otherwise gives it back: whoever wrote it waits himself. The session's file must be locked.
     pub(super) fn hand_over(
@@ -245,11 +272,13 @@ impl Session {
         if matches!(state.phase, Phase::Open | Phase::Ending(_)) {
             state.durable = state.durable.max(Some(synced.recorded));
             state.kept = synced.head.bytes;
+            self.on_disk.is(self.id, state.kept);
             state.is_nearly_full = synced.is_nearly_full;
             if synced.head.segments > 0 {
                 state.head = Some(synced.head);
             }
             if let Some(finished) = finished {
+                self.on_disk.forget(self.id);
                 state.phase = Phase::Finished(finished);
             }
         }

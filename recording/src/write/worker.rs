@@ -129,8 +129,7 @@ impl Worker {
             return Ok(());
         };
         // Not locked any more when the disk is waited for.
-        let kept = session.lock().kept;
-        let finished = unsynced.finish(kept, reel, &*self.signer)?;
+        let finished = unsynced.finish(session.kept(), reel, &*self.signer)?;
         session.has_synced(&unsynced, finished);
         Ok(())
     }
@@ -146,8 +145,8 @@ impl Worker {
             Reel::Running(running) => &mut **running,
             Reel::Done => return Ok(None),
             Reel::Blank { folder, info } => {
-                let tape = Tape::create(&*self.disk, folder, info, self.manifest_bytes)?;
-                session.lock().kept = tape.head().bytes;
+                let tape = session
+                    .make(|| Tape::create(&*self.disk, folder, info, self.manifest_bytes))?;
                 let screens = Screens::default();
                 *reel = Reel::Running(Box::new(Running { tape, screens }));
                 match reel {

@@ -12,6 +12,7 @@ use super::super::disk::{Disk, LocalDisk, Media};
 use super::*;
 use crate::file_name;
 use crate::head::Chain;
+use crate::part::cut;
 use crate::recover::{Recovered, recover};
 
 /// A disk of the machine's that fails as it is told to.
@@ -34,6 +35,8 @@ enum Fault {
     Sync,
     /// The same, told only to the first who asks, as the kernel does.
     SyncOnce,
+    /// The same, and nothing is taken back either.
+    Dead,
     /// Nothing returns.
     Hang,
 }
@@ -105,7 +108,7 @@ impl Media for SpoiledFile {
             *fault = Fault::None;
             return Err(io::Error::other("input/output error"));
         }
-        if *fault == Fault::Sync {
+        if matches!(*fault, Fault::Sync | Fault::Dead) {
             return Err(io::Error::other("input/output error"));
         }
         drop(fault);
@@ -113,6 +116,9 @@ impl Media for SpoiledFile {
     }
 
     fn cut(&self, len: u64) -> io::Result<()> {
+        if *self.disk.0.fault.lock().unwrap() == Fault::Dead {
+            return Err(io::Error::other("input/output error"));
+        }
         self.file.cut(len)
     }
 }
@@ -187,6 +193,47 @@ fn what_did_not_get_to_the_disk_is_not_durable_and_nothing_follows_it() {
     assert_eq!(recorder.head(), before, "nothing is said of it");
     pool.close();
     assert_eq!(events(&path(&folder)), durable, "it was taken back");
+}
+
+#[test]
+fn a_copier_gets_what_is_on_the_disk_whatever_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Spoiled::default();
+    let pool = disk.pool(patient());
+    let (on_disk, session) = (pool.on_disk(), info().session);
+    assert_eq!(on_disk.of(session), None);
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    let (_, refused) = record_until_it_fails(&recorder, 5);
+    assert!(refused.is_none());
+    let kept = recorder.head().unwrap().bytes;
+    assert_eq!(on_disk.of(session), Some(kept));
+
+    disk.set(Fault::Dead);
+    let (none, refused) = record_until_it_fails(&recorder, 1);
+    assert!(none.is_empty() && matches!(refused, Some(Refused::Failed(_))));
+    disk.set(Fault::None);
+    drop(recorder);
+    let mut file = File::open(path(&folder)).unwrap();
+    let all = cut(&mut file, 0, u64::MAX, u64::MAX).unwrap();
+    assert!(all.end > kept, "what is lost can still be read");
+    let within = on_disk.of(session).unwrap();
+    let part = cut(&mut file, 0, u64::MAX, within).unwrap();
+    assert_eq!((part.end, part.is_last), (kept, false));
+
+    // Closed, it is a file as any other.
+    pool.close_failed(&path(&folder)).unwrap();
+    assert_eq!(on_disk.of(session), None);
+    pool.close();
+}
+
+#[test]
+fn a_recording_that_cannot_be_made_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Spoiled::with(Fault::Room(100));
+    let pool = disk.pool(patient());
+    let recorder = pool.begin(folder.path().to_owned(), info());
+    block_on(recorder.failed());
+    assert_eq!(pool.on_disk().of(info().session), None);
 }
 
 #[test]
@@ -385,8 +432,11 @@ fn under_load_what_is_not_on_the_disk_is_not_durable() {
     assert!(arrives(|| written() >= 4096));
     assert_eq!(recorder.durable_up_to(), Some(Position::BEGINNING));
     assert_eq!(recorder.head(), None);
+    let session_file = open(&path(&folder)).session_span().next_entry();
+    assert_eq!(pool.on_disk().of(info().session), Some(session_file));
     disk.set(Fault::None);
     let finished = block_on(recorder.finish(end())).unwrap();
+    assert_eq!(pool.on_disk().of(info().session), None, "it is whole");
     assert_eq!(events(&finished.path), events_of_it);
     assert_eq!(finished.bytes, written());
     pool.close();
