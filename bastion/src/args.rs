@@ -16,7 +16,9 @@ Exit codes:
   0  it did what it was asked
   1  it could not start, or failed; standard error says why
   2  the command line is wrong
-  3  the configuration, or a key that it names, is wrong, or it would serve as root without `--allow-root`";
+  3  the configuration, or a key that it names, is wrong, or it would serve as root without `--allow-root`
+  4  `status`: the bastion does not run
+  5  `status`: it runs, and something needs a look";
 
 /// The recording bastion: the only way to a host. It lets agents in, decides each command, and records what passes.
 #[derive(Debug, Parser)]
@@ -41,6 +43,16 @@ pub enum Command {
         /// Run as root all the same.
         #[arg(long)]
         allow_root: bool,
+    },
+    /// Say how the bastion on this machine is: sessions, recordings, events that wait for the CA, disks, configuration and
+    /// keys, and what somebody should look at. Run it as root. Changes nothing.
+    Status {
+        /// The configuration.
+        #[arg(long, default_value = "/etc/portreeve-bastion/config.toml")]
+        config: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Print a completion script for a shell.
     Completions {

@@ -166,6 +166,17 @@ impl Config {
     /// # Errors
     /// When one of them cannot be used.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::read_with(path, |name| std::env::var(name).ok())
+    }
+
+    /// The same with another environment.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn read_with(
+        path: &Path,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
         let mut file = File::read(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         for named in [
@@ -181,10 +192,14 @@ impl Config {
         {
             *named = folder.join(&*named);
         }
-        Self::settle(path, file)
+        Self::settle(path, file, variable)
     }
 
-    fn settle(path: &Path, file: File) -> Result<Self, ConfigError> {
+    fn settle(
+        path: &Path,
+        file: File,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
         let bad = |field, rule: &str| ConfigError::Value {
             path: path.to_owned(),
             field,
@@ -240,7 +255,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new("."));
         let open = |store: &StoreConfig| {
             store
-                .open(folder, |name| std::env::var(name).ok())
+                .open(folder, &variable)
                 .map_err(|source| ConfigError::Store {
                     path: path.to_owned(),
                     source,

@@ -9,7 +9,7 @@ mod delete;
 mod pace;
 mod upload;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use crate::ca::Ca;
 use crate::feed::Expired;
 use crate::report::Reporter;
+use crate::status::{Away, StoreSaid};
 use crate::trouble::Trouble;
 
 /// How often the folder is looked at.
@@ -58,7 +59,14 @@ pub struct Keeper {
 pub struct Uploads {
     known: Mutex<Known>,
     places: Semaphore,
-    trouble: Mutex<Trouble>,
+    trouble: Mutex<Troubled>,
+}
+
+/// What keeps recordings from the store.
+#[derive(Debug, Default)]
+struct Troubled {
+    told: Trouble,
+    away: Option<Away>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +74,8 @@ struct Known {
     followed: HashMap<SessionId, Followed>,
     /// Of these nothing is stored any more.
     deleting: HashSet<SessionId>,
+    /// Nor of these, before the program is started again.
+    given_up: BTreeSet<SessionId>,
 }
 
 #[derive(Debug)]
@@ -111,6 +121,21 @@ impl Keeper {
                 .all(|followed| followed.task.is_finished())
     }
 
+    /// How the store is, if there is one.
+    #[must_use]
+    pub fn said(&self) -> Option<StoreSaid> {
+        let store = self.store.as_ref()?;
+        let away = self.trouble().away.clone();
+        let known = self.known();
+        let waits = |followed: &Followed| !followed.task.is_finished();
+        Some(StoreSaid {
+            name: store.name().as_str().to_owned(),
+            // What it was about may be deleted by now.
+            away: away.filter(|_| known.followed.values().any(waits)),
+            given_up: known.given_up.iter().copied().collect(),
+        })
+    }
+
     /// Follows every recording in the folder, and those that are made later.
     async fn store_all(self: Arc<Self>, store: Store) {
         tracing::info!(store = %store.name(), "recordings go to the store");
@@ -138,6 +163,7 @@ impl Keeper {
         known
             .followed
             .retain(|session, _| found.contains_key(session));
+        known.given_up.retain(|session| found.contains_key(session));
         for (session, size) in found {
             // After the file: of one that was closed since, all that it had is on the disk.
             let on_disk = self.on_disk.of(*session).unwrap_or(u64::MAX);

@@ -11,6 +11,7 @@ pub mod config;
 pub mod enrol;
 pub mod recover;
 pub mod serve;
+pub mod status;
 
 // Deciding.
 pub mod accept;

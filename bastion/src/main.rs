@@ -1,6 +1,7 @@
 //! The bastion's program: settles the process, then does what the command line says.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -8,9 +9,10 @@ use clap::{CommandFactory as _, Parser as _};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use portreeve_bastion::args::{Args, Command};
+use portreeve_bastion::clock::Clock;
 use portreeve_bastion::config::ConfigError;
 use portreeve_bastion::ssh::settings;
-use portreeve_bastion::{enrol, serve};
+use portreeve_bastion::{enrol, serve, status};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -20,7 +22,7 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit,
         Err(error) => {
             // Nobody is left to be told that standard error is closed.
             let _ = writeln!(std::io::stderr(), "portreeve-bastion: {error:#}");
@@ -46,7 +48,7 @@ fn exit(error: &anyhow::Error) -> u8 {
 )]
 struct AsRoot;
 
-fn run(args: &Args) -> Result<()> {
+fn run(args: &Args) -> Result<ExitCode> {
     settle()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -56,18 +58,18 @@ fn run(args: &Args) -> Result<()> {
         .block_on(act(args))
 }
 
-async fn act(args: &Args) -> Result<()> {
+async fn act(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Enroll(enroll) => {
             let made = enrol::enrol(enroll).await?;
             let next = made.next_step(nix::unistd::geteuid().is_root());
             tracing::info!("enrolled; {next}");
-            Ok(())
         }
         Command::Serve { config, allow_root } => {
             anyhow::ensure!(*allow_root || !nix::unistd::geteuid().is_root(), AsRoot);
-            serve::run(config).await
+            serve::run(config).await?;
         }
+        Command::Status { config, json } => return tell_status(config, *json),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(
@@ -76,9 +78,22 @@ async fn act(args: &Args) -> Result<()> {
                 "portreeve-bastion",
                 &mut script,
             );
-            Ok(std::io::stdout().write_all(&script)?)
+            std::io::stdout().write_all(&script)?;
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell_status(config: &Path, json: bool) -> Result<ExitCode> {
+    let now = Clock::start().now().wall;
+    let found = status::find::find(config, now)?;
+    let said = if json {
+        serde_json::to_string_pretty(&found)? + "\n"
+    } else {
+        status::text(&found)
+    };
+    std::io::stdout().write_all(said.as_bytes())?;
+    Ok(ExitCode::from(found.exit()))
 }
 
 fn filter() -> tracing_subscriber::EnvFilter {

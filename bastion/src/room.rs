@@ -194,7 +194,11 @@ impl Told {
     }
 }
 
-fn look_at(folder: &Path) -> io::Result<Disk> {
+/// What the disk of a folder has. Blocking.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub fn look_at(folder: &Path) -> io::Result<Disk> {
     let found = nix::sys::statvfs::statvfs(folder)?;
     let block = found.fragment_size();
     Ok(Disk {

@@ -28,12 +28,13 @@ use crate::sessions::Sessions;
 use crate::spool::{Health, Limits, Spool};
 use crate::ssh::starting::Starting;
 use crate::ssh::{connection, settings};
+use crate::status::tell::{self, Teller};
 use crate::{deliver, entropy, files, recover};
 
 /// The folders below that of the state.
-const SPOOL: &str = "spool";
-const RECORDINGS: &str = "recordings";
-const LIVE: &str = "live";
+pub(crate) const SPOOL: &str = "spool";
+pub(crate) const RECORDINGS: &str = "recordings";
+pub(crate) const LIVE: &str = "live";
 /// How long sessions may take to end when the program is stopped.
 const STOP_TIME: Duration = Duration::from_secs(20);
 /// How long the last recordings may take to be stored.
@@ -56,6 +57,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let clock = Clock::start();
+    let since = clock.now().wall;
     let (shutdown, is_stopping) = watch::channel(false);
     let Parts {
         world,
@@ -111,6 +113,13 @@ pub async fn serve(
         Arc::clone(&world),
         config.file.max_sessions,
     ));
+    let teller = Arc::new(Teller {
+        since,
+        world: Arc::clone(&world),
+        sessions: Arc::clone(&sessions),
+        keeper: Arc::clone(&keeper),
+    });
+    tokio::spawn(teller.tell(tell::socket(&config.file.state)));
     let door = Arc::new(Door {
         sessions: Arc::clone(&sessions),
         config: Arc::new(settings::server(config.host_key, config.host_certificate)),

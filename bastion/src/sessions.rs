@@ -18,6 +18,7 @@ use crate::feed::Kill;
 use crate::report::About;
 use crate::session::{Input, Notice};
 use crate::spool::Health;
+use crate::status::LiveSession;
 
 /// How many refusals of strangers go into the trail each second. The rest is only logged: nobody may fill the trail, and
 /// with it the spool, without having proved anything.
@@ -48,6 +49,9 @@ struct Live {
     link: SessionLink,
     access: Arc<AccessProven>,
 }
+
+/// Why a session does not begin: what the agent learns, and the words for the trail.
+type NotNow = (Code, Cow<'static, str>);
 
 /// Somebody is not let in.
 #[derive(Debug)]
@@ -113,6 +117,38 @@ impl Sessions {
         }
     }
 
+    /// The sessions that are live, the oldest first.
+    #[must_use]
+    pub fn live(&self) -> Vec<LiveSession> {
+        let known = self.known();
+        let grants = known.live.values().map(|live| live.access.grant());
+        let live = grants.map(|grant| LiveSession {
+            session: grant.session,
+            pair: grant.pair.clone(),
+            host: grant.host.name.clone(),
+            expires_at: grant.expires_at,
+        });
+        let mut live: Vec<_> = live.collect();
+        live.sort_by_key(|live| live.session);
+        live
+    }
+
+    /// The most that may be live.
+    #[must_use]
+    pub const fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Why no session begins now, whosever it would be; nothing when they do.
+    #[must_use]
+    pub fn shut(&self) -> Option<String> {
+        let has_room = self.count() < self.most;
+        let (_, why) = self
+            .takes_sessions(has_room, self.world.clock.now())
+            .err()?;
+        Some(why.into_owned())
+    }
+
     /// How many sessions are live.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -174,13 +210,20 @@ impl Sessions {
         Ok(link)
     }
 
-    /// Whether a new session may begin now. Fails closed.
-    fn may_begin(
-        &self,
-        access: &AccessProven,
-        has_room: bool,
-        now: Now,
-    ) -> Result<(), (Code, Cow<'static, str>)> {
+    /// Whether a new session may begin now.
+    fn may_begin(&self, access: &AccessProven, has_room: bool, now: Now) -> Result<(), NotNow> {
+        self.takes_sessions(has_room, now)?;
+        if now.wall >= access.grant().connect_by {
+            return Err((
+                Code::SessionUnavailable,
+                "the first connection came too late".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether any may. Fails closed.
+    fn takes_sessions(&self, has_room: bool, now: Now) -> Result<(), NotNow> {
         let is_fresh = |heard| now.steady.since(heard) < self.world.stale_after;
         if *self.world.shutdown.borrow() {
             Err((Code::Unavailable, "the bastion is being stopped".into()))
@@ -196,11 +239,6 @@ impl Sessions {
             Err((
                 Code::Busy,
                 "there are as many sessions as are allowed".into(),
-            ))
-        } else if now.wall >= access.grant().connect_by {
-            Err((
-                Code::SessionUnavailable,
-                "the first connection came too late".into(),
             ))
         } else {
             Ok(())

@@ -195,10 +195,22 @@ impl Spool {
         self.0.durable.subscribe()
     }
 
+    /// How many bytes the CA has not taken.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How much may wait.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
     /// Whether the CA has everything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.waiting.load(Ordering::Relaxed) == 0
+        self.waiting() == 0
     }
 
     /// The CA has everything up to and with this batch: it may be deleted.

@@ -1,6 +1,6 @@
 //! One recording on its way into the store: a task that lives until the store has it, or the file is gone.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portreeve_protocol::event::{AccessFact, MachineFact};
@@ -12,11 +12,12 @@ use portreeve_recording_store::store::Store;
 use portreeve_recording_store::upload::{Step, Upload, UploadError};
 use tokio::sync::watch;
 
-use super::Keeper;
 use super::pace::Pace;
+use super::{Keeper, Troubled};
 use crate::live;
 use crate::report::About;
 use crate::spool::SpoolError;
+use crate::status::Away;
 
 /// How often it is looked whether a session's trail is closed.
 const TRAIL: Duration = Duration::from_secs(1);
@@ -77,7 +78,6 @@ impl Keeper {
                 Ok(Turn::Done) => return,
                 Ok(Turn::Ends) => tokio::time::sleep(TRAIL).await,
                 Ok(Turn::Waits) => {
-                    self.is_well();
                     let is_behind = upload.as_ref().is_some_and(|upload| upload.stored() < seen);
                     let overdue = self.reporter.clock.instant(pace.overdue_at());
                     tokio::select! {
@@ -116,7 +116,10 @@ impl Keeper {
             let now = self.reporter.clock.now().steady;
             let is_overdue = pace.is_overdue(now);
             match going.step(size, is_overdue).await {
-                Ok(Step::Stored(_)) => pace.looked(self.reporter.clock.now().steady),
+                Ok(Step::Stored(_)) => {
+                    self.is_well();
+                    pace.looked(self.reporter.clock.now().steady);
+                }
                 // Less than an entry, as of a file that cannot be recovered.
                 Ok(Step::Nothing) if is_overdue => {
                     pace.looked(now);
@@ -142,6 +145,7 @@ impl Keeper {
         let recorded = self.reporter.spool.durable(ticket).await?;
         drop(recorded);
         tracing::info!(%session, parts = confirmed.parts, bytes = confirmed.bytes, "a recording is stored");
+        self.is_well();
         confirmed.remove_local().map_err(Trouble::Remove)
     }
 
@@ -167,14 +171,22 @@ impl Keeper {
 
     fn is_well(&self) {
         let mut trouble = self.trouble();
-        if trouble.ends() {
+        trouble.away = None;
+        if trouble.told.ends() {
             tracing::info!("the recording store takes recordings again");
         }
     }
 
     fn tell(&self, session: SessionId, trouble: &Trouble) {
-        let now = self.reporter.clock.now().steady;
-        if self.trouble().is_news(now) {
+        let now = self.reporter.clock.now();
+        let mut troubled = self.trouble();
+        let since = troubled.away.take().map_or(now.wall, |away| away.since);
+        let why = anyhow::Chain::new(trouble).map(ToString::to_string);
+        troubled.away = Some(Away {
+            since,
+            why: why.collect::<Vec<_>>().join(": "),
+        });
+        if troubled.told.is_news(now.steady) {
             tracing::warn!(
                 error = trouble as &dyn std::error::Error,
                 %session,
@@ -185,6 +197,7 @@ impl Keeper {
 
     /// Says in the trail that somebody must look at a recording, which stays where it is.
     fn alarm(&self, session: SessionId, trouble: &Trouble) {
+        self.known().given_up.insert(session);
         tracing::error!(
             error = trouble as &dyn std::error::Error,
             %session,
@@ -196,7 +209,7 @@ impl Keeper {
         }
     }
 
-    fn trouble(&self) -> std::sync::MutexGuard<'_, crate::trouble::Trouble> {
+    pub(super) fn trouble(&self) -> MutexGuard<'_, Troubled> {
         self.uploads
             .trouble
             .lock()

@@ -32,5 +32,6 @@ mod mint;
 pub mod moto;
 mod refusals;
 mod sshd;
+mod status;
 mod stores;
 mod world;

@@ -178,6 +178,10 @@ async fn a_store_that_is_away_costs_disk_and_nothing_else() {
     })
     .await;
     assert!(world.recording(agent.session).exists());
+    let (code, status) = world.status();
+    assert_eq!(code, 5, "{status:#}");
+    let why = &status["running"]["store"]["away"]["why"];
+    assert!(why.as_str().unwrap().contains("the recording store failed"));
     // Another session begins all the same.
     let other = world.agent();
     assert_status(&other.run("true").await, 0);

@@ -163,6 +163,18 @@ impl World {
         assert!(status.success());
     }
 
+    /// What `portreeve-bastion status` says, with its exit code.
+    pub(crate) fn status(&self) -> (i32, serde_json::Value) {
+        let output = Command::new(env!("CARGO_BIN_EXE_portreeve-bastion"))
+            .args(["status", "--json", "--config"])
+            .arg(self.folder.path().join("bastion/config.toml"))
+            .output()
+            .unwrap();
+        let said = serde_json::from_slice(&output.stdout);
+        let said = said.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code().unwrap(), said)
+    }
+
     /// The bastion's process id.
     pub(crate) fn bastion(&self) -> u32 {
         self.bastion.as_ref().unwrap().id()

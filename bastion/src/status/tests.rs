@@ -1,0 +1,176 @@
+use portreeve_protocol::pair::Human;
+
+use super::*;
+
+const NOW: i64 = 1_790_000_000;
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(NOW)
+}
+
+fn well() -> Found {
+    Found {
+        bastion: "bastion-1".parse().unwrap(),
+        config: ConfigFound {
+            path: "/etc/portreeve-bastion/config.toml".into(),
+            wrong: None,
+            certificate_ends: Some(Timestamp::from_seconds(NOW + 31 * 86_400)),
+        },
+        running: Some(Running {
+            version: "0.1.0".into(),
+            since: Timestamp::from_seconds(NOW - 60),
+            shut: None,
+            sessions: Vec::new(),
+            max_sessions: 2000,
+            ca_heard: Some(1),
+            events_waiting: 1,
+            events_limit: 192 << 20,
+            store: Some(StoreSaid {
+                name: "s3://s3.example.com/recordings".into(),
+                away: None,
+                given_up: Vec::new(),
+            }),
+        }),
+        recordings: Some(Recordings {
+            count: 2,
+            bytes: 3 << 20,
+            ended: 1,
+            oldest: Some(600),
+        }),
+        disks: vec![DiskFound {
+            folder: "/var/lib/portreeve-bastion/recordings".into(),
+            size: 4 << 30,
+            left: 3 << 30,
+            reserve: 512 << 20,
+        }],
+        look: Vec::new(),
+    }
+}
+
+fn running(change: impl FnOnce(&mut Running)) -> Found {
+    let mut found = well();
+    change(found.running.as_mut().unwrap());
+    found
+}
+
+fn store(change: impl FnOnce(&mut StoreSaid)) -> Found {
+    running(|running| change(running.store.as_mut().unwrap()))
+}
+
+fn old() -> Option<Recordings> {
+    Some(Recordings {
+        oldest: Some(601),
+        ..Recordings::default()
+    })
+}
+
+#[test]
+fn a_bastion_that_is_well_needs_no_look() {
+    let found = well().judged(now());
+    assert_eq!((found.exit(), &found.look), (0, &vec![]));
+    assert_eq!(
+        text(&found),
+        "\
+bastion     bastion-1
+version     0.1.0, runs since 2026-09-21T14:12:20Z
+sessions    0 live of 2000 at most, and more begin
+ca          heard 1 s ago
+events      1 KiB wait for the CA, of 192 MiB at most
+store       s3://s3.example.com/recordings
+recordings  2 here, 3 MiB; 1 of sessions that ended, the oldest for 10 min
+disk        /var/lib/portreeve-bastion/recordings: 3072 MiB left of 4096, reserve 512 MiB
+config      /etc/portreeve-bastion/config.toml is well; the host certificate ends at 2026-10-22T14:13:20Z
+"
+    );
+    // Without a store, recordings are where they belong.
+    let mut kept = running(|running| running.store = None);
+    kept.recordings = old();
+    let kept = kept.judged(now());
+    assert_eq!((kept.exit(), &kept.look), (0, &vec![]));
+    assert!(text(&kept).contains("store       none: recordings stay here\n"));
+}
+
+#[test]
+fn what_needs_a_look_is_said_and_shows_in_the_exit_code() {
+    let session: SessionId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+    let away = Away {
+        since: Timestamp::from_seconds(NOW - 500),
+        why: "the recording store failed: refused".into(),
+    };
+    let mut wrong = well();
+    wrong.config.wrong = Some("`identity`: it must be an Ed25519 key".into());
+    let mut ends = well();
+    ends.config.certificate_ends = Some(Timestamp::from_seconds(NOW + 29 * 86_400));
+    let mut waits = well();
+    waits.recordings = old();
+    let mut hangs = well();
+    hangs.recordings = None;
+    let mut stopped = well();
+    stopped.running = None;
+    for (found, exit, told) in [
+        (wrong, 3, "the configuration: `identity`: it must be"),
+        (ends, 5, "the host certificate ends at 2026-10-20T14:13:20Z"),
+        (waits, 5, "a session ended 10 min ago, and its recording"),
+        (hangs, 5, "the disk of the recordings does not answer"),
+        (stopped, 4, "it does not run: `systemctl start"),
+        (
+            running(|running| running.shut = Some("the feed of the CA is stale".into())),
+            5,
+            "no session begins: the feed of the CA is stale",
+        ),
+        (
+            store(|store| store.away = Some(away)),
+            5,
+            "recordings wait for the store since 2026-09-21T14:05:00Z: the recording store failed: refused",
+        ),
+        (
+            store(|store| store.given_up = vec![session]),
+            5,
+            "the recording of 01890a5d-ac96-774b-bcce-b302099a8057 is not stored before a restart",
+        ),
+    ] {
+        let found = found.judged(now());
+        assert_eq!(found.exit(), exit, "{told}");
+        let [look] = &found.look[..] else {
+            panic!("{told}: {:?}", found.look);
+        };
+        assert!(look.starts_with(told), "{look}");
+        assert!(text(&found).contains(&format!("\nlook        {told}")));
+    }
+}
+
+#[test]
+fn a_live_session_is_named_as_it_is_killed_and_followed() {
+    let live = LiveSession {
+        session: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+        pair: Pair {
+            human: Human {
+                issuer: "https://idp.example.com".into(),
+                subject: "alice".into(),
+                name: "alice@example.com".parse().unwrap(),
+            },
+            agent: "soc/forensics".parse().unwrap(),
+        },
+        host: "prod-1".parse().unwrap(),
+        expires_at: now(),
+    };
+    let found = running(|running| running.sessions.push(live));
+    assert!(text(&found).contains(
+        "            01890a5d-ac96-774b-bcce-b302099a8057 portreeve://soc/forensics/alice@example.com on prod-1 until 2026-09-21T14:13:20Z\n"
+    ));
+}
+
+#[test]
+fn ages_are_told_in_the_unit_that_says_enough() {
+    for (seconds, told) in [
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_799, "47 h"),
+        (172_800, "2 days"),
+    ] {
+        assert_eq!(text::duration(seconds), told);
+    }
+}
