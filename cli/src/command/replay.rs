@@ -67,6 +67,8 @@ fn is_watched(args: &Replay) -> bool {
 struct Range {
     extent: Extent,
     begin_us: u64,
+    /// From when on the recording is missing, if it has no end.
+    missing_from_us: Option<u64>,
 }
 
 impl Range {
@@ -84,7 +86,11 @@ impl Range {
             ..whole
         };
         let begin_us = args.at.map_or(0, |at| at.within(&whole, 0));
-        Ok(Self { extent, begin_us })
+        Ok(Self {
+            extent,
+            begin_us,
+            missing_from_us: opened.is_cut.then_some(whole.last_us),
+        })
     }
 
     fn contains(&self, at_us: u64) -> bool {
@@ -107,6 +113,7 @@ fn watch(args: &Replay, secrets: Secrets, range: Range, opened: Opened) -> Resul
     let deck = Deck::new(Setup {
         title: secrets.one_line(&safe::line(&title)),
         extent: range.extent,
+        missing_from_us: range.missing_from_us,
         begin_us: range.begin_us,
         speed: args.speed,
         max_pause: max_pause(args),
@@ -174,6 +181,14 @@ fn print(
         Err(PlayError::Recording(error)) => Err(recordings::broken(&error)),
         Err(PlayError::Output(error)) => Err(error.into()),
     }
+}
+
+/// The list for programs.
+#[derive(Serialize)]
+struct Answer<'a> {
+    /// Whether the end of the recording is missing, as far as its file tells.
+    cut: bool,
+    entries: &'a [Row],
 }
 
 #[derive(Serialize)]
@@ -286,7 +301,11 @@ fn list(
         })
         .map(|row| row.redacted(secrets))
         .collect();
-    printer.data(&rows, || table(&rows))?;
+    let answer = Answer {
+        cut: opened.is_cut,
+        entries: &rows,
+    };
+    printer.data(&answer, || table(&rows))?;
     Ok(Exit::Done)
 }
 

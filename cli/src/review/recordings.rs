@@ -34,6 +34,8 @@ pub struct Opened {
     pub identities: Vec<Identity>,
     /// Its file.
     pub path: PathBuf,
+    /// Whether there was more to come, as far as the file itself says.
+    pub is_cut: bool,
     /// Removes the file in the end, where it was fetched from the store.
     _fetched: Option<Temporary>,
 }
@@ -98,7 +100,8 @@ pub async fn open(
         }
         return Err(sealed::without_key(recording.info(), given));
     }
-    if is_cut(&mut recording) {
+    let is_cut = is_cut(&mut recording);
+    if is_cut {
         printer.say(
             "THE END OF THIS RECORDING IS MISSING: the session still runs, the bastion stopped before it did, or somebody \
              cut the file; `portreeve verify` with the trail tells which",
@@ -108,6 +111,7 @@ pub async fn open(
         recording,
         identities: identities.unwrap_or_default(),
         path: place,
+        is_cut,
         _fetched: elsewhere,
     })
 }

@@ -303,6 +303,22 @@ fn a_recording_without_its_end_is_not_taken_for_a_whole_one() {
             let is_told = said.err.contains("THE END OF THIS RECORDING IS MISSING");
             assert_eq!(is_told, is_cut, "{command:?}: {}", said.err);
         }
+        for command in [
+            &["replay", file, "--json"][..],
+            &["replay", file, "--commands", "--json"],
+        ] {
+            assert_eq!(user.run(command).ok().json()["cut"], is_cut, "{command:?}");
+        }
+        let mut pty = player(&user, Path::new(file), &["--at", "100%"]);
+        // The length, what is said of the end, and the time.
+        let status = if is_cut {
+            " NO END  2026-"
+        } else {
+            "00:30 / 00:30  2026-"
+        };
+        pty.sees((80, 24), status);
+        pty.press("q");
+        assert!(pty.end().success());
     }
 }
 
@@ -327,7 +343,7 @@ fn printed_it_can_begin_and_end_anywhere_and_hides_secrets() {
     assert!(part.out.contains("REFUSED") && !part.out.contains("the end"));
     let listed = run(&["--commands", "--json", "--at", "5"]);
     let listed = listed.json();
-    assert_eq!(listed[0]["text"], "sudo cat trap");
+    assert_eq!(listed["entries"][0]["text"], "sudo cat trap");
     let wrong = user.run(&["replay", recording, "--at", "+5"]);
     assert_eq!(wrong.code, 2);
     assert!(wrong.err.contains("a moment is wanted"), "{}", wrong.err);

@@ -29,6 +29,8 @@ pub struct Setup {
     pub title: String,
     /// From when to when.
     pub extent: Extent,
+    /// From when on the recording is missing, if it has no end.
+    pub missing_from_us: Option<u64>,
     /// Where to begin.
     pub begin_us: u64,
     /// How fast.
@@ -56,6 +58,7 @@ pub struct Deck {
     pub(super) open: Open,
     pub(super) all_lanes: bool,
     pub(super) notice: Option<String>,
+    missing_from_us: Option<u64>,
     only: Option<Channel>,
     /// The next event, which is not due yet.
     ahead: Option<Event>,
@@ -138,6 +141,7 @@ impl Deck {
             },
             all_lanes: false,
             notice: None,
+            missing_from_us: setup.missing_from_us,
             only: setup.only,
             ahead: None,
             is_over: false,
@@ -235,6 +239,25 @@ impl Deck {
             Place::Here => self.clock.here(),
             Place::Sought(at_us) | Place::Nearing(at_us) => at_us,
         }
+    }
+
+    /// Whether there was more than the recording holds.
+    #[must_use]
+    pub const fn has_no_end(&self) -> bool {
+        self.missing_from_us.is_some()
+    }
+
+    /// Whether the end of what can be shown is where the rest of the recording is missing.
+    #[must_use]
+    pub fn leads_to_what_is_missing(&self) -> bool {
+        self.missing_from_us
+            .is_some_and(|from_us| self.extent.last_us >= from_us)
+    }
+
+    /// Whether the player stands there: what ran goes on, and nobody knows how.
+    #[must_use]
+    pub fn stands_before_what_is_missing(&self) -> bool {
+        self.leads_to_what_is_missing() && self.here() >= self.extent.last_us
     }
 
     /// Everything up to here has been shown.

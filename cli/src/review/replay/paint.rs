@@ -21,6 +21,16 @@ const SMALLEST: (u16, u16) = (24, 5);
 /// How many rows a lane has at least.
 const LANE: u16 = 4;
 
+/// Behind the length of a recording that has no end.
+const NO_END: &str = " NO END";
+/// At the end of the timeline, where the rest of the recording is missing.
+const TORN: &str = "\u{2573}";
+/// What is told there.
+const MISSING: &str =
+    "THE END OF THIS RECORDING IS MISSING; `portreeve verify` with the trail tells why";
+/// How a program ended that ran when the recording stopped.
+const LOST: &str = "end missing";
+
 const PLAIN: Style = Style::new();
 const BAR: Style = Style::new().add_modifier(Modifier::REVERSED);
 const HEAD: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -71,8 +81,9 @@ fn status(deck: &Deck, mut canvas: Canvas<'_>) {
     } else {
         "pauses whole"
     };
+    let end = if deck.has_no_end() { NO_END } else { "" };
     let text = format!(
-        "{goes} {} / {}  {}  {}x  {pauses}{}",
+        "{goes} {} / {}{end}  {}  {}x  {pauses}{}",
         clock(here),
         clock(deck.extent.last_us),
         words::moment(deck.extent.time_of(here)),
@@ -94,6 +105,9 @@ fn status(deck: &Deck, mut canvas: Canvas<'_>) {
         };
         canvas.line(column + place, 0, sign, style);
     }
+    if deck.leads_to_what_is_missing() && width > 0 {
+        canvas.line(column + width - 1, 0, TORN, BAD);
+    }
 }
 
 fn percent(part: u64, whole: u64) -> u64 {
@@ -111,6 +125,7 @@ fn bottom(deck: &Deck, mut canvas: Canvas<'_>) {
     }
     match &deck.notice {
         Some(notice) => canvas.line(0, 0, notice, HEAD),
+        None if deck.stands_before_what_is_missing() => canvas.line(0, 0, MISSING, BAD),
         None => canvas.line(
             0,
             0,
@@ -165,7 +180,7 @@ fn lane(deck: &Deck, lane: &Lane, canvas: &mut Canvas<'_>) {
     let head = format!("{sign} {}  {}  ", lane.channel.0, clock(lane.started_us));
     let column = canvas.line(0, 0, &head, FAINT);
     canvas.line(column, 0, &lane.line, HEAD);
-    if let Some((text, style)) = ending(lane) {
+    if let Some((text, style)) = ending(deck, lane) {
         let width = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
         let place = area.width.saturating_sub(width.saturating_add(1));
         canvas.line(place, 0, " ", PLAIN);
@@ -201,8 +216,12 @@ fn lane(deck: &Deck, lane: &Lane, canvas: &mut Canvas<'_>) {
 }
 
 /// How a program ended, at the right of its line.
-fn ending(lane: &Lane) -> Option<(String, Style)> {
-    Some(match lane.end.as_ref()? {
+fn ending(deck: &Deck, lane: &Lane) -> Option<(String, Style)> {
+    let Some(end) = &lane.end else {
+        let is_lost = deck.stands_before_what_is_missing();
+        return is_lost.then(|| (LOST.into(), BAD));
+    };
+    Some(match end {
         End::Status(0) => ("exit 0".into(), FAINT),
         End::Status(status) => (format!("exit {status}"), BAD),
         End::Signal(name) => (format!("signal {name}"), BAD),

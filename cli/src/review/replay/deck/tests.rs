@@ -72,6 +72,7 @@ impl Stage {
                 started_at: "2026-01-05T10:00:00Z".parse().unwrap(),
                 last_us: 60 * SECOND,
             },
+            missing_from_us: None,
             begin_us: 0,
             speed: 1.0,
             max_pause: ms(2000),

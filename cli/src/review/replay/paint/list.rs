@@ -2,8 +2,8 @@
 
 use ratatui_core::style::Style;
 
-use super::{BAD, BAR, FAINT, HEAD, PLAIN};
-use crate::review::replay::deck::Deck;
+use super::{BAD, BAR, FAINT, HEAD, LOST, PLAIN};
+use crate::review::replay::deck::{Deck, Reading};
 use crate::review::replay::glyph::Canvas;
 use crate::review::replay::marks::{End, Mark, Sought, What};
 use crate::review::replay::when::clock;
@@ -24,11 +24,11 @@ pub(super) fn paint(deck: &Deck, chosen: usize, canvas: &mut Canvas<'_>) {
     let shown = marks.iter().enumerate().skip(first).take(rows);
     for (row, (number, mark)) in (1..).zip(shown) {
         let style = if number == chosen { BAR } else { PLAIN };
-        line(mark, row, style, canvas);
+        line(deck, mark, row, style, canvas);
     }
 }
 
-fn line(mark: &Mark, row: u16, style: Style, canvas: &mut Canvas<'_>) {
+fn line(deck: &Deck, mark: &Mark, row: u16, style: Style, canvas: &mut Canvas<'_>) {
     let sign = |sought, sign| if mark.is(sought) { sign } else { ' ' };
     let signs: String = [
         sign(Sought::Privileged, 'S'),
@@ -38,7 +38,10 @@ fn line(mark: &Mark, row: u16, style: Style, canvas: &mut Canvas<'_>) {
     ]
     .into_iter()
     .collect();
+    let is_read = !matches!(deck.reading, Reading::UpTo(_));
+    let is_lost = is_read && deck.has_no_end();
     let (end, is_bad) = match &mark.what {
+        What::Command(None) if is_lost => (LOST.into(), true),
         What::Command(None) => ("runs".into(), false),
         What::Command(Some(End::Status(status))) => (format!("exit {status}"), *status != 0),
         What::Command(Some(End::Signal(name))) => (format!("SIG{name}"), true),

@@ -47,20 +47,31 @@ fn started(at_us: u64, channel: u32, command: &[u8], terminal: Option<(u32, u32)
 
 /// A player that has come to the end of `events`, with the list of them.
 fn deck(secrets: Secrets, events: &[Event]) -> Deck {
+    deck_up_to(LAST, None, secrets, events)
+}
+
+/// The same of what there is up to `last_us`, of a recording that may have no end.
+fn deck_up_to(
+    last_us: u64,
+    missing_from_us: Option<u64>,
+    secrets: Secrets,
+    events: &[Event],
+) -> Deck {
     let mut deck = Deck::new(Setup {
         title: "alice@example.com via soc/forensics  prod-1 as pr-1  INC-1 look".into(),
         extent: Extent {
             started_at: "2026-01-05T10:00:00Z".parse().unwrap(),
-            last_us: LAST,
+            last_us,
         },
-        begin_us: LAST,
+        missing_from_us,
+        begin_us: last_us,
         speed: 1.0,
         max_pause: Duration::from_secs(2),
         lists_first: false,
         only: None,
         secrets,
     });
-    deck.begins(&Begin::FRONT, LAST);
+    deck.begins(&Begin::FRONT, last_us);
     events.iter().for_each(|event| deck.event(event.clone()));
     deck.ends();
     deck.read(events, Reading::Done);
@@ -133,6 +144,48 @@ fn the_list_marks_what_is_notable() {
     assert!(rows[2].contains("1     U   runs"), "{rows:?}");
     assert!(rows[3].contains("2  S FU   exit 3"), "{rows:?}");
     assert!(rows[3].ends_with("sudo ss -tnp\\x1b[2J"), "{rows:?}");
+}
+
+/// In the status line, at the end of the timeline, in the lanes and in the list.
+#[test]
+fn a_recording_without_an_end_shows_that_it_has_none() {
+    let events = two_programs();
+    let drawn = |missing_from_us, keys: &str, last_us| {
+        let mut deck = deck_up_to(last_us, missing_from_us, Secrets::Redacted, &events);
+        keys.chars()
+            .for_each(|key| deck.key(Key::Char(key), Duration::ZERO));
+        rows(&deck, 100, 15)
+    };
+    let says = |rows: &[String], text| rows.iter().any(|row: &String| row.contains(text));
+
+    let whole = drawn(None, "a", LAST);
+    for sign in [NO_END, TORN, MISSING, LOST] {
+        assert!(!says(&whole, sign), "{sign}: {whole:?}");
+    }
+    let cut = drawn(Some(LAST), "a", LAST);
+    assert!(cut[13].contains("01:00 / 01:00 NO END"), "{cut:?}");
+    assert!(cut[13].ends_with(TORN), "{cut:?}");
+    assert!(cut[14].contains("THE END OF THIS RECORDING IS MISSING"));
+    // The first one ran on; the second one ended before.
+    assert!(cut[1].ends_with("end missing"), "{cut:?}");
+    assert!(cut[7].ends_with("exit 3"), "{cut:?}");
+    let list = drawn(Some(LAST), "c", LAST);
+    assert!(list[2].contains("end missing"), "{list:?}");
+    assert!(list[3].contains("exit 3"), "{list:?}");
+
+    // Before it, nothing is missing yet, and the status line says that something will be.
+    let before = drawn(Some(LAST), "a0", LAST);
+    assert!(before[13].contains("00:00 / 01:00 NO END"), "{before:?}");
+    assert!(
+        !says(&before, LOST) && !says(&before, MISSING),
+        "{before:?}"
+    );
+    // With `--until`, the end of what is shown is another one.
+    let part = drawn(Some(LAST), "a", LAST / 2);
+    assert!(part[13].contains("00:30 / 00:30 NO END"), "{part:?}");
+    for sign in [TORN, MISSING, LOST] {
+        assert!(!says(&part, sign), "{sign}: {part:?}");
+    }
 }
 
 #[test]
