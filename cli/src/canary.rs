@@ -12,7 +12,7 @@ mod forge;
 mod specimen;
 mod story;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 mod weigh;
 
@@ -95,12 +95,15 @@ pub enum NoCanary {
     /// The original is itself at fault, so that an alteration of it would show nothing.
     #[error("the {0} does not verify before it is altered: {1}")]
     Ill(&'static str, String),
+    /// The original has what this version does not know: what is missing could be in that.
+    #[error("the {0} has events that this version does not know")]
+    Unread(&'static str),
 }
 
 /// Tries `alterations` one by one until `is_over`.
 ///
 /// # Errors
-/// When the original does not verify.
+/// When the original does not verify, or is of a newer version.
 pub fn run(
     specimen: &Specimen,
     judge: &Judge<'_>,

@@ -23,6 +23,8 @@ pub enum Exit {
     VerificationFailed,
     /// A recording is sealed to other review keys; what can be read without one was shown.
     Sealed,
+    /// The audit log has events of a newer version; nothing else is wrong with them.
+    Outdated,
     /// `exec`, `ssh`: the command did not run to its end, for a reason of ours and not its own.
     CommandNotRun,
     /// Interrupted by the user.
@@ -33,7 +35,7 @@ pub enum Exit {
 
 impl Exit {
     /// The codes of our own, with the meaning that the documentation gives them.
-    pub const OWN: [(Self, &'static str); 11] = [
+    pub const OWN: [(Self, &'static str); 12] = [
         (Self::Done, "done"),
         (Self::Failed, "failed; the message says why"),
         (Self::Usage, "the command line or a setting is wrong"),
@@ -54,6 +56,10 @@ impl Exit {
         (
             Self::Sealed,
             "a recording is sealed to other review keys; what can be read without one was shown",
+        ),
+        (
+            Self::Outdated,
+            "the audit log has events that this version does not know: update the command line",
         ),
         (
             Self::CommandNotRun,
@@ -85,6 +91,7 @@ impl Exit {
             Self::Unavailable => 6,
             Self::VerificationFailed => 7,
             Self::Sealed => 8,
+            Self::Outdated => 9,
             Self::CommandNotRun => 125,
             Self::Interrupted => 130,
             Self::Remote(code) => code,
@@ -104,6 +111,7 @@ impl Exit {
             Self::Unavailable => "unavailable",
             Self::VerificationFailed => "verification_failed",
             Self::Sealed => "sealed",
+            Self::Outdated => "outdated",
             Self::CommandNotRun => "command_not_run",
             Self::Interrupted => "interrupted",
             Self::Remote(_) => "remote",

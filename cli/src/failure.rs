@@ -15,6 +15,9 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::safe;
 
+/// What to do about events of a newer version.
+pub const UPDATE: &str = "update the command line to the version of the CA, and ask again";
+
 /// Why a command could not go on.
 #[derive(Debug)]
 pub struct Failure(Box<Parts>);
@@ -58,6 +61,12 @@ impl Failure {
     #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
+    }
+
+    /// A log has events of a newer version, and everything else that was looked at is as it must be.
+    #[must_use]
+    pub fn outdated(message: impl Into<String>) -> Self {
+        Self::new(Exit::Outdated, message).next(UPDATE)
     }
 
     /// The command line could not be parsed; `said` is what the parser says to people: its first

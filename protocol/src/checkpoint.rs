@@ -6,6 +6,7 @@
 
 mod merkle;
 mod note;
+mod unread;
 mod way;
 
 use base64ct::{Base64, Encoding as _};
@@ -16,6 +17,7 @@ use crate::event::Event;
 
 pub use merkle::{leaf_hash, node_hash, root_from_proof};
 pub use note::{Checkpoint, NotACheckpoint, NotAVerifierKey, VerifierKey};
+pub use unread::Unread;
 use way::Way;
 
 /// The longest proof: a log with that many levels has more events than a clock has microseconds.
@@ -50,6 +52,7 @@ pub struct Trail {
 pub struct VerifiedTrail {
     checkpoint: Checkpoint,
     events: Vec<(u64, Event)>,
+    unread: Vec<Unread>,
 }
 
 /// Why a trail proves nothing.
@@ -64,8 +67,8 @@ pub enum NotProved {
     /// An event's proof does not lead to the checkpoint's root.
     #[error("event {0} is not in the log, or was altered")]
     Inclusion(u64),
-    /// An event is in the log and says something that this version does not understand.
-    #[error("event {0} cannot be read by this version")]
+    /// Something is in the log that is no event, of this version or of any other.
+    #[error("what the log has as event {0} is no event")]
     Content(u64),
 }
 
@@ -75,13 +78,36 @@ impl Trail {
     /// What this cannot show is that no event of the session was left out; the events of a host
     /// are chained and counted in its receipt for that.
     ///
+    /// An event that this version does not know is told apart only where every proof holds: it is
+    /// no way to make a trail that is forged look like one that is newer.
+    ///
     /// # Errors
     /// At the first thing that does not hold.
     pub fn verify(&self, key: &VerifierKey) -> Result<VerifiedTrail, NotProved> {
         let checkpoint = Checkpoint::open(&self.checkpoint, key)?;
+        self.prove(&checkpoint)?;
         let mut events = Vec::with_capacity(self.events.len());
+        let mut unread = Vec::new();
+        for logged in &self.events {
+            match serde_json::from_str(&logged.event) {
+                Ok(event) => events.push((logged.index, event)),
+                Err(_) => {
+                    let other = Unread::of(logged).ok_or(NotProved::Content(logged.index))?;
+                    unread.push(other);
+                }
+            }
+        }
+        Ok(VerifiedTrail {
+            checkpoint,
+            events,
+            unread,
+        })
+    }
+
+    /// Checks every event against the checkpoint, whatever it says.
+    fn prove(&self, checkpoint: &Checkpoint) -> Result<(), NotProved> {
         let mut before = None;
-        let mut way = Way::to(&checkpoint);
+        let mut way = Way::to(checkpoint);
         for logged in &self.events {
             if before.is_some_and(|before| before >= logged.index) {
                 return Err(NotProved::Order(logged.index));
@@ -91,11 +117,8 @@ impl Trail {
             if !way.leads_from(&leaf, logged.index, &logged.proof) {
                 return Err(NotProved::Inclusion(logged.index));
             }
-            let event = serde_json::from_str(&logged.event)
-                .map_err(|_| NotProved::Content(logged.index))?;
-            events.push((logged.index, event));
         }
-        Ok(VerifiedTrail { checkpoint, events })
+        Ok(())
     }
 }
 
@@ -106,10 +129,17 @@ impl VerifiedTrail {
         &self.checkpoint
     }
 
-    /// The events and their places in the log, in order.
+    /// The events that this version knows and their places in the log, in order.
     #[must_use]
     pub fn events(&self) -> &[(u64, Event)] {
         &self.events
+    }
+
+    /// The others, in order. They are as proved as those, and say something that only a newer
+    /// version understands: nothing may be concluded from what is not among [`Self::events`].
+    #[must_use]
+    pub fn unread(&self) -> &[Unread] {
+        &self.unread
     }
 }
 

@@ -10,7 +10,6 @@ use ed25519_dalek::SigningKey;
 use portreeve_protocol::age::Identity;
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::checkpoint::{NotAVerifierKey, Trail};
-use portreeve_protocol::event::Event;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::{NotAKey, PublicKey};
 use portreeve_protocol::time::Timestamp;
@@ -23,6 +22,7 @@ use ssh_key::private::{Ed25519Keypair, KeypairData};
 use super::story::{self, NoStory};
 use super::tree::Log;
 use crate::keys::LogKey;
+use crate::review::course::Told;
 use crate::review::evidence::{self, CannotMake};
 use crate::review::judge;
 use crate::review::known::{Keys, Known};
@@ -34,8 +34,8 @@ pub struct Specimen {
     pub recording: Vec<u8>,
     /// The trail of its session.
     pub trail: Trail,
-    /// The events that it proves.
-    pub events: Vec<Event>,
+    /// What it proves.
+    pub told: Told,
     /// Both, as a file of evidence.
     pub evidence: Vec<u8>,
     /// All keys, brought along.
@@ -197,7 +197,7 @@ impl Specimen {
         evidence::write(&material, &mut Cursor::new(&recording), &mut file)?;
         Ok(Self {
             recording,
-            events: judge::trail(&trail, &keys).events,
+            told: judge::trail(&trail, &keys).told,
             trail,
             evidence: file,
             keys,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::review::findings::Findings;
 
-fn seeds() -> Seeds {
+pub(crate) fn seeds() -> Seeds {
     let counter = AtomicU64::new(1);
     Seeds {
         keys: [[1; 32], [2; 32], [3; 32], [4; 32], [5; 32]],
@@ -20,7 +20,7 @@ fn seeds() -> Seeds {
     }
 }
 
-async fn made(seeds: &Seeds) -> Specimen {
+pub(crate) async fn made(seeds: &Seeds) -> Specimen {
     let folder = tempfile::tempdir().unwrap();
     specimen(seeds, folder.path()).await.unwrap()
 }
@@ -138,6 +138,21 @@ async fn what_is_ill_already_is_not_altered() {
         matches!(outcome, Err(NoCanary::Ill("recording" | "trail", _))),
         "{outcome:?}"
     );
+}
+
+/// What is missing could be in what is not read, so an alteration could go unnoticed.
+#[tokio::test]
+async fn what_is_of_a_newer_version_is_not_altered() {
+    let seeds = seeds();
+    let mut specimen = made(&seeds).await;
+    let Makers { log, places, .. } = specimen.makers.as_mut().unwrap();
+    places.push(log.leaves.len());
+    log.leaves.push(
+        r#"{"at":"2026-01-01T00:00:09.000000Z","body":{"kind":"weighing"},"id":"0190b8a2-7c1e-7000-8000-0000000000ff","source":"ca"}"#.into(),
+    );
+    specimen.trail = log.trail(places).unwrap();
+    let outcome = run(&specimen, &judged, std::iter::empty(), || false);
+    assert_eq!(outcome, Err(NoCanary::Unread("trail")));
 }
 
 #[tokio::test]

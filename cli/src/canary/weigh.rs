@@ -8,6 +8,7 @@ use portreeve_recording::read::Recording;
 use serde::Serialize;
 
 use super::{Alteration, NoCanary, Part, Specimen, Thing};
+use crate::review::course::Told;
 use crate::review::findings::Findings;
 use crate::review::known::Keys;
 use crate::review::{evidence, judge};
@@ -92,13 +93,10 @@ pub fn judged(thing: &Thing, need: Need, specimen: &Specimen) -> Option<Findings
     match thing {
         Thing::Recording(bytes) => {
             let with_trail = matches!(need, Need::Trail | Need::Everything);
-            let events = if with_trail {
-                specimen.events.as_slice()
-            } else {
-                &[]
-            };
+            let nothing = Told::default();
+            let told = if with_trail { &specimen.told } else { &nothing };
             let mut recording = Recording::open(Cursor::new(bytes)).ok()?;
-            let judged = judge::recording(&mut recording, &keys, events).ok()?;
+            let judged = judge::recording(&mut recording, &keys, told).ok()?;
             Some(judged.findings)
         }
         Thing::Trail(trail) => {
@@ -106,7 +104,7 @@ pub fn judged(thing: &Thing, need: Need, specimen: &Specimen) -> Option<Findings
             let mut findings = judged.findings;
             if with_other && findings.holds() {
                 let mut recording = Recording::open(Cursor::new(&specimen.recording)).ok()?;
-                let beside = judge::recording(&mut recording, &keys, &judged.events).ok()?;
+                let beside = judge::recording(&mut recording, &keys, &judged.told).ok()?;
                 findings.extend(beside.findings);
             }
             Some(findings)
@@ -135,7 +133,7 @@ impl<'a> Scales<'a> {
     /// Judges the originals.
     ///
     /// # Errors
-    /// When one of them is at fault.
+    /// When one of them is at fault, or of a newer version.
     pub fn new(specimen: &'a Specimen, judge: &'a Judge<'a>) -> Result<Self, NoCanary> {
         let originals = [
             (
@@ -155,6 +153,9 @@ impl<'a> Scales<'a> {
                 if let Some(fault) = findings.faults.first() {
                     return Err(NoCanary::Ill(part.words(), fault.clone()));
                 }
+                if !findings.unread.is_empty() {
+                    return Err(NoCanary::Unread(part.words()));
+                }
                 proved.insert((part, *need), statements(&findings));
             }
         }
@@ -173,6 +174,8 @@ impl<'a> Scales<'a> {
             match (self.judge)(&alteration.thing, *need, self.specimen) {
                 None => true,
                 Some(findings) if !findings.holds() => true,
+                // There was nothing of a newer version in the original.
+                Some(findings) if !findings.unread.is_empty() => true,
                 Some(findings) => {
                     let after = statements(&findings);
                     before.is_none_or(|before| !before.is_subset(&after))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portreeve_protocol::time::Timestamp;
 
 use crate::args::review::Canary;
-use crate::canary::{self, Effort, Outcome, Seeds, Specimen, Tally};
+use crate::canary::{self, Effort, NoCanary, Outcome, Seeds, Specimen, Tally};
 use crate::clock;
 use crate::command::verify;
 use crate::exit::Exit;
@@ -37,10 +37,13 @@ pub async fn run(args: &Canary, printer: &mut Printer) -> Result<Exit, Failure> 
     let until = seconds.map(|seconds| clock::now().plus(std::time::Duration::from_secs(seconds)));
     let alterations = canary::alterations(&specimen, &seeds, effort);
     let outcome = canary::run(&specimen, &canary::judged, alterations, || is_past(until)).map_err(
-        |error| {
-            Failure::new(Exit::VerificationFailed, "there is nothing to alter")
-                .because(&error)
-                .next("`portreeve verify` says what is wrong with it")
+        |error| match &error {
+            NoCanary::Ill(..) => {
+                Failure::new(Exit::VerificationFailed, "there is nothing to alter")
+                    .because(&error)
+                    .next("`portreeve verify` says what is wrong with it")
+            }
+            NoCanary::Unread(_) => Failure::outdated("there is nothing to alter").because(&error),
         },
     )?;
     printer.data(&outcome, || words(&outcome))?;

@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{FileError, WholeFile};
 use crate::output::Printer;
+use crate::review::course::Told;
 use crate::review::evidence;
 use crate::review::exhibit::{self, Exhibit};
 use crate::review::fetch::Temporary;
@@ -90,7 +91,7 @@ async fn make(
         return Ok(Exit::Done);
     }
     // Whoever hands evidence over wants to know before what is wrong with it.
-    let report = Exhibit::read(output)?.verify(&keys, &[])?;
+    let report = Exhibit::read(output)?.verify(&keys, &Told::default())?;
     verify::told(&[report], printer)
 }
 

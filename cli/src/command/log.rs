@@ -1,10 +1,11 @@
 //! `log`: the audit log itself: what belongs to no session stands there too.
 
-use portreeve_protocol::checkpoint::{Trail, VerifiedTrail};
+use portreeve_protocol::checkpoint::{Trail, Unread, VerifiedTrail};
 use portreeve_protocol::event::{Body, Event};
 use portreeve_protocol::id::EventId;
 use portreeve_recording::printable;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::review::Log;
 use crate::ca::client::Ca;
@@ -20,10 +21,12 @@ use crate::settings::Settings;
 /// An answer with fewer events reached the end of the log.
 const PAGE: usize = 500;
 
-/// Prints the log from a place on, or the events that were asked for.
+/// Prints the log from a place on, or the events that were asked for. Those of a newer version are
+/// printed as far as every version understands them.
 ///
 /// # Errors
-/// When the CA refuses, or a part of the log does not verify.
+/// When the CA refuses, a part of the log does not verify, or this version does not know what was
+/// asked for.
 pub async fn run(args: &Log, settings: &Settings, printer: &mut Printer) -> Result<Exit, Failure> {
     let key = args.log_key.as_deref().map(log_key).transpose()?;
     let ca = Ca::new(settings)?;
@@ -34,33 +37,101 @@ pub async fn run(args: &Log, settings: &Settings, printer: &mut Printer) -> Resu
         (None, Some(_)) => 0,
         (None, None) => reader.size().await?.saturating_sub(args.last),
     };
-    let mut found = false;
+    let (mut found, mut is_unread) = (false, false);
     loop {
         let page = reader.page(place).await?;
+        let entries = entries(&page);
         let wanted = args
             .event
-            .map(|id| page.events().iter().find(|(_, event)| event.id == id));
-        for (index, event) in page.events() {
-            place = index.saturating_add(1);
+            .map(|id| entries.iter().find(|entry| entry.id() == id));
+        for entry in &entries {
+            place = entry.index().saturating_add(1);
             let asked_for = match wanted {
                 None => true,
                 Some(None) => false,
-                Some(Some((_, wanted))) => {
-                    event.id == wanted.id || (!printer.json() && of_one_act(event, wanted))
+                Some(Some(wanted)) => {
+                    entry.id() == wanted.id() || (!printer.json() && entry.of_one_act(wanted))
                 }
             };
             if asked_for {
                 found = true;
-                print(*index, event, printer)?;
+                is_unread |= matches!(entry, Entry::Unread(_));
+                entry.print(printer)?;
             }
         }
-        let at_the_end = page.events().len() < PAGE;
+        let at_the_end = entries.len() < PAGE;
         match args.event {
-            Some(event) if found || at_the_end => return outcome(event, found),
+            Some(event) if found || at_the_end => return outcome(event, found, is_unread),
             Some(_) => {}
-            None if at_the_end => return Ok(Exit::Done),
+            None if at_the_end => return read(is_unread),
             None => {}
         }
+    }
+}
+
+/// An event of the log.
+enum Entry<'a> {
+    Known(u64, &'a Event),
+    Unread(&'a Unread),
+}
+
+/// The events of a page in the order of the log.
+fn entries(page: &VerifiedTrail) -> Vec<Entry<'_>> {
+    let known = page.events().iter();
+    let known = known.map(|(index, event)| Entry::Known(*index, event));
+    let mut entries: Vec<_> = known
+        .chain(page.unread().iter().map(Entry::Unread))
+        .collect();
+    entries.sort_by_key(Entry::index);
+    entries
+}
+
+impl Entry<'_> {
+    const fn index(&self) -> u64 {
+        match self {
+            Self::Known(index, _) => *index,
+            Self::Unread(unread) => unread.index,
+        }
+    }
+
+    const fn id(&self) -> EventId {
+        match self {
+            Self::Known(_, event) => event.id,
+            Self::Unread(unread) => unread.id,
+        }
+    }
+
+    fn of_one_act(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known(_, one), Self::Known(_, other)) => of_one_act(one, other),
+            (Self::Unread(_), _) | (_, Self::Unread(_)) => false,
+        }
+    }
+
+    fn print(&self, printer: &mut Printer) -> Result<(), Failure> {
+        match self {
+            Self::Known(index, event) if printer.json() => print_json(*index, event, printer)?,
+            Self::Known(index, event) => printer.text(&output::columns([
+                (8, index.to_string()),
+                (27, event.at.to_string()),
+                (20, words::source(event)),
+                (40, words::who(&event.body)),
+                (0, words::what(&event.body)),
+            ]))?,
+            Self::Unread(unread) if printer.json() => {
+                let event: Value = serde_json::from_str(&unread.text).map_err(unwritten)?;
+                print_json(unread.index, &event, printer)?;
+            }
+            Self::Unread(unread) => printer.text(&output::columns([
+                (8, unread.index.to_string()),
+                (27, unread.at.to_string()),
+                (
+                    0,
+                    "NOT READ: this version does not know what it says".into(),
+                ),
+            ]))?,
+        }
+        Ok(())
     }
 }
 
@@ -74,14 +145,24 @@ fn of_one_act(one: &Event, other: &Event) -> bool {
     one.at == other.at && session(one).is_some() && session(one) == session(other)
 }
 
-fn outcome(event: EventId, found: bool) -> Result<Exit, Failure> {
+fn outcome(event: EventId, found: bool, is_unread: bool) -> Result<Exit, Failure> {
     if found {
-        Ok(Exit::Done)
+        read(is_unread)
     } else {
         Err(Failure::new(
             Exit::NotPermitted,
             format!("there is no event {event} in the log"),
         ))
+    }
+}
+
+fn read(is_unread: bool) -> Result<Exit, Failure> {
+    if is_unread {
+        Err(Failure::outdated(
+            "the log has events that this version does not know",
+        ))
+    } else {
+        Ok(Exit::Done)
     }
 }
 
@@ -123,27 +204,21 @@ impl Reader {
 
 /// What `--json` prints for an event, on one line.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line<'a, E> {
     index: u64,
     #[serde(flatten)]
-    event: &'a Event,
+    event: &'a E,
 }
 
-fn print(index: u64, event: &Event, printer: &mut Printer) -> Result<(), Failure> {
-    if printer.json() {
-        let text = serde_json::to_string(&Line { index, event })
-            .map_err(|error| Failure::failed("an event cannot be written").because(&error))?;
-        printer.text(&printable::json(&text))?;
-    } else {
-        printer.text(&output::columns([
-            (8, index.to_string()),
-            (27, event.at.to_string()),
-            (20, words::source(event)),
-            (40, words::who(&event.body)),
-            (0, words::what(&event.body)),
-        ]))?;
-    }
+fn print_json(index: u64, event: &impl Serialize, printer: &mut Printer) -> Result<(), Failure> {
+    let text = serde_json::to_string(&Line { index, event }).map_err(unwritten)?;
+    printer.text(&printable::json(&text))?;
     Ok(())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn unwritten(error: serde_json::Error) -> Failure {
+    Failure::failed("an event cannot be written").because(&error)
 }
 
 #[cfg(test)]

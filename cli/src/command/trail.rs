@@ -47,13 +47,18 @@ pub async fn run(
     for fault in &findings.faults {
         printer.say(&format!("FAULT: {}", safe::line(fault)));
     }
-    if findings.holds() {
-        Ok(Exit::Done)
-    } else {
-        Err(
+    for unread in &findings.unread {
+        printer.say(&format!("NOT READ: {}", safe::line(unread)));
+    }
+    match (findings.holds(), findings.unread.is_empty()) {
+        (true, true) => Ok(Exit::Done),
+        (true, false) => Err(Failure::outdated(
+            "the trail has events that this version does not know",
+        )),
+        (false, _) => Err(
             Failure::new(Exit::VerificationFailed, "the trail does not verify")
                 .next("keep it: save it with --output, and tell whoever answers for the audit log"),
-        )
+        ),
     }
 }
 

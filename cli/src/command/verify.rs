@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use crate::args::review::{KeyArgs, Verify};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, UPDATE};
 use crate::keys::{log_key, public_key};
 use crate::output::Printer;
+use crate::review::course::Told;
 use crate::review::evidence::Role;
 use crate::review::exhibit::{Exhibit, Kind, Report};
 use crate::review::fetch::Temporary;
+use crate::review::findings::Findings;
 use crate::review::known::{Keys, Known};
 use crate::review::recordings;
 use crate::safe;
@@ -38,13 +40,13 @@ pub async fn run(
             None => exhibits.push(Exhibit::read(named)?),
         }
     }
-    let events: Vec<_> = exhibits
-        .iter()
-        .flat_map(|exhibit| exhibit.events(&keys))
-        .collect();
+    let mut told_by_trails = Told::default();
+    for exhibit in &exhibits {
+        told_by_trails.extend(exhibit.told(&keys));
+    }
     let mut reports = Vec::new();
     for (exhibit, named) in exhibits.iter().zip(&args.files) {
-        let report = exhibit.verify(&keys, &events)?;
+        let report = exhibit.verify(&keys, &told_by_trails)?;
         // What was fetched has no name of its own.
         let file = named.clone();
         reports.push(Report { file, ..report });
@@ -97,30 +99,51 @@ pub fn keys(args: &KeyArgs) -> Result<Keys, Failure> {
     Ok(keys)
 }
 
-/// Tells what was found out, and fails when anything contradicts itself.
+/// Tells what was found out, and fails when anything contradicts itself, or was not read.
 ///
 /// # Errors
-/// When something does not verify, or nothing can be printed.
+/// When something does not verify or cannot be judged by this version, or nothing can be printed.
 pub fn told(reports: &[Report], printer: &mut Printer) -> Result<Exit, Failure> {
     printer.data(&reports, || reports.iter().map(words).collect())?;
-    let failing: Vec<_> = reports
-        .iter()
-        .filter(|report| !report.findings.holds())
-        .map(|report| format!("`{}`", report.file.display()))
-        .collect();
-    if failing.is_empty() {
-        Ok(Exit::Done)
-    } else {
-        Err(Failure::new(
-            Exit::VerificationFailed,
-            format!("{} does not verify", failing.join(", ")),
-        ))
+    let failing = named(reports, |findings| !findings.holds());
+    let unread = named(reports, |findings| !findings.unread.is_empty());
+    match (failing, unread) {
+        (None, None) => Ok(Exit::Done),
+        // What contradicts itself does so whatever the rest says.
+        (Some(failing), unread) => {
+            let failure = Failure::new(
+                Exit::VerificationFailed,
+                format!("{failing} does not verify"),
+            );
+            Err(match unread {
+                Some(_) => failure.next(UPDATE),
+                None => failure,
+            })
+        }
+        (None, Some(unread)) => Err(Failure::outdated(format!(
+            "{unread} has events that this version does not know"
+        ))),
     }
 }
 
+/// The files of which something is so, if there are any.
+fn named(reports: &[Report], is_so: impl Fn(&Findings) -> bool) -> Option<String> {
+    let names: Vec<_> = reports
+        .iter()
+        .filter(|report| is_so(&report.findings))
+        .map(|report| format!("`{}`", report.file.display()))
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 fn words(report: &Report) -> String {
+    let as_far = if report.findings.holds() && !report.findings.unread.is_empty() {
+        ", AS FAR AS THIS VERSION READS IT"
+    } else {
+        ""
+    };
     let mut text = format!(
-        "{}: {} {}\n",
+        "{}: {} {}{as_far}\n",
         safe::line(&report.file.display().to_string()),
         report.kind,
         verdict(report)
@@ -141,6 +164,7 @@ fn words(report: &Report) -> String {
     }
     for (mark, items) in [
         ("  fault:      ", &report.findings.faults),
+        ("  NOT READ:   ", &report.findings.unread),
         ("  proved:     ", &report.findings.proved),
         ("  not proved: ", &report.findings.unproved),
     ] {

@@ -104,7 +104,7 @@ struct Channels<'a> {
 
 impl Channels<'_> {
     fn check(&self, findings: &mut Findings) {
-        let before = findings.faults.len();
+        let before = (findings.faults.len(), findings.unproved.len());
         let mut open = 0_u64;
         for (number, channel) in &self.seen.channels {
             self.channel(*number, channel, findings);
@@ -135,7 +135,7 @@ impl Channels<'_> {
             .values()
             .filter(|channel| channel.started.is_some())
             .count();
-        if findings.faults.len() == before {
+        if (findings.faults.len(), findings.unproved.len()) == before {
             findings.proved(format!(
                 "{}: each of the {programs} programs in the recording was permitted by a decision in the trail, as what it was",
                 self.session
@@ -164,9 +164,12 @@ impl Channels<'_> {
         let Some(decided) = self.course.decisions.get(&number) else {
             let is_told = !channel.is_refused || self.course.turned_down.contains(&number);
             if channel.started.is_some() || !is_told {
-                findings.fault(format!(
-                    "{session}: channel {number} is in the recording, and no decision on it is in the trail"
-                ));
+                findings.lacks(
+                    self.course.has_unread,
+                    format!(
+                        "{session}: channel {number} is in the recording, and no decision on it is in the trail"
+                    ),
+                );
             }
             return;
         };
@@ -174,17 +177,23 @@ impl Channels<'_> {
             Some(started) => {
                 let permits = self.course.permits(number);
                 if !started.decision.is_some_and(|id| permits.contains(&id)) {
-                    findings.fault(format!(
-                        "{session}: the program on channel {number} names a decision that does not permit it"
-                    ));
+                    findings.lacks(
+                        self.course.has_unread,
+                        format!(
+                            "{session}: the program on channel {number} names a decision that does not permit it"
+                        ),
+                    );
                 }
                 if !decided
                     .iter()
                     .any(|(_, asked)| is_what_was_asked(started, asked))
                 {
-                    findings.fault(format!(
-                        "{session}: the program on channel {number} is another one than was decided"
-                    ));
+                    findings.lacks(
+                        self.course.has_unread,
+                        format!(
+                            "{session}: the program on channel {number} is another one than was decided"
+                        ),
+                    );
                 }
             }
             None if channel.bytes_in > 0 || channel.bytes_out > 0 => findings.fault(format!(
@@ -246,9 +255,12 @@ impl Channels<'_> {
             .filter(|digest| !known.contains(digest))
             .count();
         if strange > 0 {
-            findings.fault(format!(
-                "{session}: {strange} of the host's events in the recording are not in the trail"
-            ));
+            findings.lacks(
+                self.course.has_unread,
+                format!(
+                    "{session}: {strange} of the host's events in the recording are not in the trail"
+                ),
+            );
             return;
         }
         let is_recorded = |digest| self.seen.host_events.contains(digest);

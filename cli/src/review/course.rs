@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portreeve_protocol::attest::{Attestation, HostEvent};
+use portreeve_protocol::attest::Attestation;
+use portreeve_protocol::checkpoint::Unread;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, Body, ChannelRequest, DecisionNote, Event};
 use portreeve_protocol::id::SessionId;
@@ -15,6 +16,24 @@ use portreeve_protocol::task::Task;
 use portreeve_recording::head::Head;
 
 use super::findings::Findings;
+use super::host_chain::Link;
+
+/// What a trail tells that was proved.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Its events.
+    pub events: Vec<Event>,
+    /// Those of a newer version.
+    pub unread: Vec<Unread>,
+}
+
+impl Told {
+    /// Takes over what another trail tells.
+    pub fn extend(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.unread.extend(other.unread);
+    }
+}
 
 /// What a trail says of one session.
 #[derive(Debug, Default)]
@@ -46,6 +65,8 @@ pub struct Course<'a> {
     pub sealed: Option<(Digest, u64)>,
     /// What was reported of the recording while it grew. All of it counts: whoever took the bastion over may add to it.
     pub heads: Vec<Head>,
+    /// Whether it has events of a newer version: what seems to be missing may be in them.
+    pub has_unread: bool,
     is_ended: bool,
     is_closed: bool,
     is_attested: bool,
@@ -67,11 +88,12 @@ pub struct Closed<'a> {
 
 /// The sessions of a trail.
 #[must_use]
-pub fn sessions<'a>(
-    events: impl IntoIterator<Item = &'a Event>,
-) -> BTreeMap<SessionId, Course<'a>> {
-    let mut courses: BTreeMap<SessionId, Course<'a>> = BTreeMap::new();
-    for event in events {
+pub fn sessions(told: &Told) -> BTreeMap<SessionId, Course<'_>> {
+    let mut courses: BTreeMap<SessionId, Course<'_>> = BTreeMap::new();
+    for session in told.unread.iter().filter_map(|unread| unread.session) {
+        courses.entry(session).or_default().has_unread = true;
+    }
+    for event in &told.events {
         if let Body::Access {
             pair,
             task,
@@ -140,8 +162,8 @@ impl<'a> Course<'a> {
             }
             AccessFact::Host { event } => {
                 self.has_host_words = true;
-                if let Some(said) = statement::<HostEvent>(event) {
-                    self.host_events.insert(said.seq, event.digest());
+                if let Some(link) = Link::of(event) {
+                    self.host_events.insert(link.seq, event.digest());
                 }
             }
             AccessFact::HostGone { .. } => self.has_host_words = true,
@@ -201,9 +223,12 @@ impl<'a> Course<'a> {
             .take(last.unwrap_or(0))
             .filter(|(_, is_there)| !is_there)
         {
-            findings.fault(format!(
-                "{session}: the trail lacks {name}, and has what comes after it: an event was left out"
-            ));
+            findings.lacks(
+                self.has_unread,
+                format!(
+                    "{session}: the trail lacks {name}, and has what comes after it: an event was left out"
+                ),
+            );
         }
         if self.pairs.len() > 1 || self.tasks.len() > 1 {
             findings.fault(format!("{session}: events name different pairs or tasks"));
@@ -213,9 +238,12 @@ impl<'a> Course<'a> {
             .keys()
             .find(|channel| !self.decisions.contains_key(*channel));
         if let Some(channel) = undecided {
-            findings.fault(format!(
-                "{session}: channel {channel} was closed and nothing decided it: an event was left out"
-            ));
+            findings.lacks(
+                self.has_unread,
+                format!(
+                    "{session}: channel {channel} was closed and nothing decided it: an event was left out"
+                ),
+            );
         }
         self.check_facts(session, &mut findings);
         if self.claimed.is_some() {
@@ -231,7 +259,7 @@ impl<'a> Course<'a> {
                 )),
             }
         }
-        if findings.holds() && last.is_some() {
+        if findings.holds() && last.is_some() && !self.has_unread {
             findings.proved(format!(
                 "{session}: what must have come before each event of the session is in the trail and agrees with it"
             ));

@@ -19,6 +19,7 @@ use portreeve_recording::read::Recording;
 use portreeve_recording::ustar::Part;
 use serde::Serialize;
 
+use super::course::{self, Told};
 use super::findings::Findings;
 use super::judge;
 use super::known::{Keys, Known};
@@ -103,16 +104,16 @@ fn judge_both<R: Read + Seek>(
     let of_trail = judge::trail(trail, keys);
     let session = recording.info().session;
     // A trail that does not hold vouches for nothing.
-    let events = if of_trail.findings.holds() {
-        of_trail.events
+    let told = if of_trail.findings.holds() {
+        of_trail.told
     } else {
-        Vec::new()
+        Told::default()
     };
-    if !events.is_empty() && !super::course::sessions(&events).contains_key(&session) {
+    if !told.events.is_empty() && !course::sessions(&told).contains_key(&session) {
         findings.fault("trail and recording are of different sessions");
     }
     findings.extend(of_trail.findings);
-    let of_recording = judge::recording(recording, keys, &events)?;
+    let of_recording = judge::recording(recording, keys, &told)?;
     findings.extend(of_recording.findings);
     judged.is_cut = of_recording.is_cut;
     judged.findings = findings;

@@ -5,10 +5,10 @@ use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use portreeve_protocol::checkpoint::Trail;
-use portreeve_protocol::event::Event;
 use portreeve_recording::read::Recording;
 use serde::Serialize;
 
+use super::course::Told;
 use super::evidence::{self, KeyShown};
 use super::findings::Findings;
 use super::judge;
@@ -94,28 +94,28 @@ impl Exhibit {
         }
     }
 
-    /// The events that a trail proves, for the recordings beside it. A trail that does not verify
-    /// vouches for no recording.
+    /// What a trail proves, for the recordings beside it. A trail that does not verify vouches for no
+    /// recording.
     #[must_use]
-    pub fn events(&self, keys: &Keys) -> Vec<Event> {
+    pub fn told(&self, keys: &Keys) -> Told {
         match self {
             Self::Trail(_, trail) => {
                 let judged = judge::trail(trail, keys);
                 if judged.findings.holds() {
-                    judged.events
+                    judged.told
                 } else {
-                    Vec::new()
+                    Told::default()
                 }
             }
-            Self::Recording(_) | Self::Evidence(_) => Vec::new(),
+            Self::Recording(_) | Self::Evidence(_) => Told::default(),
         }
     }
 
-    /// Verifies it. `trails` are the events that the trails beside it prove.
+    /// Verifies it. `trails` is what the trails beside it prove.
     ///
     /// # Errors
     /// When it cannot be read; every finding is in the report.
-    pub fn verify(&self, keys: &Keys, trails: &[Event]) -> Result<Report, Failure> {
+    pub fn verify(&self, keys: &Keys, trails: &Told) -> Result<Report, Failure> {
         match self {
             Self::Trail(path, trail) => Ok(Report {
                 file: path.clone(),
@@ -160,7 +160,7 @@ pub fn trail(path: &Path) -> Result<Trail, Failure> {
     })
 }
 
-fn recording(path: &Path, keys: &Keys, trails: &[Event]) -> Result<Report, Failure> {
+fn recording(path: &Path, keys: &Keys, trails: &Told) -> Result<Report, Failure> {
     let mut report = Report {
         file: path.to_owned(),
         kind: Kind::Recording,

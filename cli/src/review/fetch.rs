@@ -221,7 +221,12 @@ async fn manifest_in_trail(
                 .next("nothing was fetched; check the log's key with whoever runs the CA, and tell whoever answers for the audit log"),
         );
     }
-    let sealed = judged.events.iter().rev().find_map(|event| {
+    if !judged.findings.unread.is_empty() {
+        return Err(Failure::outdated(
+            "the trail has events that this version does not know; nothing was fetched",
+        ));
+    }
+    let sealed = judged.told.events.iter().rev().find_map(|event| {
         if let Body::Access {
             session: Some(whose),
             fact: AccessFact::RecordingSealed { manifest, .. },

@@ -8,10 +8,33 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, Body, Event};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::key::PublicKey;
-use portreeve_protocol::signed::{Signed, Statement};
+use portreeve_protocol::signed::{Signed, Statement, Verified, VerifyError};
+use serde::Deserialize;
 
 use super::findings::Findings;
 use super::known::Known;
+
+/// What links a host's event to the one before it, in every version.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Link {
+    session: SessionId,
+    /// Counts the session's events from 0.
+    pub(super) seq: u64,
+    previous: Digest,
+}
+
+impl Link {
+    /// The link of an event, which is not verified here.
+    pub(super) fn of(signed: &Signed<HostEvent>) -> Option<Self> {
+        serde_json::from_str(signed.unverified_payload()).ok()
+    }
+}
+
+/// What every statement of a host has, in every version.
+#[derive(Deserialize)]
+struct Addressed {
+    session: SessionId,
+}
 
 /// The host's statements about one session.
 #[derive(Default)]
@@ -73,16 +96,12 @@ impl Said<'_> {
             ));
             return;
         }
-        let mut events = Vec::new();
-        for signed in &self.events {
-            match read(signed, key, "host event", session, findings) {
-                Some(event) => events.push((event, signed.digest())),
-                None => return,
-            }
-        }
+        let Some(mut events) = self.links(session, key, findings) else {
+            return;
+        };
         // Some are delivered late, so the order in the log is not the order on the host.
-        events.sort_by_key(|(event, _)| event.seq);
-        events.dedup_by_key(|(event, _)| event.seq);
+        events.sort_by_key(|(link, _)| link.seq);
+        events.dedup_by_key(|(link, _)| link.seq);
         let last = chained(session, signed.digest(), &events, findings);
         if let Some(known) = key {
             findings.proved.push(format!(
@@ -98,6 +117,34 @@ impl Said<'_> {
             ));
         }
         self.receipt(session, key, &attestation, events.len(), last, findings);
+    }
+
+    /// The links of the host's events. One of a newer version is a link of the chain like the others.
+    fn links(
+        &self,
+        session: SessionId,
+        key: Option<&Known<PublicKey>>,
+        findings: &mut Findings,
+    ) -> Option<Vec<(Link, Digest)>> {
+        let mut links = Vec::new();
+        let mut unknown = 0_u64;
+        for signed in &self.events {
+            match hear(signed, key, session) {
+                Ok(_) => {}
+                Err(NotHeard::Unknown) => unknown += 1,
+                Err(NotHeard::Fault(error)) => {
+                    findings.fault(format!("{session}: a host event: {error}"));
+                    return None;
+                }
+            }
+            links.push(Link::of(signed).map(|link| (link, signed.digest())));
+        }
+        if unknown > 0 {
+            findings.unread.push(format!(
+                "{session}: {unknown} of the host's events: this version does not know what they say"
+            ));
+        }
+        links.into_iter().collect()
     }
 
     fn receipt(
@@ -163,7 +210,7 @@ impl Said<'_> {
 fn chained(
     session: SessionId,
     first: Digest,
-    events: &[(HostEvent, Digest)],
+    events: &[(Link, Digest)],
     findings: &mut Findings,
 ) -> Option<Digest> {
     let mut previous = first;
@@ -192,160 +239,48 @@ fn read<T: Statement>(
     session: SessionId,
     findings: &mut Findings,
 ) -> Option<T> {
-    let statement = match key {
-        Some(known) => signed
-            .verify(&known.key)
-            .map(portreeve_protocol::signed::Verified::into_inner)
-            .map_err(|error| error.to_string()),
-        None => {
-            serde_json::from_str(signed.unverified_payload()).map_err(|error| error.to_string())
+    match hear(signed, key, session) {
+        Ok(statement) => return Some(statement),
+        Err(NotHeard::Unknown) => findings.unread.push(format!(
+            "{session}: the host's {what}: this version does not know what it says"
+        )),
+        Err(NotHeard::Fault(error)) => {
+            findings.fault(format!("{session}: a {what}: {error}"));
         }
+    }
+    None
+}
+
+/// Why a statement is not heard.
+enum NotHeard {
+    /// It is genuine, and of a newer version.
+    Unknown,
+    /// It is not what it must be.
+    Fault(VerifyError),
+}
+
+/// What a host said, if its signature holds and this version knows it.
+fn hear<T: Statement>(
+    signed: &Signed<T>,
+    key: Option<&Known<PublicKey>>,
+    session: SessionId,
+) -> Result<T, NotHeard> {
+    let statement = match key {
+        Some(known) => signed.verify(&known.key).map(Verified::into_inner),
+        None => serde_json::from_str(signed.unverified_payload()).map_err(|_| VerifyError::Content),
     };
-    statement
-        .map_err(|error| {
-            findings
-                .faults
-                .push(format!("{session}: a {what}: {error}"))
-        })
-        .ok()
+    let is_addressed = || {
+        serde_json::from_str(signed.unverified_payload())
+            .is_ok_and(|addressed: Addressed| addressed.session == session)
+    };
+    statement.map_err(|error| {
+        if error == VerifyError::Content && is_addressed() {
+            NotHeard::Unknown
+        } else {
+            NotHeard::Fault(error)
+        }
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::agent::answer::tests::private;
-    use crate::session::request::tests::public;
-    use serde_json::{Value, json};
-
-    const SESSION: &str = "01890a5d-ac96-774b-8123-456789abcdef";
-
-    fn attestation() -> Signed<Attestation> {
-        let digest = Digest::of(b"");
-        let statement: Attestation = serde_json::from_value(json!({
-            "host": "prod-1", "order": "01890a5d-ac96-774b-bcce-b302099a8057", "order_digest": digest,
-            "session": SESSION, "account": "pr-8123456789abcdef", "uid": 70001, "gid": 70001, "home": "/home/x",
-            "bundle": {"name": "look", "digest": digest}, "rules_digest": digest, "sudo": "sudo 1.9.13",
-            "cgroup": "/x", "ready_at": "2026-01-01T00:00:01Z", "expires_at": "2026-01-01T00:15:00Z",
-        }))
-        .unwrap();
-        Signed::sign(&statement, &private(3)).unwrap()
-    }
-
-    fn host_event(seq: u64, previous: Digest) -> Signed<HostEvent> {
-        let statement: HostEvent = serde_json::from_value(json!({
-            "host": "prod-1", "session": SESSION, "account": "pr-8123456789abcdef", "seq": seq,
-            "previous": previous, "at": "2026-01-01T00:00:02Z", "fact": {"fact": "login", "pid": 1},
-        }))
-        .unwrap();
-        Signed::sign(&statement, &private(3)).unwrap()
-    }
-
-    fn receipt(events: u64, last: Digest, uid: u32, left: &[&str]) -> Signed<Receipt> {
-        let statement: Receipt = serde_json::from_value(json!({
-            "host": "prod-1", "order": "01890a5d-ac96-774b-bcce-b302099a8057", "session": SESSION,
-            "account": "pr-8123456789abcdef", "uid": uid, "cause": "asked",
-            "ending_at": "2026-01-01T00:00:03Z", "gone_at": "2026-01-01T00:00:04Z", "killed": [],
-            "killed_more": 0, "steps": [], "left": left, "sudo_commands": 0, "events": events, "last_event": last,
-        }))
-        .unwrap();
-        Signed::sign(&statement, &private(3)).unwrap()
-    }
-
-    fn event(fact: Value) -> Event {
-        serde_json::from_value(json!({
-            "id": "01890a5d-ac96-774b-bcce-b302099a8057", "at": "2026-01-01T00:00:01Z", "source": {"host": "prod-1"},
-            "body": {
-                "kind": "access",
-                "pair": {
-                    "human": {"issuer": "https://idp.example.com", "subject": "a", "name": "alice"},
-                    "agent": "soc/forensics",
-                },
-                "session": SESSION, "fact": fact,
-            },
-        }))
-        .unwrap()
-    }
-
-    fn ready(attestation: &Signed<Attestation>) -> Event {
-        event(json!({"fact": "host_ready", "attestation": attestation}))
-    }
-
-    fn happened(signed: &Signed<HostEvent>) -> Event {
-        event(json!({"fact": "host", "event": signed}))
-    }
-
-    fn gone(receipt: &Signed<Receipt>) -> Event {
-        event(json!({"fact": "host_gone", "receipt": receipt}))
-    }
-
-    #[test]
-    fn a_whole_chain_proves_everything_the_host_said_in_whatever_order_it_came() {
-        let begin = attestation();
-        let one = host_event(0, begin.digest());
-        let two = host_event(1, one.digest());
-        let end = receipt(2, two.digest(), 70001, &[]);
-        let trail = [ready(&begin), happened(&two), happened(&one), gone(&end)];
-        let findings = check(&trail, Some(&Known::brought(public(3))));
-        assert!(
-            findings.holds() && findings.unproved.is_empty(),
-            "{findings:?}"
-        );
-        assert_eq!(findings.proved.len(), 3);
-        let without_key = check(&trail, None);
-        assert!(without_key.holds());
-        assert!(
-            without_key
-                .unproved
-                .iter()
-                .any(|text| text.contains("--host-key"))
-        );
-    }
-
-    #[test]
-    fn what_is_missing_is_named_and_what_is_altered_is_a_fault() {
-        let begin = attestation();
-        let one = host_event(0, begin.digest());
-        let two = host_event(1, one.digest());
-        let end = receipt(2, two.digest(), 70001, &[]);
-        let key = Known::brought(public(3));
-        let found = |trail: &[Event]| check(trail, Some(&key));
-
-        let cut = found(&[ready(&begin), happened(&one), gone(&end)]);
-        assert!(cut.holds());
-        assert!(
-            cut.unproved
-                .iter()
-                .any(|text| text.contains("counts 2 events and 1 are here")),
-            "{cut:?}"
-        );
-        let gap = found(&[ready(&begin), happened(&two), gone(&end)]);
-        assert!(
-            gap.unproved
-                .iter()
-                .any(|text| text.contains("event 0 is not here")),
-            "{gap:?}"
-        );
-        assert!(
-            found(&[ready(&begin)])
-                .unproved
-                .iter()
-                .any(|text| text.contains("receipt is not here"))
-        );
-
-        let other = host_event(1, begin.digest());
-        assert!(!found(&[ready(&begin), happened(&one), happened(&other), gone(&end)]).holds());
-        let uid = receipt(2, two.digest(), 70002, &[]);
-        assert!(!found(&[ready(&begin), happened(&one), happened(&two), gone(&uid)]).holds());
-        let fewer = receipt(1, one.digest(), 70001, &[]);
-        assert!(!found(&[ready(&begin), happened(&one), happened(&two), gone(&fewer)]).holds());
-        assert!(!check(&[ready(&begin)], Some(&Known::brought(public(4)))).holds());
-        let left = receipt(0, begin.digest(), 70001, &["/home/x"]);
-        let left = found(&[ready(&begin), gone(&left)]);
-        assert!(
-            left.unproved
-                .iter()
-                .any(|text| text.contains("could not remove /home/x")),
-            "{left:?}"
-        );
-    }
-}
+mod tests;

@@ -6,12 +6,11 @@
 use std::io::{self, Read, Seek};
 
 use portreeve_protocol::checkpoint::{Trail, VerifierKey};
-use portreeve_protocol::event::Event;
 use portreeve_recording::read::{Recording, Tail};
 use portreeve_recording::verify::{self, Evidence, Proved, Unproved};
 
 use super::agreement::{self, Compared};
-use super::course;
+use super::course::{self, Told};
 use super::findings::Findings;
 use super::host_chain;
 use super::known::Keys;
@@ -23,7 +22,7 @@ pub struct JudgedTrail {
     /// What it proves.
     pub findings: Findings,
     /// Its events; none when its proofs do not hold, for then they prove nothing of anything else.
-    pub events: Vec<Event>,
+    pub told: Told,
 }
 
 /// A recording after it was judged.
@@ -67,7 +66,7 @@ pub fn trail(trail: &Trail, keys: &Keys) -> JudgedTrail {
     let checkpoint = verified.checkpoint();
     findings.proved(format!(
         "all {} events are in the log `{}` as it was at {} events",
-        verified.events().len(),
+        verified.events().len() + verified.unread().len(),
         checkpoint.origin,
         checkpoint.size
     ));
@@ -83,16 +82,17 @@ pub fn trail(trail: &Trail, keys: &Keys) -> JudgedTrail {
     findings.unproved(
         "that no event of the session was left out at the end of the trail; those of the host are counted in its receipt",
     );
-    judged.events = verified
-        .events()
-        .iter()
-        .map(|(_, event)| event.clone())
-        .collect();
+    findings.not_read(verified.unread());
+    let events = verified.events().iter();
+    judged.told = Told {
+        events: events.map(|(_, event)| event.clone()).collect(),
+        unread: verified.unread().to_vec(),
+    };
     let host = keys.host.as_ref();
     judged
         .findings
-        .extend(host_chain::check(judged.events.iter(), host));
-    for (session, course) in course::sessions(&judged.events) {
+        .extend(host_chain::check(&judged.told.events, host));
+    for (session, course) in course::sessions(&judged.told) {
         judged.findings.extend(course.check(session));
     }
     judged
@@ -105,7 +105,7 @@ pub fn trail(trail: &Trail, keys: &Keys) -> JudgedTrail {
 pub fn recording<R: Read + Seek>(
     recording: &mut Recording<R>,
     keys: &Keys,
-    trail: &[Event],
+    trail: &Told,
 ) -> io::Result<JudgedRecording> {
     let session = recording.info().session;
     let courses = course::sessions(trail);
@@ -141,7 +141,7 @@ pub fn recording<R: Read + Seek>(
             seen: is_opened.then_some(&seen),
         };
         findings.extend(agreement::compare(&compared, course));
-    } else if !trail.is_empty() {
+    } else if !trail.events.is_empty() {
         findings.unproved(format!(
             "{session}: anything by the trail: it is of another session"
         ));
@@ -157,6 +157,7 @@ fn words(verdict: &verify::Verdict, keys: &Keys) -> Findings {
         proved: Vec::new(),
         unproved: texts(&verdict.unproved),
         faults: texts(&verdict.faults),
+        unread: Vec::new(),
     };
     for proved in &verdict.proved {
         match (&keys.bastion, proved) {
@@ -172,3 +173,6 @@ fn words(verdict: &verify::Verdict, keys: &Keys) -> Findings {
 fn texts<T: std::fmt::Display>(items: &[T]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
 }
+
+#[cfg(test)]
+mod tests;

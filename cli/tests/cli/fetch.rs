@@ -24,7 +24,11 @@ struct Store {
 }
 
 fn store(stalls: bool) -> Store {
-    let files = files();
+    store_of(files(), stalls)
+}
+
+/// A CA that answers every question about the log with the trail.
+fn store_of(files: Files, stalls: bool) -> Store {
     let recording = files.specimen.recording.clone();
     let trail = serde_json::to_vec(&files.specimen.trail).unwrap();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -33,13 +37,10 @@ fn store(stalls: bool) -> Store {
     let tell = Mutex::new(tell);
     let url = serve_raw(move |request, to| {
         seen.lock().unwrap().push(request.target.clone());
-        let answer = if request.target.ends_with("/trail") {
-            &trail
-        } else {
-            &recording
-        };
+        let is_recording = request.target.contains("/recording");
+        let answer = if is_recording { &recording } else { &trail };
         to.write_all(&head(200, "application/json", answer.len()))?;
-        if stalls && !request.target.ends_with("/trail") {
+        if stalls && is_recording {
             to.write_all(&answer[..answer.len() / 2])?;
             tell.lock().unwrap().send(()).unwrap();
             loop {
@@ -233,4 +234,70 @@ fn without_a_key_there_is_metadata_and_the_name_of_the_key() {
         (object.code, &object.json()["session"]),
         (8, &SESSION.into())
     );
+}
+
+/// The log has an event that only a newer version knows, and everything in it is proved.
+#[test]
+fn a_log_of_a_newer_version_is_told_apart_from_one_that_does_not_verify() {
+    let mut files = files();
+    let makers = files.specimen.makers.as_mut().unwrap();
+    let place = makers.log.leaves.len();
+    makers.places.push(place);
+    makers.log.leaves.push(format!(
+        r#"{{"at":"2026-01-01T00:00:09.000000Z","body":{{"fact":{{"fact":"weighed"}},"kind":"access","session":"{SESSION}"}},"id":"0190b8a2-7c1e-7000-8000-0000000000ff","source":"ca"}}"#
+    ));
+    files.specimen.trail = makers.log.trail(&makers.places).unwrap();
+    let saved = serde_json::to_string(&files.specimen.trail).unwrap();
+    std::fs::write(files.at("trail.json"), &saved).unwrap();
+    let forged = saved.replacen("prod-1", "prod-2", 1);
+    std::fs::write(files.at("forged.json"), forged).unwrap();
+    let recording = files.at(&format!("{SESSION}.tar"));
+    let recording = recording.to_str().unwrap().to_owned();
+    let [trail, forged, output, log] =
+        ["trail.json", "forged.json", "output", "log"].map(|name| files.text(name));
+
+    let keys = ["bastion", "host"].map(|role| format!("--{role}-key={}", files.text(role)));
+    let store = store_of(files, false);
+    let user = store.with_key().set("PORTREEVE_LOG_KEY", &log);
+    let canary = ["canary", "--recording", &recording, "--trail", &trail];
+    let evidence = ["evidence", SESSION, "--trail", &trail, "--output", &output];
+    for command in [
+        &["verify", &trail][..],
+        &["verify", &trail, &recording],
+        &[&evidence[..], &["--recording", &recording]].concat(),
+        &["evidence", "verify", &output],
+        &["trail", SESSION],
+        &["log", "--since", "0"],
+        &["log", "--event", "0190b8a2-7c1e-7000-8000-0000000000ff"],
+        &["replay", SESSION, "--no-wait"],
+        &["bundle", "learn", "--name", "learned", &trail],
+        &[&canary[..], &keys.each_ref().map(String::as_str)].concat(),
+    ] {
+        let said = user.run(command);
+        assert_eq!(said.code, 9, "{command:?}: {said:?}");
+        assert!(
+            said.err.contains("next: update the command line"),
+            "{command:?}: {said:?}"
+        );
+    }
+    assert!(!store.was_asked(), "it was fetched all the same");
+
+    let verified = user.run(&["verify", &trail, "--json"]);
+    assert!(
+        verified.err.contains(r#""kind":"outdated""#),
+        "{verified:?}"
+    );
+    assert_eq!(verified.json()[0]["unread"].as_array().unwrap().len(), 1);
+    let shown = user.run(&["verify", &trail]).out;
+    assert!(
+        shown.contains("holds, AS FAR AS THIS VERSION READS IT"),
+        "{shown}"
+    );
+    let listed = user.run(&["log", "--since", "0", "--json"]).out;
+    let last = listed.lines().last().unwrap();
+    assert!(last.contains(r#""fact":"weighed""#), "{last}");
+
+    let said = user.run(&["verify", &forged]);
+    assert_eq!(said.code, 7, "{said:?}");
+    assert!(!said.out.contains("NOT READ"), "{said:?}");
 }

@@ -90,17 +90,21 @@ fn every_place_in_every_small_tree_is_proved_and_no_other() {
 
 /// A log of three events, signed.
 fn trail() -> (Trail, VerifierKey) {
-    let events = ["a", "b", "c"].map(|name| {
+    trail_of(["a", "b", "c"].map(|name| {
         format!(
             r#"{{"at":"2026-01-01T00:00:00.000000Z","body":{{"fact":{{"detail":"{name}","fact":"alarm"}},"kind":"machine"}},"id":"01890000-0000-7000-8000-00000000000{name}","source":"ca"}}"#
         )
-    });
+    }))
+}
+
+/// A log of these events, signed.
+fn trail_of<const N: usize>(events: [String; N]) -> (Trail, VerifierKey) {
     let leaves: Vec<_> = events.iter().map(|e| leaf_hash(e.as_bytes())).collect();
     let signing = SigningKey::from_bytes(&[7; 32]);
     let key = VerifierKey::new("log.example.com", signing.verifying_key().as_bytes()).unwrap();
     let head = Checkpoint {
         origin: key.name().to_owned(),
-        size: 3,
+        size: N as u64,
         root: root(&leaves),
     };
     let signature = signing.sign(head.text().as_bytes()).to_bytes();
@@ -203,6 +207,72 @@ fn an_altered_trail_does_not_verify() {
         good.verify(&other.unwrap()),
         Err(NotProved::Checkpoint(NotACheckpoint::OtherKey))
     );
+}
+
+/// The second event of [`trail`], as another version of this program would have written it.
+fn trail_with(second: &str) -> (Trail, VerifierKey) {
+    let (trail, _) = trail();
+    let [first, _, third] = [0, 1, 2].map(|index: usize| trail.events[index].event.clone());
+    trail_of([first, second.to_owned(), third])
+}
+
+const NEWER: &str = r#"{"at":"2026-01-01T00:00:00.000000Z","body":{"fact":{"fact":"weighed","grams":7},"kind":"access","session":"01890a5d-ac96-774b-8123-456789abcdef"},"id":"01890000-0000-7000-8000-00000000000b","source":"ca","weight":7}"#;
+
+#[test]
+fn an_event_of_a_newer_version_is_proved_and_told_apart() {
+    let (trail, key) = trail_with(NEWER);
+    let verified = trail.verify(&key).unwrap();
+    let places: Vec<_> = verified.events().iter().map(|(index, _)| *index).collect();
+    assert_eq!(places, [0, 2]);
+    assert_eq!(verified.unread().len(), 1);
+    let unread = &verified.unread()[0];
+    assert_eq!((unread.index, unread.text.as_str()), (1, NEWER));
+    assert_eq!(
+        unread.session.map(|session| session.to_string()).as_deref(),
+        Some("01890a5d-ac96-774b-8123-456789abcdef")
+    );
+    assert!(self::trail().0.verify(&key).unwrap().unread().is_empty());
+}
+
+/// Nothing that is wrong with another event is covered by one that is not known.
+#[test]
+fn a_forged_trail_with_an_event_of_a_newer_version_is_a_forged_trail() {
+    let (good, key) = trail_with(NEWER);
+    let altered = |alter: &dyn Fn(&mut Trail)| {
+        let mut trail = good.clone();
+        alter(&mut trail);
+        trail.verify(&key).unwrap_err()
+    };
+    assert_eq!(
+        altered(&|t| t.events[2].event = t.events[2].event.replace("\"c\"", "\"x\"")),
+        NotProved::Inclusion(2)
+    );
+    assert_eq!(
+        altered(&|t| t.events[1].event = t.events[1].event.replace('7', "8")),
+        NotProved::Inclusion(1)
+    );
+    assert_eq!(altered(&|t| t.events.swap(1, 2)), NotProved::Order(1));
+    // Known before, and made to look like one that is not.
+    let (mut trail, key) = trail();
+    trail.events[1].event = NEWER.into();
+    assert_eq!(trail.verify(&key), Err(NotProved::Inclusion(1)));
+}
+
+#[test]
+fn what_is_no_event_of_any_version_proves_nothing() {
+    for text in [
+        "",
+        "{}",
+        "[]",
+        "not JSON",
+        &NEWER.replace("\"kind\"", "\"sort\""),
+        &NEWER.replace("\"source\"", "\"from\""),
+        &NEWER.replace("01890a5d-ac96", "no session"),
+        &NEWER.replace("2026-01-01", "yesterday"),
+    ] {
+        let (trail, key) = trail_with(text);
+        assert_eq!(trail.verify(&key), Err(NotProved::Content(1)), "{text}");
+    }
 }
 
 /// The same trail and key in a file, for other implementations.

@@ -562,6 +562,7 @@ fn trail(bytes: &[u8]) -> bool {
                 .iter()
                 .all(|(index, event)| *index == 0 && *event == an_event())
         );
+        assert!(verified.unread().is_empty());
     }
     true
 }

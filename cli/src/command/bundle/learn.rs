@@ -142,6 +142,11 @@ fn events(trail: &Proofs) -> Result<Vec<Event>, Failure> {
         )
         .reason(safe::line(fault)));
     }
+    if !findings.unread.is_empty() {
+        return Err(Failure::outdated(
+            "the trail has events that this version does not know; nothing is learned from it",
+        ));
+    }
     let events = trail
         .events
         .iter()
