@@ -21,7 +21,8 @@ pub enum Exit {
     Unavailable,
     /// What was to be verified does not verify, or a check found errors.
     VerificationFailed,
-    /// A recording is sealed to other review keys; what can be read without one was shown.
+    /// A recording is sealed, and no review key that was given opens it; what can be read without one was
+    /// shown or indexed.
     Sealed,
     /// The audit log has events of a newer version; nothing else is wrong with them.
     Outdated,
@@ -55,7 +56,9 @@ impl Exit {
         ),
         (
             Self::Sealed,
-            "a recording is sealed to other review keys; what can be read without one was shown",
+            "a recording is sealed, and no review key that was given opens it \
+             (`index` without any: 0); what can be read without one was shown \
+             or indexed",
         ),
         (
             Self::Outdated,

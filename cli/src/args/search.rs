@@ -13,6 +13,10 @@ use crate::variables;
 
 /// `index`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Without a review key only who, where, when and why of each recording is taken up, and the exit code is 0. \
+With one, exit code 8 means that it opens nothing of some recordings, of which the same is taken up; 1, which \
+comes first, that a file is no recording or breaks off.")]
 pub struct Index {
     /// Recordings to read; by default all of the folder, and what is gone from it is removed
     #[arg(value_name = "FILE")]

@@ -184,6 +184,22 @@ fn another_key_opens_nothing_and_who_and_why_is_found_all_the_same() {
         &Identity::from_secret_bytes(&[9; 32]),
         recordings().into_iter().take(4),
     );
+    // The help says what each exit code means here.
+    let help = reviewer.user.run(&["index", "--help"]).ok().out;
+    let help: Vec<_> = help.split_whitespace().collect();
+    let help = help.join(" ");
+    assert!(help.contains("the exit code is 0. With one, exit code 8 means"));
+    let (folder, recordings) = (reviewer.folder(), reviewer.recordings());
+    let [folder, recordings] = [&folder, &recordings].map(|path| path.to_str().unwrap());
+    let without = ["index", "--index", folder, "--recordings", recordings];
+    let without = reviewer.user.run(&without).ok();
+    assert!(
+        without
+            .out
+            .contains("sealed, only who, where, when and why")
+            && without.err.contains("without a review key"),
+        "{without:?}"
+    );
     let said = reviewer.run(&["index"]);
     assert_eq!(said.code, 8, "{said:?}");
     assert!(
