@@ -1,5 +1,7 @@
 //! What is recorded is what passed, byte for byte; what cannot be recorded does not pass.
 
+mod disk;
+mod evidence;
 mod random;
 
 use std::collections::BTreeMap;
@@ -7,11 +9,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
-use portreeve_protocol::attest::EndCause;
-use portreeve_tests::installation::{
-    BASTION_CONFIG, HOST, Installation, SessionGranted, Story, Visit, Wish, traces,
-};
-use portreeve_tests::{programs, until};
+use portreeve_tests::installation::{HOST, Installation, SessionGranted, Story, Visit, Wish};
+use portreeve_tests::until;
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -182,132 +181,6 @@ fn what_a_host_prints_does_not_drive_the_reviewers_terminal() {
 }
 
 #[test]
-fn a_full_disk_ends_the_session_and_lets_no_other_begin() {
-    let site = signed_in();
-    let (agent, bastion, prod) = (
-        site.agent(),
-        site.lab().host("bastion"),
-        site.lab().host(HOST),
-    );
-    let waiting = agent.start_session(&Wish::default()).unwrap();
-    bastion
-        .sh(&format!(
-            "mount -t tmpfs -o size=2m,mode=700,uid=$(id -u portreeve-bastion) recordings {}",
-            site.evidence.recordings
-        ))
-        .unwrap()
-        .ok()
-        .unwrap();
-
-    let granted = agent.start_session(&Wish::default()).unwrap();
-    let account = granted.account.as_str();
-    agent
-        .exec(granted.session, &["true"])
-        .run()
-        .unwrap()
-        .ok()
-        .unwrap();
-    let uid = prod.user(account).unwrap().uid;
-    let flood = agent
-        .exec(granted.session, &["head", "-c", "50000000", "/dev/urandom"])
-        .run()
-        .unwrap();
-    assert_eq!(flood.code(), Some(125), "{}", flood.complaint());
-    assert!(
-        flood.complaint().contains("can no longer be recorded"),
-        "{}",
-        flood.complaint()
-    );
-    assert!(flood.stdout.len() < 50_000_000);
-    let story = wait_for(&site, &granted, |story| story.closed().is_some());
-    assert_eq!(story.closed(), Some((EndCause::RecordingFailed, true)));
-    assert_eq!(traces(prod, account, uid).unwrap(), Vec::<String>::new());
-
-    // The last segment did not fit, and something smaller might.
-    let fill = format!(
-        "cat /dev/zero >{}/filler 2>/dev/null || true",
-        site.evidence.recordings
-    );
-    bastion.sh(&fill).unwrap().ok().unwrap();
-    let refused = agent.exec(waiting.session, &["true"]).run().unwrap();
-    assert_eq!(refused.code(), Some(125), "{refused:?}");
-    assert_eq!(prod.find_user(waiting.account.as_str()).unwrap(), None);
-}
-
-#[test]
-fn a_disk_that_gets_full_lets_nobody_in_then_ends_sessions_in_order_and_goes_on_when_there_is_room()
-{
-    let mut site = signed_in();
-    let bastion = site.lab().host("bastion").clone();
-    let folder = site.evidence.recordings.clone();
-    let sh = |script: &str| bastion.sh(script).unwrap().ok().unwrap();
-    site.bastion.stop().unwrap();
-    sh(&format!(
-        "echo 'reserve = \"16MiB\"' >>{BASTION_CONFIG} && \
-         mount -t tmpfs -o size=64m,mode=700,uid=$(id -u portreeve-bastion) recordings {folder}"
-    ));
-    site.bastion.start_again().unwrap();
-    let agent = site.agent();
-    let begin = || {
-        let granted = agent.start_session(&Wish::default())?;
-        let ran = agent.exec(granted.session, &["true"]).run()?;
-        anyhow::Ok((granted, ran))
-    };
-    let (granted, _) = until("a session", PATIENCE, || {
-        Ok(begin().ok().filter(|(_, ran)| ran.success()))
-    })
-    .unwrap();
-    let _running = agent
-        .exec(granted.session, &["sleep", "3600"])
-        .spawn("running")
-        .unwrap();
-
-    sh(&format!("head -c 50M /dev/zero >{folder}/filler"));
-    let says = |words: &str| {
-        until(words, PATIENCE, || {
-            Ok(site.bastion.log()?.contains(words).then_some(()))
-        })
-        .unwrap();
-    };
-    says("no session begins");
-    let (refused, ran) = begin().unwrap();
-    assert_eq!(ran.code(), Some(125), "{ran:?}");
-    assert!(
-        ran.complaint().contains("portreeve: unavailable"),
-        "{ran:?}"
-    );
-    let why = "the reserve is 16 MiB; give it a larger disk";
-    until("the reason in the trail", PATIENCE, || {
-        let trail = agent.trail(refused.session)?;
-        let says_why = trail.events.iter().any(|logged| logged.event.contains(why));
-        Ok(says_why.then_some(()))
-    })
-    .unwrap();
-    agent
-        .exec(granted.session, &["true"])
-        .run()
-        .unwrap()
-        .ok()
-        .unwrap();
-
-    sh(&format!("head -c 8M /dev/zero >{folder}/more"));
-    let story = wait_for(&site, &granted, |story| story.closed().is_some());
-    assert_eq!(story.closed(), Some((EndCause::RecordingFailed, true)));
-    let recording = site.evidence.recording(&granted);
-    let verified = site.evidence.verify(&bastion, &[&recording]).unwrap();
-    let verified = verified.ok().unwrap().text();
-    assert!(
-        verified.contains("nothing is missing at the end"),
-        "{verified}"
-    );
-
-    sh(&format!("rm {folder}/filler {folder}/more"));
-    says("there is room for recordings and events again");
-    let (_, ran) = begin().unwrap();
-    assert!(ran.success(), "{ran:?}");
-}
-
-#[test]
 fn a_bastion_that_is_killed_leaves_a_recording_that_says_where_it_was_cut() {
     let mut site = signed_in();
     let granted = site.agent().start_session(&Wish::default()).unwrap();
@@ -345,140 +218,6 @@ fn a_bastion_that_is_killed_leaves_a_recording_that_says_where_it_was_cut() {
             .any(|channel| channel.output == b"before the cut\n"),
         "{channels:?}"
     );
-}
-
-#[test]
-fn evidence_of_a_session_verifies_for_whoever_has_nothing_but_keys() {
-    let site = site();
-    let granted = site.agent().start_session(&Wish::default()).unwrap();
-    let command = [
-        "sh",
-        "-c",
-        "cat; sudo cat /etc/shadow; echo done >&2; exit 3",
-    ];
-    let said = site
-        .agent()
-        .exec(granted.session, &command)
-        .input(&every_byte(3000))
-        .run()
-        .unwrap();
-    assert_eq!(said.code(), Some(3), "{}", said.complaint());
-    wait_for_the_end(&site, &granted);
-
-    let (bastion, account) = (site.lab().host("bastion"), &site.agent().account);
-    let recording = bastion.read(&site.evidence.recording(&granted)).unwrap();
-    account.write("recording.tar", &recording).unwrap();
-    let session = granted.session.to_string();
-    let made = [
-        "evidence",
-        &session,
-        "--recording",
-        "recording.tar",
-        "--output",
-        "evidence.tar",
-    ];
-    account.portreeve(made).run().unwrap().ok().unwrap();
-    let evidence = format!("{}/evidence.tar", account.home());
-    let evidence = account.host().read(&evidence).unwrap();
-
-    let mut altered = evidence.clone();
-    let last = altered.len() - 100_000.min(altered.len() / 2);
-    altered[last] ^= 1;
-    bastion.write("/tmp/evidence.tar", evidence, 0o600).unwrap();
-    bastion.write("/tmp/altered.tar", altered, 0o600).unwrap();
-    let verified = site
-        .evidence
-        .verify(bastion, &["/tmp/evidence.tar"])
-        .unwrap();
-    let verified = verified.ok().unwrap().text();
-    for wanted in [
-        "/tmp/evidence.tar: evidence holds",
-        "your key:   the log's key",
-        "each of the 1 programs in the recording was permitted",
-        "what passed on each channel, and how it ended, is what the trail counts",
-        "of the host's events are in recording and trail alike",
-        "the trail tells why the session ended",
-    ] {
-        assert!(verified.contains(wanted), "{wanted}: {verified}");
-    }
-    let refused = site
-        .evidence
-        .verify(bastion, &["/tmp/altered.tar"])
-        .unwrap();
-    assert_eq!(refused.code(), Some(7), "{}", refused.text());
-}
-
-#[test]
-fn a_reader_that_shares_no_code_sees_what_the_export_shows() {
-    let site = site();
-    let granted = site.agent().start_session(&Wish::default()).unwrap();
-    let command = ["sh", "-c", "cat; printf \"it's\\ttwo\\n\" >&2; exit 4"];
-    site.agent()
-        .exec(granted.session, &command)
-        .input(&every_byte(5000))
-        .run()
-        .unwrap();
-    wait_for_the_end(&site, &granted);
-    let bastion = site.lab().host("bastion");
-    let folder = tempfile::tempdir().unwrap();
-    let local = |name: &str, from: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, bastion.read(from).unwrap()).unwrap();
-        path
-    };
-    let read = std::process::Command::new("python3")
-        .arg(programs::source().join("tests/vectors/recording/read.py"))
-        .arg(local("recording.tar", &site.evidence.recording(&granted)))
-        .arg(local("key", &site.evidence.review_key))
-        .output()
-        .unwrap();
-    let complaint = String::from_utf8_lossy(&read.stderr);
-    assert!(read.status.success(), "{complaint}");
-    let read = String::from_utf8(read.stdout).unwrap();
-    let exported: Vec<Value> = exported(&site, &granted)
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(read.lines().count(), exported.len(), "{read}");
-    for (line, event) in read.lines().zip(&exported) {
-        let kind = event["type"].as_str().unwrap();
-        let start = format!(
-            "{} {} {} [",
-            event["at_us"],
-            event["channel"],
-            kind.replace('_', " ")
-        );
-        assert!(line.starts_with(&start), "{line}: {event}");
-        let fields = match kind {
-            "input" | "output" | "error_output" => python(&bytes(event)),
-            "exit_status" => event["status"].to_string(),
-            _ => continue,
-        };
-        assert_eq!(line, format!("{start}{fields}]"));
-    }
-}
-
-/// Bytes as Python shows them.
-fn python(bytes: &[u8]) -> String {
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
-        '"'
-    } else {
-        '\''
-    };
-    let mut text = format!("b{quote}");
-    for byte in bytes {
-        match *byte {
-            b'\t' => text.push_str("\\t"),
-            b'\n' => text.push_str("\\n"),
-            b'\r' => text.push_str("\\r"),
-            b'\\' => text.push_str("\\\\"),
-            byte if char::from(byte) == quote => text.push_str(&format!("\\{quote}")),
-            b' '..=b'~' => text.push(char::from(*byte)),
-            byte => text.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    text.push(quote);
-    text
 }
 
 /// What a recording has of one channel.
