@@ -33,9 +33,9 @@ pub struct Found {
     pub config: ConfigFound,
     /// What the running program says; nothing when there is none.
     pub running: Option<Running>,
-    /// The recordings on this disk; nothing when the disk does not answer.
+    /// The recordings on this disk; nothing when they cannot be looked at.
     pub recordings: Option<Recordings>,
-    /// The disks of recordings and events, which may be one; empty when they do not answer.
+    /// The disks of recordings and of events, once if they are one; empty when they do not answer.
     pub disks: Vec<DiskFound>,
     /// What somebody should look at; empty when all is well.
     pub look: Vec<String>,
@@ -172,7 +172,10 @@ impl Found {
             ));
         }
         if self.recordings.is_none() {
-            look.push("the disk of the recordings does not answer".into());
+            look.push(
+                "the recordings cannot be looked at: their disk does not answer, or this is not root"
+                    .into(),
+            );
         }
         match &self.running {
             Some(running) => self.look_at(running, &mut look),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc;
@@ -98,10 +99,12 @@ fn look(
     reserve: Option<Reserve>,
     now: Timestamp,
 ) -> (Option<Recordings>, Vec<DiskFound>) {
+    let mut seen = HashSet::new();
     let disks = [RECORDINGS, SPOOL].into_iter().filter_map(|name| {
         let folder = state.join(name);
+        let is_another = seen.insert(fs::metadata(&folder).ok()?.dev());
         let disk = room::look_at(&folder).ok()?;
-        Some(DiskFound {
+        is_another.then(|| DiskFound {
             folder,
             size: disk.size,
             left: disk.left,
@@ -112,12 +115,17 @@ fn look(
 }
 
 fn recordings(state: &Path, now: Timestamp) -> io::Result<Recordings> {
+    let folder = state.join(RECORDINGS);
+    if !folder.try_exists()? {
+        // It never served.
+        return Ok(Recordings::default());
+    }
     let live: HashSet<_> = live::left_behind(&state.join(LIVE))?
         .into_iter()
         .map(|about| about.session)
         .collect();
     let mut all = Recordings::default();
-    for entry in fs::read_dir(state.join(RECORDINGS))? {
+    for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let Some(session) = file_name::session(&entry.path()) else {
             continue;

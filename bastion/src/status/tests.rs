@@ -111,7 +111,7 @@ fn what_needs_a_look_is_said_and_shows_in_the_exit_code() {
         (wrong, 3, "the configuration: `identity`: it must be"),
         (ends, 5, "the host certificate ends at 2026-10-20T14:13:20Z"),
         (waits, 5, "a session ended 10 min ago, and its recording"),
-        (hangs, 5, "the disk of the recordings does not answer"),
+        (hangs, 5, "the recordings cannot be looked at: their disk"),
         (stopped, 4, "it does not run: `systemctl start"),
         (
             running(|running| running.shut = Some("the feed of the CA is stale".into())),

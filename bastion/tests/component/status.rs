@@ -33,7 +33,7 @@ async fn the_status_names_live_sessions_and_says_when_the_bastion_does_not_run()
     assert_eq!(said["store"], serde_json::Value::Null);
     assert_eq!(status["recordings"]["count"], 1);
     assert_eq!(status["recordings"]["ended"], 0);
-    assert_eq!(status["disks"].as_array().unwrap().len(), 2);
+    assert_eq!(status["disks"].as_array().unwrap().len(), 1);
     assert_eq!(status["config"]["wrong"], serde_json::Value::Null);
     let socket = fs::metadata(world.path().join("state/status.sock")).unwrap();
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
