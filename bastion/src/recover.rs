@@ -46,7 +46,7 @@ pub fn recover(
         if matches!(recovered, Ok(Recovered::Whole)) {
             whole.insert(path);
         } else {
-            report(&path, recovered, live, reporter)?;
+            report(&path, recovered, logged(&path, live), reporter)?;
         }
     }
     let left =
@@ -59,7 +59,7 @@ pub fn recover(
         }
         // Closed right before the crash: whether the log was told is not known here, and it may be told twice.
         if whole.contains(&recording) {
-            report_whole(&recording, live, reporter)?;
+            report_whole(&recording, logged(&recording, live), reporter)?;
         }
         let cause = EndCause::LinkLost;
         reporter.access(&about, AccessFact::SessionEnding { cause })?;
@@ -76,8 +76,9 @@ pub fn recover(
 }
 
 /// Closes the recording of a session that ended because it could not be written, as soon as its disk takes something
-/// again. A program that stops before leaves that to its next start.
-pub async fn close_when_possible(world: Arc<World>, session: SessionId) {
+/// again. A program that stops before leaves that to its next start. `logged` is the last head of it in the trail, which
+/// is closed before long, and its notes with it.
+pub async fn close_when_possible(world: Arc<World>, session: SessionId, logged: Option<Head>) {
     let path = world.recordings.join(file_name::of(session));
     loop {
         tokio::time::sleep(AGAIN).await;
@@ -96,7 +97,7 @@ pub async fn close_when_possible(world: Arc<World>, session: SessionId) {
                 );
             }
             Ok(Some(recovered)) => {
-                let reported = report(&path, recovered, &world.live, &world.reporter);
+                let reported = report(&path, recovered, logged, &world.reporter);
                 if let Err(error) = reported {
                     tracing::error!(
                         error = format!("{error:#}"),
@@ -110,18 +111,23 @@ pub async fn close_when_possible(world: Arc<World>, session: SessionId) {
     }
 }
 
-/// Tells what became of one file.
+/// The last head of a recording in the trail, if one was noted.
+fn logged(recording: &Path, live: &Path) -> Option<Head> {
+    live::noted_head(live, file_name::session(recording)?)
+}
+
+/// Tells what became of one file, of which the trail has the head `logged`.
 fn report(
     path: &Path,
     recovered: Result<Recovered, RecoverError>,
-    live: &Path,
+    logged: Option<Head>,
     reporter: &Reporter,
 ) -> anyhow::Result<()> {
     match recovered {
         Ok(Recovered::Whole) => {}
         Ok(Recovered::Completed(finished)) => {
             tracing::warn!(path = %path.display(), "a recording was closed that had lost its end");
-            report_sealed(&finished, false, None, live, reporter)?;
+            report_sealed(&finished, false, None, logged, reporter)?;
         }
         Ok(Recovered::Cut { finished, dropped }) => {
             let path = path.display();
@@ -135,7 +141,7 @@ fn report(
                     tracing::warn!(%path, "a recording was closed as cut; nothing in it was torn")
                 }
             }
-            report_sealed(&finished, true, dropped.as_ref(), live, reporter)?;
+            report_sealed(&finished, true, dropped.as_ref(), logged, reporter)?;
         }
         Err(error) => {
             tracing::error!(
@@ -148,7 +154,7 @@ fn report(
 }
 
 /// Tells of a recording that was closed already what its own manifest says.
-fn report_whole(path: &Path, live: &Path, reporter: &Reporter) -> anyhow::Result<()> {
+fn report_whole(path: &Path, logged: Option<Head>, reporter: &Reporter) -> anyhow::Result<()> {
     let mut recording = Recording::open(File::open(path)?)?;
     let bytes = recording.size();
     let json = recording.manifest_bytes()?.unwrap_or_default();
@@ -164,14 +170,14 @@ fn report_whole(path: &Path, live: &Path, reporter: &Reporter) -> anyhow::Result
         manifest: Digest::of(&json),
         bytes,
     };
-    report_sealed(&finished, manifest.cut, None, live, reporter)
+    report_sealed(&finished, manifest.cut, None, logged, reporter)
 }
 
 fn report_sealed(
     finished: &Finished,
     cut: bool,
     dropped: Option<&Dropped>,
-    live: &Path,
+    logged: Option<Head>,
     reporter: &Reporter,
 ) -> anyhow::Result<()> {
     let file = File::open(&finished.path)?;
@@ -182,7 +188,7 @@ fn report_sealed(
         task: info.task.clone(),
         session: info.session,
     };
-    if let Some(logged) = live::noted_head(live, about.session) {
+    if let Some(logged) = logged {
         let place = usize::try_from(logged.segments)?;
         let found = recording.heads().nth(place).transpose()?;
         if found != Some(logged) {
@@ -229,9 +235,70 @@ fn alarm(recording: &Path, wrong: &str, reporter: &Reporter) -> anyhow::Result<(
 
 #[cfg(test)]
 mod tests {
-    use portreeve_recording::recover::Torn;
+    use portreeve_protocol::event::{Body, Event};
+    use portreeve_recording::recover::{Torn, recover};
 
     use super::*;
+    use crate::accept::tests::mint;
+    use crate::clock::Clock;
+    use crate::spool::{Limits, Spool};
+
+    const RECORDING: &[u8] = include_bytes!("../../tests/vectors/recording/recording.tar");
+
+    /// What is reported of the recording of the vectors, of which the disk has all but the last two segments, when the
+    /// trail has a head of so many segments.
+    async fn reported(logged: usize) -> Vec<Body> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording.tar");
+        std::fs::write(&path, RECORDING).unwrap();
+        let mut recording = Recording::open(File::open(&path).unwrap()).unwrap();
+        let heads: Vec<_> = recording.heads().map(Result::unwrap).collect();
+        let kept = usize::try_from(heads[1].bytes).unwrap();
+        std::fs::write(&path, &RECORDING[..kept + 700]).unwrap();
+
+        let (spool, mut reader) =
+            Spool::open(&folder.path().join("spool"), Limits::default()).unwrap();
+        let reporter = Reporter {
+            name: "bastion-1".parse().unwrap(),
+            clock: Clock::start(),
+            spool: spool.clone(),
+        };
+        let recovered = recover(&path, &mint::key(1));
+        report(&path, recovered, Some(heads[logged]), &reporter).unwrap();
+        let last = reporter.machine(MachineFact::Stopped).unwrap();
+        let recorded = spool.durable(last).await.unwrap();
+        drop(recorded);
+        let end = *spool.written().borrow();
+        let batch = reader.read(end, 10, 1 << 20).unwrap();
+        let events = batch.payloads().iter();
+        let bodies = events.map(|json| serde_json::from_slice::<Event>(json).unwrap().body);
+        bodies.collect()
+    }
+
+    #[tokio::test]
+    async fn a_recording_that_has_what_was_logged_raises_no_alarm() {
+        let reported = reported(1).await;
+        let [Body::Access { fact, .. }, Body::Machine { .. }] = &reported[..] else {
+            panic!("{reported:?}");
+        };
+        assert!(matches!(
+            fact,
+            AccessFact::RecordingSealed { cut: true, .. }
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_recording_that_lost_what_was_logged_raises_an_alarm_with_the_numbers() {
+        let reported = reported(3).await;
+        let [Body::Machine { fact }, Body::Access { .. }, _] = &reported[..] else {
+            panic!("{reported:?}");
+        };
+        let MachineFact::Alarm { detail } = fact else {
+            panic!("{fact:?}");
+        };
+        let told = "ends after 1 of the 3 segments that the audit log knows; gone: segment 1 and what follows it (700 bytes): its entry is not whole";
+        assert!(detail.contains(told), "{detail}");
+    }
 
     #[test]
     fn what_is_gone_is_told_by_its_numbers() {

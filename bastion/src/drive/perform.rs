@@ -319,7 +319,8 @@ impl Driver {
                     );
                     // A thread may still wait for a disk that does not answer; the next start closes that one.
                     if !matches!(error.cause(), WriteError::Stalled) {
-                        tokio::spawn(recover::close_when_possible(world, session));
+                        let logged = live::noted_head(&world.live, session);
+                        tokio::spawn(recover::close_when_possible(world, session, logged));
                     }
                     None
                 }
