@@ -1,5 +1,5 @@
 //! How a bastion is, for whoever is called at night: what `portreeve-bastion status` finds, says, and takes for a reason to
-//! look. Pure.
+//! look. The format's page is `docs/spec/status.md`. Pure.
 //!
 //! Two sources, so that there is an answer when one of them is silent: [`find`] looks at the configuration and the disks,
 //! and the running program says the rest to whoever connects to its socket ([`tell`]).

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use portreeve_protocol::pair::Human;
 
 use super::*;
@@ -172,5 +174,36 @@ fn ages_are_told_in_the_unit_that_says_enough() {
         (172_800, "2 days"),
     ] {
         assert_eq!(text::duration(seconds), told);
+    }
+}
+
+/// Every field's name in a value.
+fn fields(value: &serde_json::Value, into: &mut BTreeSet<String>) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        into.insert(name.clone());
+        fields(value, into);
+    }
+    for value in value.as_array().into_iter().flatten() {
+        fields(value, into);
+    }
+}
+
+#[test]
+fn the_page_of_the_format_names_every_field() {
+    let page = include_str!("../../../docs/spec/status.md");
+    let found = store(|store| {
+        store.away = Some(Away {
+            since: now(),
+            why: "full".into(),
+        });
+    });
+    let mut said = serde_json::to_value(&found).unwrap();
+    said["running"]["sessions"] =
+        serde_json::json!([{"session": 0, "pair": 0, "host": 0, "expires_at": 0}]);
+    let mut names = BTreeSet::new();
+    fields(&said, &mut names);
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
     }
 }
