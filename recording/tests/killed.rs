@@ -16,8 +16,12 @@
 mod agent;
 #[path = "killed/common.rs"]
 mod common;
-#[path = "killed/dice.rs"]
+#[path = "../../tests/harness/dice.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
 mod dice;
+#[path = "../../tests/harness/seed.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
+mod seed;
 #[path = "killed/writer.rs"]
 mod writer;
 
@@ -61,14 +65,14 @@ fn writer() {
 }
 
 fn kill_writers(mode: &str) {
-    let seed = dice::seed();
+    let seed = seed::seed().unwrap();
     println!("PORTREEVE_SEED={seed}");
     let mut dice = Dice::new(seed);
     let mut found = BTreeMap::new();
     for round in 0..KILLS {
         let folder = tempfile::tempdir().unwrap();
         let life = Duration::from_millis(dice.below(LONGEST_LIFE));
-        let saw = live_and_die(folder.path(), mode, dice.next(), life);
+        let saw = live_and_die(folder.path(), mode, dice.roll(), life);
         for session in saw.sessions() {
             let state = check(folder.path(), session, mode == "strict");
             *found.entry(state).or_insert(0) += 1;

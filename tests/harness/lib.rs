@@ -27,6 +27,7 @@ pub mod moto;
 pub mod packages;
 mod process;
 pub mod programs;
+pub mod seed;
 mod service;
 mod sshd;
 pub mod sudo_rs;

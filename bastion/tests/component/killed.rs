@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use portreeve_protocol::grant::RecordingMode;
 use tokio::task::JoinHandle;
 
-use crate::dice::{self, Dice};
+use crate::dice::Dice;
+use crate::seed::seed;
 use crate::world::World;
 use deed::Running;
 use left::{Found, Left};
@@ -32,7 +33,7 @@ const EARLY: u64 = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bastion_that_is_killed_at_any_moment_loses_no_more_than_the_mode_allows() {
-    let seed = dice::seed();
+    let seed = seed().unwrap();
     let kills = std::env::var("PORTREEVE_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     println!("PORTREEVE_SEED={seed}");
     let began = Instant::now();

@@ -18,7 +18,8 @@ mod ca;
 mod channels;
 mod client;
 mod daemon;
-#[path = "../../../recording/tests/killed/dice.rs"]
+#[path = "../../../tests/harness/dice.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
 mod dice;
 mod durable;
 mod ends;
@@ -31,6 +32,9 @@ mod mint;
 #[path = "../../../tests/harness/moto.rs"]
 pub mod moto;
 mod refusals;
+#[path = "../../../tests/harness/seed.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
+mod seed;
 mod sshd;
 mod status;
 mod stores;

@@ -29,7 +29,7 @@ pub(crate) fn run(folder: &Path, is_strict: bool, seed: u64) {
     let counter = AtomicU64::new(seed);
     let entropy = move |bytes: &mut [u8]| {
         let mut dice = Dice::new(counter.fetch_add(1, Ordering::Relaxed));
-        bytes.fill_with(|| dice.next() as u8);
+        bytes.fill_with(|| dice.roll() as u8);
     };
     // Small and young segments, so that there are many moments between them.
     let options = PoolOptions {
@@ -74,7 +74,7 @@ fn session(pool: &RecorderPool, folder: &Path, number: u32, is_strict: bool, dic
     let rounds = 5 + dice.below(40);
     std::thread::scope(|scope| {
         for channel in 1..=CHANNELS {
-            let (tap, seed) = (&tap, dice.next());
+            let (tap, seed) = (&tap, dice.roll());
             scope.spawn(move || carry(tap, channel, rounds, seed));
         }
     });
@@ -93,7 +93,7 @@ fn carry(tap: &Tap, channel: u32, rounds: u64, seed: u64) {
             0 => dice.below(20_000),
             _ => dice.below(500),
         };
-        let bytes: Bytes = (0..size).map(|_| dice.next() as u8).collect();
+        let bytes: Bytes = (0..size).map(|_| dice.roll() as u8).collect();
         let kind = match channel {
             1 => Kind::Input(bytes.clone()),
             _ => Kind::Output(bytes.clone()),

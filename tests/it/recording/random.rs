@@ -4,11 +4,11 @@
 //! `PORTREEVE_SEED` repeats a run; the seed of a run is printed when it fails.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher as _, RandomState};
 
 use portreeve_protocol::digest::Digest;
 use portreeve_tests::dice::Dice;
 use portreeve_tests::installation::{PURPOSE, Wish};
+use portreeve_tests::seed::seed;
 
 use super::{Channel, end_and_read, signed_in};
 
@@ -40,7 +40,7 @@ struct Expected {
 
 #[test]
 fn clients_see_what_is_recorded_for_random_content_and_timing() {
-    let seed = seed();
+    let seed = seed().unwrap();
     println!("PORTREEVE_SEED={seed}");
     let mut run = Run::begin(seed);
     let mut expected = Vec::new();
@@ -62,7 +62,7 @@ fn clients_see_what_is_recorded_for_random_content_and_timing() {
 /// Two terminals and two programs, over one connection and over three more: each goes on only when all of them run.
 #[test]
 fn terminals_and_programs_at_the_same_time_are_recorded_apart() {
-    let seed = seed();
+    let seed = seed().unwrap();
     println!("PORTREEVE_SEED={seed}");
     let mut run = Run::begin(seed);
     let master = "ssh -F copy.conf -o LogLevel=ERROR -M -S mux -f -N prod >master 2>&1";
@@ -103,14 +103,6 @@ fn terminals_and_programs_at_the_same_time_are_recorded_apart() {
         let channel = channel.unwrap_or_else(|| panic!("seed {seed}: {expected:?}: {channels:?}"));
         compare(seed, channel, expected);
     }
-}
-
-/// The seed that repeats a run, or a new one.
-fn seed() -> u64 {
-    std::env::var("PORTREEVE_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| RandomState::new().hash_one(0))
 }
 
 fn compare(seed: u64, channel: &Channel, expected: &Expected) {

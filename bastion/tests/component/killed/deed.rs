@@ -92,7 +92,7 @@ impl Running {
         let mut child = command.spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         match deed {
-            Deed::Echo => drop(tokio::spawn(tell(stdin, Dice::new(dice.next())))),
+            Deed::Echo => drop(tokio::spawn(tell(stdin, Dice::new(dice.roll())))),
             Deed::Bursts | Deed::Flood | Deed::Get | Deed::Put => drop(stdin),
         }
         let printed = Arc::<Mutex<Printed>>::default();
