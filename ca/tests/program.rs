@@ -5,8 +5,16 @@
     reason = "a program that cannot be started has failed"
 )]
 
+#[path = "../../tests/harness/as_root.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
+mod as_root;
+
 use std::path::Path;
 use std::process::Command;
+
+use as_root::as_root;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve-ca");
 
 /// A configuration with a recording store whose credential this user cannot read.
 const CONFIG: &str = r#"
@@ -20,14 +28,15 @@ bucket = "recordings"
 credentials = "credentials"
 "#;
 
-fn portreeve_ca(command: &[&str], config: &Path) -> (Option<i32>, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_portreeve-ca"))
-        .args(command)
-        .arg("--config")
-        .arg(config)
-        .output()
-        .unwrap();
+/// The exit code, and what was said.
+fn said(mut program: Command, args: &[&str], config: &Path) -> (Option<i32>, String) {
+    let done = program.args(args).arg("--config").arg(config);
+    let done = done.output().unwrap();
     (done.status.code(), String::from_utf8(done.stderr).unwrap())
+}
+
+fn portreeve_ca(command: &[&str], config: &Path) -> (Option<i32>, String) {
+    said(Command::new(PROGRAM), command, config)
 }
 
 #[test]
@@ -46,15 +55,31 @@ fn the_server_wants_the_recording_store_and_the_signer_does_not_look_at_it() {
     assert!(!said.contains("credentials"), "{said}");
 }
 
-/// Only where the tests run as root. With this exit code no unit starts it again.
+/// A CA that is complete, so that nothing but who calls is in the way. With exit code 3 no unit starts it again.
 #[test]
-fn root_serves_only_when_it_says_so() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
+fn root_serves_and_signs_only_when_it_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("ca");
+    let made = Command::new(PROGRAM)
+        .args(["init", "--issuer", "http://127.0.0.1:1"])
+        .args(["--admin", "alice@example.com", "--dir"])
+        .arg(&directory)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let config = directory.join("config.toml");
     for command in ["serve", "signer"] {
-        let (exit, said) = portreeve_ca(&[command], Path::new("/nowhere.toml"));
-        assert_eq!(exit, Some(3), "{said}");
-        assert!(said.contains("this runs as root"), "{said}");
+        let (exit, told) = said(as_root(PROGRAM), &[command], &config);
+        assert_eq!(exit, Some(3), "{told}");
+        assert!(told.contains("this runs as root"), "{told}");
+        assert!(told.contains("--allow-root"), "{told}");
     }
+    let sockets = std::fs::read_dir(directory.join("run")).unwrap().count();
+    assert_eq!(sockets, 0, "it listened before it refused");
+
+    // Who says so gets further: here, to keys that are not there.
+    std::fs::remove_dir_all(directory.join("keys")).unwrap();
+    let (exit, told) = said(as_root(PROGRAM), &["signer", "--allow-root"], &config);
+    assert_eq!(exit, Some(4), "{told}");
+    assert!(!told.contains("this runs as root"), "{told}");
 }

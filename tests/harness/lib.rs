@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+pub mod as_root;
 pub mod asciinema;
 mod command;
 pub mod debian;

@@ -14,6 +14,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "../../../tests/harness/as_root.rs"]
+#[expect(unreachable_pub, reason = "elsewhere it is public")]
+mod as_root;
 mod ca;
 mod channels;
 mod client;

@@ -6,6 +6,7 @@ use portreeve_protocol::certificate::OPTION_BASTION;
 use portreeve_protocol::event::{AccessFact, Body};
 use portreeve_protocol::problem::Code;
 
+use crate::as_root::as_root;
 use crate::client::{assert_status, output, text};
 use crate::daemon::Mood;
 use crate::mint::{Draft, Mint, key, public};
@@ -14,14 +15,10 @@ use crate::world::World;
 /// What the trail says of a certificate that russh does not accept.
 const EXPIRED: &str = "no certificate that is valid now";
 
-/// Only where the tests run as root.
 #[test]
 fn root_serves_only_when_it_says_so() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
     let serve = |more: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_portreeve-bastion"));
+        let mut command = as_root(env!("CARGO_BIN_EXE_portreeve-bastion"));
         command
             .args(["serve", "--config", "/nowhere.toml"])
             .args(more);
