@@ -109,6 +109,18 @@ impl Live {
             .await
     }
 
+    /// Tells bastions of what is due now; of how many recordings.
+    async fn expire(&self) -> usize {
+        let due = self.lab.app.expire_recordings(self.lab.now());
+        due.await.unwrap()
+    }
+
+    /// Whether the trail says that somebody had the recording.
+    async fn is_reviewed(&self) -> bool {
+        let facts = self.facts().await;
+        facts.iter().any(|fact| fact == "recording_reviewed")
+    }
+
     /// The facts in the trail that are about the recording.
     async fn facts(&self) -> Vec<String> {
         let path = format!("/v1/sessions/{}/trail", self.grant.session);
@@ -200,12 +212,7 @@ async fn who_may_not_review_learns_nothing_of_a_recording() {
     }
     let listed = lab.get("/v1/recordings", &mallory).await.is(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 0);
-    assert!(
-        !live
-            .facts()
-            .await
-            .contains(&"recording_reviewed".to_owned())
-    );
+    assert!(!live.is_reviewed().await);
 }
 
 #[tokio::test]
@@ -239,12 +246,7 @@ async fn a_recording_of_which_the_store_has_not_all_is_no_recording() {
     assert!(!gap.text.contains("part"), "{}", gap.text);
     let mallory = bearer(&live.lab.person("mallory", &["sales"]));
     assert_eq!(live.lab.get(&path, &mallory).await.code(), "not_permitted");
-    assert!(
-        !live
-            .facts()
-            .await
-            .contains(&"recording_reviewed".to_owned())
-    );
+    assert!(!live.is_reviewed().await);
 }
 
 #[tokio::test]
@@ -261,7 +263,7 @@ async fn a_recording_that_is_reported_as_sealed_again_is_known() {
     };
     assert_eq!(live.say(2, "b1", sealed).await.stored, 1);
     assert_eq!(live.row().await, before);
-    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    let log = live.log().await;
     assert!(!log.contains("alarm"), "{log}");
 }
 
@@ -270,19 +272,18 @@ async fn what_is_due_is_deleted_once_and_leaves_a_tombstone() {
     let live = Live::start().await;
     live.seal().await;
     live.put().await;
-    let app = &live.lab.app;
     assert_eq!(live.ask_deletion("b1").await.code(), "not_permitted");
     live.lab.pass(30 * DAY - 1);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    assert_eq!(live.expire().await, 0);
     live.lab.pass(1);
     // Nobody was told yet.
     assert_eq!(live.ask_deletion("b1").await.code(), "not_permitted");
     assert!(live.deleted(3, "b1").await.stored == 0);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    assert_eq!(live.expire().await, 1);
+    assert_eq!(live.expire().await, 0);
     // A bastion that was away is told again, and the trail says it once.
     live.lab.pass(3600);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(live.expire().await, 1);
 
     let permitted = live.ask_deletion("b2").await.is(200);
     assert_eq!(permitted["manifest"], manifest().to_string());
@@ -298,7 +299,7 @@ async fn what_is_due_is_deleted_once_and_leaves_a_tombstone() {
     assert_eq!(row.manifest, Some(manifest()));
 
     live.lab.pass(DAY);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    assert_eq!(live.expire().await, 0);
     let gone = live.lab.get(&live.recording(""), &live.lab.analyst()).await;
     assert_eq!(gone.code(), "session_unavailable");
     assert!(
@@ -323,15 +324,14 @@ async fn what_is_due_is_deleted_once_and_leaves_a_tombstone() {
 async fn a_hold_wins_over_every_step_towards_a_deletion() {
     let live = Live::start().await;
     live.seal().await;
-    let app = &live.lab.app;
     let held = live.hold("/hold").await.is(200);
     assert_eq!(held["hold"]["reason"], "case 42");
     live.lab.pass(31 * DAY);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    assert_eq!(live.expire().await, 0);
 
     assert!(live.hold("/release").await.is(200)["hold"].is_null());
     assert_eq!(live.hold("/release").await.code(), "conflict");
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(live.expire().await, 1);
     // It comes when bastions were told, and before one asked.
     live.hold("/hold").await.is(200);
     let refused = live.ask_deletion("b1").await;
@@ -347,11 +347,11 @@ async fn a_hold_wins_over_every_step_towards_a_deletion() {
     live.lab.pass(60);
     assert_eq!(live.row().await.state, RecordingState::Sealed);
     live.lab.pass(3600);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 0);
+    assert_eq!(live.expire().await, 0);
     // Held once more, when no permission is left, none comes back: neither now nor when the hold ends.
     live.hold("/hold").await.is(200);
     assert_eq!(live.deleted(9, "b1").await.stored, 0);
-    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    let log = live.log().await;
     assert!(
         log.contains("says that it deleted") && log.contains("holds it since"),
         "{log}"
@@ -368,8 +368,7 @@ async fn a_deletion_that_a_hold_did_not_stop_is_a_tombstone_and_an_alarm() {
     let live = Live::start().await;
     live.seal().await;
     live.lab.pass(31 * DAY);
-    let app = &live.lab.app;
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(live.expire().await, 1);
     live.ask_deletion("b1").await.is(200);
     live.lab.pass(59);
     assert_eq!(live.hold("/hold").await.is(200)["state"], "expiring");
@@ -390,7 +389,7 @@ async fn a_deletion_that_a_hold_did_not_stop_is_a_tombstone_and_an_alarm() {
         "recording_deleted",
     ];
     assert_eq!(live.facts().await, expected);
-    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    let log = live.log().await;
     assert!(
         log.contains("is deleted although lea@example.com holds it since"),
         "{log}"
@@ -403,15 +402,14 @@ async fn a_deletion_that_is_told_long_after_a_hold_is_not_permitted_any_more() {
     let live = Live::start().await;
     live.seal().await;
     live.lab.pass(31 * DAY);
-    let app = &live.lab.app;
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(live.expire().await, 1);
     live.ask_deletion("b1").await.is(200);
     live.lab.pass(59);
     assert_eq!(live.hold("/hold").await.is(200)["state"], "expiring");
     live.lab.pass(1 + 3600 + 1);
     assert_eq!(live.deleted(3, "b1").await.stored, 0);
     assert_eq!(live.row().await.state, RecordingState::Sealed);
-    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    let log = live.log().await;
     assert!(
         log.contains("says that it deleted") && log.contains("holds it since"),
         "{log}"
@@ -423,10 +421,9 @@ async fn a_deletion_that_is_told_long_after_a_hold_is_not_permitted_any_more() {
 async fn only_a_bastion_that_was_told_may_delete_and_say_so() {
     let live = Live::start().await;
     live.seal().await;
-    let app = &live.lab.app;
     live.lab.pass(31 * DAY);
     for _ in 0..2 {
-        assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+        assert_eq!(live.expire().await, 1);
         live.lab.pass(2 * 3600);
     }
     // It is on the disk of the one that sealed it, and in no store.
@@ -437,7 +434,7 @@ async fn only_a_bastion_that_was_told_may_delete_and_say_so() {
     // Nothing more is heard of it: then nobody deletes it, until the CA says it again.
     live.lab.pass(60);
     assert_eq!(live.row().await.state, RecordingState::Sealed);
-    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    let log = live.log().await;
     assert!(
         log.contains("bastion `b2` says that it deleted the recording"),
         "{log}"
@@ -446,13 +443,12 @@ async fn only_a_bastion_that_was_told_may_delete_and_say_so() {
     let live = Live::start().await;
     live.seal().await;
     live.put().await;
-    let app = &live.lab.app;
     live.lab.pass(31 * DAY);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(live.expire().await, 1);
     // The first time is the sealer's.
     assert_eq!(live.ask_deletion("b2").await.code(), "not_permitted");
     live.lab.pass(3600);
-    assert_eq!(app.expire_recordings(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(live.expire().await, 1);
     live.ask_deletion("b2").await.is(200);
     assert_eq!(live.deleted(4, "b1").await.stored, 0);
     assert_eq!(live.deleted(5, "b2").await.stored, 1);
@@ -469,14 +465,7 @@ async fn a_session_can_be_held_before_it_has_a_recording() {
     );
     live.seal().await;
     live.lab.pass(31 * DAY);
-    assert_eq!(
-        live.lab
-            .app
-            .expire_recordings(live.lab.now())
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(live.expire().await, 0);
     assert_eq!(live.row().await.state, RecordingState::Sealed);
 }
 
