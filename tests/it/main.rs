@@ -24,6 +24,7 @@ mod kill;
 mod kill9;
 mod labs;
 mod packages;
+mod printed;
 mod recording;
 mod recordings;
 mod scenario;
