@@ -7,6 +7,7 @@
 
 mod delete;
 mod pace;
+mod permission;
 mod upload;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use portreeve_protocol::event::MachineFact;
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::file_name;
 use portreeve_recording::write::OnDisk;
@@ -181,6 +183,13 @@ impl Keeper {
             known
                 .followed
                 .insert(*session, Followed { size: sender, task });
+        }
+    }
+
+    /// Raises an alarm in the audit log.
+    fn raise(&self, detail: String) {
+        if let Err(error) = self.reporter.machine(MachineFact::Alarm { detail }) {
+            tracing::error!(%error, "an alarm is not kept");
         }
     }
 

@@ -1,4 +1,6 @@
-//! What is in a store: listing, reading, putting and deleting the parts of recordings.
+//! What is in a store: listing, reading, putting and deleting ([`Found`]) the parts of recordings.
+
+mod delete;
 
 use std::fmt;
 use std::ops::Range;
@@ -15,6 +17,7 @@ use portreeve_protocol::recording::StoreName;
 use crate::access::{self, NoAccess, Use};
 pub use crate::part::Parts;
 use crate::part::{self, Gap};
+pub use delete::{Found, Removal};
 
 /// A store. Cheap to clone.
 #[derive(Clone)]
@@ -68,15 +71,6 @@ pub(crate) enum Put {
     Done,
     /// Another one of this number was there before.
     Exists,
-}
-
-/// What a deletion removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Removed {
-    /// How many objects.
-    pub objects: u64,
-    /// How many bytes.
-    pub bytes: u64,
 }
 
 impl Store {
@@ -156,35 +150,6 @@ impl Store {
             })
             .try_flatten()
             .boxed()
-    }
-
-    /// Deletes everything that is stored of a recording, and looks that nothing is left.
-    ///
-    /// # Errors
-    /// When the store fails or something is left; what was deleted is gone all the same.
-    pub async fn delete(&self, session: SessionId) -> Result<Removed, StoreError> {
-        let listed = self.objects_of(session).await?;
-        let removed = listed
-            .iter()
-            .fold(Removed::default(), |sum, object| Removed {
-                objects: sum.objects.saturating_add(1),
-                bytes: sum.bytes.saturating_add(object.size),
-            });
-        let names = stream::iter(listed)
-            .map(|object| Ok(object.location))
-            .boxed();
-        let mut deleted = self.objects.delete_stream(names);
-        while let Some(gone) = deleted.next().await {
-            match gone {
-                // Another bastion of the same store was faster.
-                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        match self.objects_of(session).await?.len() {
-            0 => Ok(removed),
-            left => Err(StoreError::Left { session, left }),
-        }
     }
 
     /// Puts a part where none is.

@@ -21,7 +21,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording_store::config::StoreConfig;
 use portreeve_recording_store::confirm::{ConfirmError, confirm};
-use portreeve_recording_store::store::{Store, StoreError};
+use portreeve_recording_store::store::{Removal, Store, StoreError};
 use portreeve_recording_store::upload::{Step, Upload, UploadError};
 use recordings::{Growing, whole};
 use tempfile::TempDir;
@@ -140,12 +140,51 @@ async fn a_recording_is_stored_in_parts_while_it_grows() {
         confirmed.remove_local().unwrap();
         assert!(!path.exists());
 
-        let removed = store.delete(session).await.unwrap();
-        assert_eq!(removed.objects, u64::from(parts.count() + 1));
-        assert_eq!(removed.bytes, written.len() as u64);
+        let found = store.everything_of(session).await.unwrap();
+        assert_eq!(found.bytes(), written.len() as u64);
+        let objects = u64::from(parts.count() + 1);
+        let mut removal = Removal::default();
+        store.remove(found, &mut removal).await.unwrap();
+        assert_eq!((removal.objects, removal.gone), (objects, objects));
         assert_eq!(store.parts(session).await.unwrap().count(), 0);
-        assert_eq!(store.delete(session).await.unwrap().objects, 0);
+        let found = store.everything_of(session).await.unwrap();
+        store.remove(found, &mut removal).await.unwrap();
+        assert_eq!(removal, Removal::default());
     }
+}
+
+/// Who breaks off says what may be gone.
+#[tokio::test]
+async fn a_removal_that_breaks_off_says_how_far_it_came() {
+    let stores = Stores::new();
+    let [store, _] = stores.all();
+    let session = session();
+    let place = stores.folder.path().join(session.to_string());
+    let part = |number: u32| place.join(format!("part-00000{number}"));
+    std::fs::create_dir(&place).unwrap();
+    for number in 0..3 {
+        std::fs::write(part(number), "part").unwrap();
+    }
+    let mut removal = Removal::default();
+    let found = store.everything_of(session).await.unwrap();
+    assert_eq!(found.bytes(), 12);
+    drop(store.remove(found, &mut removal));
+    assert_eq!(removal, Removal::default());
+
+    // One that another bastion removed is gone; one that cannot be removed ends it.
+    let found = store.everything_of(session).await.unwrap();
+    std::fs::remove_file(part(0)).unwrap();
+    std::fs::remove_file(part(1)).unwrap();
+    std::fs::create_dir(part(1)).unwrap();
+    let removed = store.remove(found, &mut removal).await;
+    assert!(matches!(removed, Err(StoreError::Failed(_))), "{removed:?}");
+    assert_eq!(removal.objects, 3);
+    assert!(removal.gone < 3, "{removal:?}");
+
+    std::fs::remove_dir(part(1)).unwrap();
+    let found = store.everything_of(session).await.unwrap();
+    store.remove(found, &mut removal).await.unwrap();
+    assert_eq!(removal.objects, removal.gone);
 }
 
 #[tokio::test]

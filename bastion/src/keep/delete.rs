@@ -3,22 +3,27 @@
 use std::io;
 use std::time::Duration;
 
-use portreeve_protocol::event::{AccessFact, Body, MachineFact};
+use portreeve_protocol::event::{AccessFact, Body};
 use portreeve_protocol::id::SessionId;
-use portreeve_recording_store::store::{Store, StoreError};
-use tokio::time::timeout_at;
+use portreeve_recording_store::store::{Removal, Store, StoreError};
+use tokio::time::timeout;
 
 use super::Keeper;
+use super::permission::Permission;
 use crate::ca::CaError;
-use crate::clock::Steady;
 use crate::feed::Expired;
 use crate::spool::SpoolError;
+
+/// How long a store may take to say what it has of a recording, before the CA is asked.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Why a recording is not deleted now. The CA says it again.
 #[derive(Debug, thiserror::Error)]
 enum NotDeleted {
     #[error("the CA does not permit it now")]
     Ca(#[from] CaError),
+    #[error("the store does not answer")]
+    Silent,
     #[error("the permission was over before everything was deleted")]
     Late,
     #[error("the local copy cannot be removed")]
@@ -29,27 +34,58 @@ enum NotDeleted {
     Event(#[from] SpoolError),
 }
 
+/// What a deletion has removed so far.
+#[derive(Debug, Default)]
+struct Done {
+    /// The size of the local copy, once that is gone.
+    here: Option<u64>,
+    /// What is gone from the store.
+    there: Removal,
+}
+
+impl Done {
+    /// What somebody must know of a deletion that broke off. Nothing where all is as it was.
+    fn broken_off(&self, session: SessionId, why: &NotDeleted) -> Option<String> {
+        let Removal { objects, gone } = self.there;
+        let there =
+            || format!("the store said of {gone} of its {objects} parts that they are gone");
+        let what = match (self.here, objects) {
+            (None, 0) => return None,
+            (Some(_), 0) => "its copy on this bastion is gone".to_owned(),
+            (None, _) => there(),
+            (Some(_), _) => format!("its copy on this bastion is gone, and {}", there()),
+        };
+        Some(format!(
+            "the deletion of the recording of {session} broke off, and it may be there in part only: {what}; then {why}. \
+             Unless it is held, bastions are told to delete it again"
+        ))
+    }
+}
+
 impl Keeper {
     /// Deletes a recording if that is this bastion's to do and the CA still permits it.
     pub(super) async fn expire(&self, expired: &Expired) {
         let Some(store) = self.concerned(expired) else {
             return;
         };
-        match self.delete(expired, store).await {
-            Ok(bytes) => {
-                tracing::info!(session = %expired.session, bytes, "a recording is deleted")
-            }
+        let session = expired.session;
+        let mut done = Done::default();
+        match self.delete(session, store, &mut done).await {
+            Ok(bytes) => tracing::info!(%session, bytes, "a recording is deleted"),
             // It was held, or it is gone already: the feed also tells what was before this program started.
-            Err(NotDeleted::Ca(CaError::Refused(problem))) => tracing::info!(
-                session = %expired.session,
-                detail = problem.detail,
-                "a recording may not be deleted"
-            ),
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                session = %expired.session,
-                "a recording is not deleted"
-            ),
+            Err(NotDeleted::Ca(CaError::Refused(problem))) => {
+                tracing::info!(%session, detail = problem.detail, "a recording may not be deleted");
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    %session,
+                    "a recording is not deleted"
+                );
+                if let Some(detail) = done.broken_off(session, &error) {
+                    self.raise(detail);
+                }
+            }
         }
     }
 
@@ -78,15 +114,26 @@ impl Keeper {
         (is_ours || is_second_try).then(|| shared.or(own))
     }
 
-    async fn delete(&self, expired: &Expired, store: Option<&Store>) -> Result<u64, NotDeleted> {
-        let session = expired.session;
-        let asked = self.reporter.clock.now().steady;
+    async fn delete(
+        &self,
+        session: SessionId,
+        store: Option<&Store>,
+        done: &mut Done,
+    ) -> Result<u64, NotDeleted> {
+        // A permission that cannot be used is none that anybody should have to account for.
+        if let Some(store) = store {
+            let answer = timeout(ANSWER, store.everything_of(session)).await;
+            let _is_there = answer.map_err(|_| NotDeleted::Silent)??;
+        }
+        let clock = self.reporter.clock;
+        let asked = clock.now();
         let deletion = self.ca.deletion(session).await?;
-        let until = asked.plus(Duration::from_secs(deletion.seconds.into()));
+        let permission = Permission::of(asked, &deletion);
         self.stop_upload(session).await;
-        let deleted = self.delete_until(until, session, store).await;
+        let deleting = self.delete_everywhere(session, store, done);
+        let deleted = permission.during(|| clock.now(), deleting).await;
         self.known().deleting.remove(&session);
-        let bytes = deleted?;
+        let bytes = deleted.ok_or(NotDeleted::Late)??;
         let place = match store {
             Some(store) => store.name().to_string(),
             None => self.reporter.name.to_string(),
@@ -119,52 +166,75 @@ impl Keeper {
         }
     }
 
-    /// Whoever holds the recording from then on is told by the CA that nobody deletes it any more.
-    async fn delete_until(
-        &self,
-        until: Steady,
-        session: SessionId,
-        store: Option<&Store>,
-    ) -> Result<u64, NotDeleted> {
-        let clock = self.reporter.clock;
-        if clock.now().steady >= until {
-            return Err(NotDeleted::Late);
-        }
-        let deleting = self.delete_everywhere(session, store);
-        let Ok(deleted) = timeout_at(clock.instant(until), deleting).await else {
-            let detail = format!(
-                "the recording of {session} is deleted in part: the store was slower than the permission is good"
-            );
-            self.reporter.machine(MachineFact::Alarm { detail })?;
-            return Err(NotDeleted::Late);
-        };
-        deleted
-    }
-
+    /// Deletes what there is, and keeps `done` up to date.
     async fn delete_everywhere(
         &self,
         session: SessionId,
         store: Option<&Store>,
+        done: &mut Done,
     ) -> Result<u64, NotDeleted> {
-        let here = self.delete_local(session)?;
-        let there = match store {
-            Some(store) => store.delete(session).await?.bytes,
-            None => 0,
+        // Before anything is removed: a store that hangs here keeps the recording as a whole.
+        let found = match store {
+            Some(store) => Some((store, store.everything_of(session).await?)),
+            None => None,
         };
+        done.here = self.delete_local(session)?;
+        let here = done.here.unwrap_or(0);
+        let Some((store, found)) = found else {
+            return Ok(here);
+        };
+        let there = found.bytes();
+        store.remove(found, &mut done.there).await?;
         Ok(here.saturating_add(there))
     }
 
-    fn delete_local(&self, session: SessionId) -> Result<u64, NotDeleted> {
+    /// The size of the local copy; nothing where there was none.
+    fn delete_local(&self, session: SessionId) -> Result<Option<u64>, NotDeleted> {
         let path = self.path_of(session);
         let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let bytes = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
-            Err(error) if gone(&error) => return Ok(0),
+            Err(error) if gone(&error) => return Ok(None),
             Err(error) => return Err(NotDeleted::Local(error)),
         };
         match std::fs::remove_file(&path) {
             Err(error) if !gone(&error) => Err(NotDeleted::Local(error)),
-            _ => Ok(bytes),
+            _ => Ok(Some(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_deletion_that_removed_something_broke_off() {
+        let session: SessionId = "019a0000-0000-7000-8000-000000000000".parse().unwrap();
+        let told = |here, objects, gone| {
+            let there = Removal { objects, gone };
+            Done { here, there }.broken_off(session, &NotDeleted::Late)
+        };
+        assert_eq!(told(None, 0, 0), None);
+        for (here, objects, gone, expected) in [
+            (
+                Some(7),
+                0,
+                0,
+                "only: its copy on this bastion is gone; then the permission was over",
+            ),
+            (None, 3, 0, "only: the store said of 0 of its 3 parts"),
+            (None, 3, 3, "only: the store said of 3 of its 3 parts"),
+            (
+                Some(7),
+                3,
+                1,
+                "bastion is gone, and the store said of 1 of its 3 parts",
+            ),
+        ] {
+            let told = told(here, objects, gone).unwrap();
+            assert!(told.contains(expected), "{told}");
+            assert!(told.contains(&session.to_string()), "{told}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use portreeve_protocol::event::{AccessFact, MachineFact};
+use portreeve_protocol::event::AccessFact;
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::read::Recording;
@@ -204,9 +204,7 @@ impl Keeper {
             "a recording is not stored, and stays on this disk until the bastion is started again"
         );
         let detail = format!("the recording of {session} is not stored: {trouble}");
-        if let Err(error) = self.reporter.machine(MachineFact::Alarm { detail }) {
-            tracing::error!(%error, "an alarm is not kept");
-        }
+        self.raise(detail);
     }
 
     pub(super) fn trouble(&self) -> MutexGuard<'_, Troubled> {

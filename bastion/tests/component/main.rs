@@ -21,6 +21,7 @@ mod ca;
 mod channels;
 mod client;
 mod daemon;
+mod deletion;
 #[path = "../../../tests/harness/dice.rs"]
 #[expect(unreachable_pub, reason = "elsewhere it is public")]
 mod dice;

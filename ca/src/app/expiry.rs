@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use portreeve_protocol::event::AccessFact;
+use portreeve_protocol::event::{AccessFact, MachineFact};
 use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
 
-use super::record::Access;
+use super::record::{Access, machine};
 use super::{App, Failure};
-use crate::store::{Change, CommitError};
+use crate::store::{Change, CommitError, Recording};
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(60);
@@ -31,6 +31,10 @@ impl App {
                 tracing::error!(error = %failure.chain(), "looks that nobody answered are not closed");
             }
             tokio::time::sleep(LOOK).await;
+            // After the pause: when the CA was away, bastions report now.
+            if let Err(failure) = self.miss_deletions(self.clock.now()).await {
+                tracing::error!(error = %failure.chain(), "it is not known which deletions broke off");
+            }
         }
     }
 
@@ -47,6 +51,30 @@ impl App {
             }
         }
         Ok(told)
+    }
+
+    /// Raises an alarm, once, of every permission to delete of which no bastion says what came of it: it may have died over
+    /// it, or keep it to itself. Says how many.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn miss_deletions(&self, now: Timestamp) -> Result<usize, Failure> {
+        let mut missed = 0;
+        for session in self.store.unreported_deletions(now, AT_ONCE).await? {
+            let Some(known) = self.store.recording(session).await? else {
+                continue;
+            };
+            let detail = unreported(session, &known);
+            let alarm = machine(now, MachineFact::Alarm { detail });
+            let change = Change::MissDeletion { session, at: now };
+            match self.store.commit(vec![change], vec![alarm]).await {
+                Ok(_) => missed += 1,
+                // Somebody reported in this moment, or was permitted to delete it once more.
+                Err(CommitError::Refused(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(missed)
     }
 
     async fn expire(&self, id: SessionId, now: Timestamp) -> Result<bool, Failure> {
@@ -96,6 +124,34 @@ impl App {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What is known of a deletion that nobody reported.
+fn unreported(session: SessionId, known: &Recording) -> String {
+    let names: Vec<String> = known
+        .permitted_to
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let who = match names.as_slice() {
+        [] => "a bastion".to_owned(),
+        [one] => format!("bastion {one}"),
+        all => format!("one of the bastions {}", all.join(", ")),
+    };
+    let when = known
+        .permitted_at
+        .map_or_else(String::new, |at| format!(" at {at}"));
+    let then = match &known.hold {
+        Some(hold) => format!(
+            "{} holds it, so nobody deletes what is left of it",
+            hold.by.name
+        ),
+        None => "bastions are told to delete it again".to_owned(),
+    };
+    format!(
+        "{who} was permitted to delete the recording of {session}{when} and has not said that it did: it may be whole, there \
+         in part, or gone; {then}"
+    )
 }
 
 /// How long to wait for a report after bastions were told so often before.

@@ -273,6 +273,14 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
+    /// It is said that nothing came of a permission to delete a recording. Refused when somebody reported since, or still
+    /// may.
+    MissDeletion {
+        /// The session.
+        session: SessionId,
+        /// When this is done.
+        at: Timestamp,
+    },
     /// A recording was deleted. Does nothing the second time.
     ForgetRecording {
         /// The session.

@@ -160,5 +160,10 @@ fn migrator() -> Migrator {
             "attested",
             include_str!("../../migrations/0009_attested.sql"),
         ),
+        step(
+            10,
+            "unreported deletions",
+            include_str!("../../migrations/0010_unreported_deletions.sql"),
+        ),
     ])
 }

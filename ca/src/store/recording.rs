@@ -26,6 +26,9 @@ pub const PERMISSION: u32 = 60;
 /// How long after that a bastion may take to report a deletion that a hold came too late for, in seconds.
 const DELIVERY: u32 = 3600;
 
+/// How long after that it is an alarm that none is reported, in seconds: before bastions are told again.
+const SILENCE: u32 = 1800;
+
 /// What is known of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
@@ -77,6 +80,11 @@ impl Recording {
             _ => sealed_by == Some(bastion) || self.store.is_some(),
         }
     }
+}
+
+/// What came of permissions that were given by then should be known at `now`.
+fn known_until(now: Timestamp) -> Timestamp {
+    permissions_since(now).minus(Duration::from_secs(SILENCE.into()))
 }
 
 /// Permissions that were given later than this are good at `now`.
@@ -149,6 +157,28 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<SessionId>, StoreError> {
         due(&self.shared.readers, now, limit).await
+    }
+
+    /// Recordings that a bastion was permitted to delete, and of which none says for half an hour that it did: `limit` at most. Each permission is in it until [`Change::MissDeletion`](super::Change::MissDeletion).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unreported_deletions(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT session FROM recording
+             WHERE deleted_at IS NULL AND permitted_at <= $1
+               AND (unreported_at IS NULL OR unreported_at < permitted_at)
+             ORDER BY permitted_at LIMIT $2",
+        )
+        .bind(known_until(now).as_micros())
+        .bind(limit)
+        .fetch_all(&self.shared.readers)
+        .await?;
+        rows.iter().map(|row| row.parsed("session")).collect()
     }
 }
 
@@ -292,6 +322,18 @@ pub(super) async fn permit(
         .execute(db)
         .await?;
     Ok(())
+}
+
+pub(super) async fn miss(db: &mut SqliteConnection, session: SessionId, at: Timestamp) -> Applied {
+    let done = sqlx::query(
+        "UPDATE recording SET unreported_at = permitted_at
+         WHERE session = $1 AND deleted_at IS NULL AND permitted_at <= $2",
+    )
+    .bind(session.to_string())
+    .bind(known_until(at).as_micros())
+    .execute(db)
+    .await?;
+    changed_or(&done, Refusal::Over)
 }
 
 pub(super) async fn forget(

@@ -416,6 +416,50 @@ async fn a_deletion_that_is_told_long_after_a_hold_is_not_permitted_any_more() {
     );
 }
 
+/// Whoever was permitted to delete may have died over it, or keep to itself what it did.
+#[tokio::test]
+async fn a_permission_of_which_nobody_says_what_came_of_it_raises_one_alarm() {
+    let live = Live::start().await;
+    live.seal().await;
+    live.put().await;
+    live.lab.pass(31 * DAY);
+    let app = &live.lab.app;
+    assert_eq!(live.expire().await, 1);
+    live.ask_deletion("b1").await.is(200);
+    live.lab.pass(60 + 1800 - 1);
+    assert_eq!(app.miss_deletions(live.lab.now()).await.unwrap(), 0);
+    live.lab.pass(1);
+    for expected in [1, 0] {
+        let missed = app.miss_deletions(live.lab.now()).await.unwrap();
+        assert_eq!(missed, expected);
+    }
+    let told = async |hold: &str| {
+        let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+        let said = "bastion `b1` was permitted to delete the recording";
+        assert!(log.contains(said) && log.contains(hold), "{log}");
+        log.matches("and has not said that it did").count()
+    };
+    assert_eq!(told("bastions are told to delete it again").await, 1);
+
+    // The next try comes after that, and is said as well. Held meanwhile, nobody finishes it.
+    live.lab.pass(3600 - 60 - 1800);
+    assert_eq!(live.expire().await, 1);
+    live.ask_deletion("b1").await.is(200);
+    live.hold("/hold").await.is(200);
+    live.lab.pass(60 + 1800);
+    assert_eq!(app.miss_deletions(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(told("lea@example.com holds it").await, 2);
+
+    // One that succeeds is accounted for.
+    live.hold("/release").await.is(200);
+    live.lab.pass(7200);
+    assert_eq!(live.expire().await, 1);
+    live.ask_deletion("b1").await.is(200);
+    assert_eq!(live.deleted(3, "b1").await.stored, 1);
+    live.lab.pass(DAY);
+    assert_eq!(app.miss_deletions(live.lab.now()).await.unwrap(), 0);
+}
+
 /// A bastion that somebody else has in hand must not end what others recorded.
 #[tokio::test]
 async fn only_a_bastion_that_was_told_may_delete_and_say_so() {
