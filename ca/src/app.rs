@@ -39,6 +39,7 @@ mod inventories;
 mod look_lapse;
 mod look_plan;
 mod looks;
+mod lost;
 mod policy;
 
 use std::net::IpAddr;

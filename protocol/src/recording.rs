@@ -234,6 +234,29 @@ pub struct RecordingRow {
     /// When it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
+    /// What is known of one that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsealed: Option<Unsealed>,
+}
+
+/// What is known of a recording that no bastion sealed although its session is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsealed {
+    /// When its bastion was last heard; nothing where it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bastion_seen_at: Option<Timestamp>,
+    /// What the store has of it; nothing where the CA reads none, or it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<StoredParts>,
+}
+
+/// Parts of a recording in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredParts {
+    /// How many.
+    pub parts: u64,
+    /// How many bytes they have together.
+    pub bytes: u64,
 }
 
 /// `POST /v1/sessions/{id}/recording/hold` and `/release`.

@@ -1,20 +1,25 @@
 //! The registry of bastions.
 
+use std::time::Duration;
+
 use portreeve_protocol::admin::{AddBastion, BastionTicket, Listing};
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::BastionContact;
+use portreeve_protocol::time::Timestamp;
 
 use super::hosts::check_address;
 use super::permit::Exists;
 use super::{App, Failure, Origin};
 use crate::decide::HumanAct;
 use crate::entropy;
-use crate::identity::Person;
+use crate::identity::{AuthenticatedBastion, Person};
 use crate::store::Change;
 
 /// The most addresses from which one bastion reaches hosts; a certificate names those of all.
 const MAX_EGRESS: usize = 4;
+/// How often it is noted that a bastion is there.
+const NOTED: Duration = Duration::from_secs(60);
 
 impl App {
     /// All bastions.
@@ -39,6 +44,26 @@ impl App {
                 })
                 .collect(),
         })
+    }
+
+    /// Notes that a bastion is there, a minute after it was `noted_at` at the earliest; says when it was.
+    pub async fn see_bastion(
+        &self,
+        bastion: &AuthenticatedBastion,
+        noted_at: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let now = self.clock.now();
+        if noted_at.is_some_and(|at| now.since(at) < NOTED) {
+            return noted_at;
+        }
+        let change = Change::SeeBastion {
+            bastion: bastion.name().clone(),
+            at: now,
+        };
+        if let Err(error) = self.store.commit(vec![change], Vec::new()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, bastion = %bastion.name(), "it is not noted that a bastion is there");
+        }
+        Some(now)
     }
 
     /// Registers a bastion and gives the one-time token with which it enrols.

@@ -27,6 +27,9 @@ impl App {
             if let Err(failure) = self.expire_recordings(self.clock.now()).await {
                 tracing::error!(error = %failure.chain(), "it is not known which recordings are due");
             }
+            if let Err(failure) = self.lose_recordings(self.clock.now()).await {
+                tracing::error!(error = %failure.chain(), "it is not known what is left of recordings that nobody sealed");
+            }
             if let Err(failure) = self.lapse_looks(self.clock.now()).await {
                 tracing::error!(error = %failure.chain(), "looks that nobody answered are not closed");
             }

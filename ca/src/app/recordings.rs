@@ -65,9 +65,9 @@ impl App {
             .iter()
             .filter(|session| session.summary.bastion.is_some())
             .map(|session| row(session, known.get(&session.summary.session), origin.at));
-        Ok(Listing {
-            items: rows.collect(),
-        })
+        let mut items: Vec<RecordingRow> = rows.collect();
+        self.tell_unsealed(&mut items).await?;
+        Ok(Listing { items })
     }
 
     /// A recording from the byte `from` on. Who reads it is in the trail before they have the first byte.
@@ -280,6 +280,7 @@ fn row(session: &Session, known: Option<&Recording>, now: Timestamp) -> Recordin
         rule: session.retention_rule,
         expires_at: seal.map(|seal| seal.due_at),
         deleted_at: known.and_then(|known| known.deleted_at),
+        unsealed: None,
     }
 }
 

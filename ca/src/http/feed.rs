@@ -1,6 +1,7 @@
 //! What bastions read and write: the feed as server-sent events, and their own events.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -9,13 +10,16 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use portreeve_protocol::event::{EventBatch, EventsStored};
 use portreeve_protocol::problem::Code;
+use portreeve_protocol::time::Timestamp;
 use tokio::sync::watch;
 
 use super::Server;
 use super::answer::{Json, Rejection};
 use super::body::Body;
 use super::proof::ByBastion;
+use crate::app::App;
 use crate::feed::{FeedError, Message, Reader};
+use crate::identity::AuthenticatedBastion;
 
 pub(super) async fn events(
     State(server): State<Server>,
@@ -34,7 +38,14 @@ pub(super) async fn feed(
         .await
         .map_err(|error| unavailable(&error))?;
     tracing::info!(bastion = %by.bastion.name(), "the feed is open");
-    let events = Sse::new(messages(reader, server.stop));
+    let open = Open {
+        reader,
+        stop: server.stop,
+        app: server.app,
+        bastion: by.bastion,
+        noted_at: None,
+    };
+    let events = Sse::new(messages(open));
     // Told to proxies that would hold back what is to arrive at once.
     let unbuffered = [(
         header::HeaderName::from_static("x-accel-buffering"),
@@ -55,21 +66,29 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Rejection> {
     }
 }
 
-/// The messages of one feed until it fails or the service stops; the bastion comes back by itself.
-fn messages(
+/// A feed that a bastion reads.
+struct Open {
     reader: Reader,
     stop: watch::Receiver<bool>,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold((reader, stop), |(mut reader, mut stop)| async move {
+    app: Arc<App>,
+    bastion: AuthenticatedBastion,
+    /// When it was noted last that the bastion is there.
+    noted_at: Option<Timestamp>,
+}
+
+/// The messages of one feed until it fails or the service stops; the bastion comes back by itself.
+fn messages(open: Open) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(open, |mut open| async move {
+        open.noted_at = open.app.see_bastion(&open.bastion, open.noted_at).await;
         let message = tokio::select! {
-            message = reader.next() => message,
-            _ = stop.wait_for(|stopped| *stopped) => return None,
+            message = open.reader.next() => message,
+            _ = open.stop.wait_for(|stopped| *stopped) => return None,
         };
         match message
             .map_err(|error| error.to_string())
             .and_then(to_event)
         {
-            Ok(event) => Some((Ok(event), (reader, stop))),
+            Ok(event) => Some((Ok(event), open)),
             Err(error) => {
                 tracing::error!(error, "a feed ends");
                 None

@@ -27,6 +27,8 @@ pub struct Bastion {
     pub created_at: Timestamp,
     /// Its keys and when it was enrolled; none while its token is out.
     pub enrolled: Option<(Timestamp, BastionEnrolled)>,
+    /// When it was last heard, to the minute.
+    pub seen_at: Option<Timestamp>,
 }
 
 /// What a bastion said of itself at enrolment.
@@ -91,6 +93,19 @@ pub(super) async fn enrol(
     changed_or(&done, Refusal::Token)
 }
 
+pub(super) async fn see(
+    db: &mut SqliteConnection,
+    bastion: &BastionName,
+    at: Timestamp,
+) -> Applied {
+    sqlx::query("UPDATE bastion SET seen_at = $1 WHERE bastion = $2")
+        .bind(at.as_micros())
+        .bind(bastion.as_str())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn one(
     db: &SqlitePool,
     bastion: &BastionName,
@@ -127,5 +142,6 @@ fn read(row: &SqliteRow) -> Result<Bastion, StoreError> {
         egress: row.json("egress")?,
         created_at: row.moment("created_at")?,
         enrolled,
+        seen_at: row.moment_if_any("seen_at")?,
     })
 }

@@ -119,6 +119,13 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
+    /// Notes that a bastion is there.
+    SeeBastion {
+        /// The bastion.
+        bastion: BastionName,
+        /// When this is done.
+        at: Timestamp,
+    },
 
     /// Remembers that a human signed in.
     SeeHuman {
@@ -276,6 +283,13 @@ pub enum Change {
     /// It is said that nothing came of a permission to delete a recording. Refused when somebody reported since, or still
     /// may.
     MissDeletion {
+        /// The session.
+        session: SessionId,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// It was looked into what there is of a recording that nobody sealed. Refused when it was sealed, or is held.
+    LoseRecording {
         /// The session.
         session: SessionId,
         /// When this is done.

@@ -165,5 +165,10 @@ fn migrator() -> Migrator {
             "unreported deletions",
             include_str!("../../migrations/0010_unreported_deletions.sql"),
         ),
+        step(
+            11,
+            "lost recordings",
+            include_str!("../../migrations/0011_lost_recordings.sql"),
+        ),
     ])
 }

@@ -1,5 +1,7 @@
 //! Recordings: what is known of one, and how it goes from sealed to deleted. A hold stops every step on that way.
 
+mod lost;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 use super::apply::{Applied, NotApplied, changed_or};
 use super::row::{Columns as _, damaged, signed, to_json};
 use super::{Refusal, Store, StoreError, session};
+pub(super) use lost::{begin, lose};
 
 /// How many recordings a listing has at most, as many as it has sessions.
 const MAX_LISTING: u32 = 1000;
@@ -214,7 +217,7 @@ pub(super) async fn seal(
         "INSERT INTO recording (session, bastion, sealed_at, manifest, bytes, cut, due_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (session) DO UPDATE SET bastion = $2, sealed_at = $3, manifest = $4,
-             bytes = $5, cut = $6, due_at = $7
+             bytes = $5, cut = $6, due_at = $7, lost_at = NULL
          WHERE recording.deleted_at IS NULL AND recording.manifest IS NOT $4",
     )
     .bind(session.to_string())

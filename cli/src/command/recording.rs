@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use portreeve_protocol::admin::Listing;
 use portreeve_protocol::id::SessionId;
-use portreeve_protocol::recording::{HoldRequest, RecordingRow, RecordingState};
+use portreeve_protocol::recording::{HoldRequest, RecordingRow, RecordingState, StoredParts};
 use portreeve_protocol::task::Purpose;
 use portreeve_recording::file_name;
 use serde::Serialize;
@@ -75,6 +75,9 @@ async fn list(settings: &Settings, printer: &mut Printer) -> Result<Exit, Failur
     let caller = exchange::person(settings)?;
     let listing: Listing<RecordingRow> = ca.get(&caller, "/v1/recordings").await?;
     printer.data(&listing, || table(&listing.items))?;
+    for words in listing.items.iter().filter_map(unsealed) {
+        printer.say(&words);
+    }
     Ok(Exit::Done)
 }
 
@@ -131,6 +134,27 @@ fn table(rows: &[RecordingRow]) -> String {
     )
 }
 
+/// What somebody must know of a recording that nobody sealed.
+fn unsealed(row: &RecordingRow) -> Option<String> {
+    let known = row.unsealed.as_ref()?;
+    let bastion = row.bastion.as_ref()?;
+    let heard = known.bastion_seen_at.map_or_else(
+        || "was not heard since the CA notes that".to_owned(),
+        |at| format!("was last heard {}", moment(at)),
+    );
+    let stored = match known.stored {
+        None => "what the store has of it is not known".to_owned(),
+        Some(StoredParts { parts: 0, .. }) => "the store has nothing of it".to_owned(),
+        Some(StoredParts { parts, bytes }) => {
+            format!("the store has {parts} parts of it, {bytes} bytes, which nobody deletes")
+        }
+    };
+    Some(format!(
+        "MISSING: no bastion sealed the recording of {}; bastion {bastion} {heard}; {stored}",
+        row.session
+    ))
+}
+
 /// Where a recording is, and whether its end is missing.
 fn state(row: &RecordingRow) -> String {
     let is_told = matches!(row.state, RecordingState::Cut | RecordingState::Deleted);
@@ -144,5 +168,62 @@ fn until(row: &RecordingRow) -> String {
         (None, Some(_), _) => "released".into(),
         (None, None, Some(at)) => moment(at),
         (None, None, None) => format!("{} after its end", row.retention),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_a_recording_that_nobody_sealed_it_is_said_what_is_left() {
+        let row = |unsealed| {
+            let row = json!({
+                "session": "019a0000-0000-7000-8000-000000000000",
+                "pair": {
+                    "human": { "issuer": "https://idp.example.com", "subject": "1", "name": "lea@example.com" },
+                    "agent": "soc/forensics",
+                },
+                "host": "web-1",
+                "created_at": "2026-01-01T00:00:00Z",
+                "bastion": "b1",
+                "state": "missing",
+                "cut": false,
+                "retention": 86400,
+                "rule": "configuration",
+                "unsealed": unsealed,
+            });
+            unsealed_of(row)
+        };
+        assert_eq!(row(json!(null)), None);
+        for (unsealed, expected) in [
+            (
+                json!({}),
+                ["not heard since the CA notes that", "is not known"],
+            ),
+            (
+                json!({ "bastion_seen_at": "2026-01-02T03:04:05Z", "stored": { "parts": 0, "bytes": 0 } }),
+                [
+                    "b1 was last heard 2026-01-02T03:04:05Z",
+                    "has nothing of it",
+                ],
+            ),
+            (
+                json!({ "stored": { "parts": 3, "bytes": 60 } }),
+                [
+                    "MISSING: no bastion sealed",
+                    "3 parts of it, 60 bytes, which nobody deletes",
+                ],
+            ),
+        ] {
+            let told = row(unsealed).unwrap();
+            assert!(expected.iter().all(|words| told.contains(words)), "{told}");
+        }
+    }
+
+    fn unsealed_of(row: serde_json::Value) -> Option<String> {
+        unsealed(&serde_json::from_value(row).unwrap())
     }
 }

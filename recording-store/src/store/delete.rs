@@ -17,6 +17,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// How many objects there are.
+    #[must_use]
+    pub const fn objects(&self) -> u64 {
+        self.places.len() as u64
+    }
+
     /// How many bytes there are.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
@@ -53,13 +59,13 @@ impl Store {
     /// # Errors
     /// When the store fails or something is left.
     pub async fn remove(&self, found: Found, removal: &mut Removal) -> Result<(), StoreError> {
+        *removal = Removal {
+            objects: found.objects(),
+            gone: 0,
+        };
         let Found {
             session, places, ..
         } = found;
-        *removal = Removal {
-            objects: places.len() as u64,
-            gone: 0,
-        };
         let places = stream::iter(places).map(Ok).boxed();
         let mut removed = self.objects.delete_stream(places);
         while let Some(one) = removed.next().await {

@@ -136,6 +136,25 @@ async fn silence_is_filled_with_heartbeats() {
 }
 
 #[tokio::test]
+async fn a_bastion_that_reads_the_feed_is_noted_as_heard() {
+    let lab = Lab::ready().await;
+    let name = "b1".parse().unwrap();
+    let seen_at = async || {
+        let bastion = lab.app.store().bastion(&name).await.unwrap();
+        bastion.unwrap().seen_at
+    };
+    assert_eq!(seen_at().await, None);
+    let mut feed = Feed::open(&lab, None).await;
+    feed.next().await.unwrap();
+    assert_eq!(seen_at().await, Some(lab.now()));
+    lab.pass(60);
+    for _ in 0..3 {
+        feed.next().await.unwrap();
+    }
+    assert_eq!(seen_at().await, Some(lab.now()));
+}
+
+#[tokio::test]
 async fn the_feed_ends_when_the_service_stops() {
     let lab = Lab::ready().await;
     let mut feed = Feed::open(&lab, None).await;

@@ -3,11 +3,14 @@
 use portreeve_access_policy::STARTER_POLICY;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, EventsStored};
-use portreeve_protocol::recording::{RecordingRow, RecordingState, RetentionRule, StoreName};
+use portreeve_protocol::recording::{
+    RecordingRow, RecordingState, RetentionRule, StoreName, StoredParts,
+};
 use serde_json::{Value, json};
 
 use super::events::Live;
 use super::lab::{Answer, Lab, Proof, RETENTION, bearer};
+use crate::store::Change;
 
 const DAY: u64 = 24 * 3600;
 const CONTENT: &[u8] = b"not a recording, but as good as one to whoever does not look";
@@ -497,6 +500,56 @@ async fn only_a_bastion_that_was_told_may_delete_and_say_so() {
     assert_eq!(live.deleted(4, "b1").await.stored, 0);
     assert_eq!(live.deleted(5, "b2").await.stored, 1);
     assert_eq!(live.row().await.state, RecordingState::Deleted);
+}
+
+/// Its bastion died in the middle of it, for good as far as anybody can tell.
+#[tokio::test]
+async fn what_a_store_has_of_a_recording_that_nobody_sealed_is_listed_and_an_alarm_in_the_end() {
+    let live = Live::start().await;
+    let app = &live.lab.app;
+    let place = live.lab.home.path().join("recordings");
+    let place = place.join(live.grant.session.to_string());
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::write(place.join("part-000000"), CONTENT).unwrap();
+    assert_eq!(live.row().await.unsealed, None);
+    let until = live.grant.expires_at.since(live.lab.now()).as_secs() + 30 * DAY;
+    live.lab.pass(until - 1);
+    app.store()
+        .commit(vec![Change::Sweep { at: live.lab.now() }], vec![])
+        .await
+        .unwrap();
+    let row = live.row().await;
+    assert_eq!(row.state, RecordingState::Missing);
+    let stored = row.unsealed.and_then(|unsealed| unsealed.stored);
+    let expected = StoredParts {
+        parts: 1,
+        bytes: CONTENT.len() as u64,
+    };
+    assert_eq!(stored, Some(expected));
+
+    assert_eq!(app.lose_recordings(live.lab.now()).await.unwrap(), 0);
+    live.hold("/hold").await.is(200);
+    live.lab.pass(1);
+    assert_eq!(app.lose_recordings(live.lab.now()).await.unwrap(), 0);
+    live.hold("/release").await.is(200);
+    assert_eq!(app.lose_recordings(live.lab.now()).await.unwrap(), 1);
+    assert_eq!(app.lose_recordings(live.lab.now()).await.unwrap(), 0);
+    let log = live.lab.get("/v1/log/events", &lead(&live.lab)).await.text;
+    let told = "bastion `b1` (not heard since that is noted) never sealed the recording";
+    assert!(log.contains(told), "{log}");
+    assert!(place.join("part-000000").exists());
+
+    // One that was sealed, and one of which the store has nothing, are nobody's worry.
+    for is_sealed in [true, false] {
+        let live = Live::start().await;
+        if is_sealed {
+            live.seal().await;
+            live.put().await;
+        }
+        live.lab.pass(until);
+        let lost = live.lab.app.lose_recordings(live.lab.now()).await.unwrap();
+        assert_eq!(lost, 0);
+    }
 }
 
 #[tokio::test]

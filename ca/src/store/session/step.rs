@@ -11,6 +11,7 @@ use sqlx::SqliteConnection;
 use super::{Attested, NewSession};
 use crate::store::apply::{Applied, NotApplied, changed_or};
 use crate::store::bundle;
+use crate::store::recording;
 use crate::store::row::{Columns as _, signed, to_json, to_word};
 use crate::store::{Refusal, StoreError};
 
@@ -68,9 +69,9 @@ pub(in crate::store) async fn claim(
         .bind(to_word(&SessionState::Claimed)?)
         .bind(bastion.as_str())
         .bind(session.to_string())
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    recording::begin(db, session).await
 }
 
 pub(in crate::store) async fn open(
