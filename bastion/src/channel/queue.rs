@@ -14,12 +14,15 @@ use tokio::sync::{mpsc, watch};
 
 use super::window;
 use crate::request::Wanted;
-use crate::ssh::settings::WINDOW;
+use crate::ssh::settings::{AGENT_PACKETS, PACKET, WINDOW};
 
 /// From here on windows are not given back.
 const HIGH_WATER: usize = WINDOW as usize / 4;
-/// An agent that keeps to its window never gets here: it may have sent all of it when the mark was passed, and half again.
-const CAP: usize = HIGH_WATER + 2 * WINDOW as usize;
+/// What was on its way here when the mark was looked at.
+const UNCOUNTED: usize = AGENT_PACKETS * PACKET as usize;
+/// An agent that keeps to its window does not get here: it may have sent all of it when the mark was passed, and half
+/// again. What is left, as much as half a window, is for what a held agent sends: two bytes at a time, for hours.
+const CAP: usize = HIGH_WATER + UNCOUNTED + 2 * WINDOW as usize;
 /// The same for all channels of a session together: what waits for one agent's programs must not take the memory that
 /// everybody's sessions need.
 const SESSION_HIGH_WATER: usize = 96 * 1024 * 1024;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use russh::server::{self, Handle};
 use tokio::net::TcpStream;
 
+use super::opened::Gauges;
 use super::server::AgentAdapter;
 use super::socket::Socket;
 use super::starting::Place;
@@ -30,6 +31,8 @@ pub async fn serve(
     let Ok((socket, cutter)) = Socket::new(stream) else {
         return;
     };
+    let gauges = Gauges::default();
+    let socket = socket.held_by(gauges.clone());
     let known = Arc::new(Known {
         handle: OnceLock::new(),
         link: OnceLock::new(),
@@ -42,6 +45,7 @@ pub async fn serve(
         connection,
         cutter.clone(),
         Arc::clone(&known),
+        gauges,
     );
     let begun =
         tokio::time::timeout(LOGIN_GRACE, server::run_stream(config, socket, adapter)).await;

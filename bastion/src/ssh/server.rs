@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use russh::client::GexParams;
 use russh::keys::ssh_key::Certificate;
@@ -13,7 +12,7 @@ use russh::server::{
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Pty, Sig};
 
 use super::connection::Known;
-use super::opened::{MAX_CHANNELS, Opened};
+use super::opened::{Gauges, MAX_CHANNELS, Opened};
 use super::settings::WINDOW;
 use super::socket::Cutter;
 use crate::accept::Shown;
@@ -27,10 +26,8 @@ use crate::sessions::Sessions;
 const MAX_USER: usize = 64;
 /// What a held agent may send before it hears that it was received. The least that russh can give back: it gives nothing
 /// back for less than half of it, and never again after none at all.
+/// The socket sees to it that this is no busy loop.
 const HELD_WINDOW: u32 = 2;
-/// A packet so small comes from an agent that is held. Each is answered with a little delay, or it would be a busy loop.
-const HELD_PACKET: usize = 16;
-const HELD_DELAY: Duration = Duration::from_millis(1);
 
 /// What russh calls back.
 pub(super) struct AgentAdapter {
@@ -49,6 +46,7 @@ impl AgentAdapter {
         connection: ConnectionId,
         cutter: Cutter,
         known: Arc<Known>,
+        gauges: Gauges,
     ) -> Self {
         Self {
             sessions,
@@ -56,7 +54,7 @@ impl AgentAdapter {
             connection,
             cutter,
             known,
-            channels: Opened::default(),
+            channels: Opened::new(gauges),
         }
     }
 
@@ -316,15 +314,7 @@ impl server::Handler for AgentAdapter {
         Ok(())
     }
 
-    async fn data(
-        &mut self,
-        _: ChannelId,
-        data: &[u8],
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        if data.len() <= HELD_PACKET && self.channels.is_any_high() {
-            tokio::time::sleep(HELD_DELAY).await;
-        }
+    async fn data(&mut self, _: ChannelId, _: &[u8], _: &mut Session) -> Result<(), Self::Error> {
         Ok(())
     }
 

@@ -22,9 +22,10 @@ pub const STACK: usize = 64 * 1024 * 1024;
 /// How much a channel may send before it hears that it was received: what fills a line of 50 ms and 1 Gbit/s.
 pub const WINDOW: u32 = 8 * 1024 * 1024;
 /// The largest packet; the protocol's limit on a TCP segment.
-const PACKET: u32 = 65_535;
-/// How many packets of a channel wait between russh and us. The agent's side is always taken off at once.
-const AGENT_PACKETS: usize = 1000;
+pub const PACKET: u32 = 65_535;
+/// How many packets of an agent's channel wait between russh and us. They are always taken off at once; but on a machine
+/// that has much to do "at once" may be late, and nobody counts what waits here.
+pub const AGENT_PACKETS: usize = 64;
 /// The host's side waits here when the agent does not read, so this bounds its memory: 8 MiB.
 const HOST_PACKETS: usize = 128;
 /// How many messages wait for russh's loop.

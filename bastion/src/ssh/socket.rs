@@ -2,7 +2,9 @@
 //!
 //! russh does not read while it writes. Two of it facing each other, each with a full send buffer, would wait for each
 //! other for ever; so a blocked write here takes in what the peer sends meanwhile. Reads are buffered, because russh reads
-//! a packet's length and its body apart. And a connection whose peer no longer reads can be cut from outside, which
+//! a packet's length and its body apart. An agent that is held sends a packet of two bytes for each answer (russh can give
+//! back no less than that and hear of it), which would be a busy loop: the reading waits in between, and the writing does
+//! not. And a connection whose peer no longer reads can be cut from outside, which
 //! nothing that waits inside russh could do.
 
 use std::io;
@@ -10,11 +12,15 @@ use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use nix::sys::socket::{Shutdown, shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::opened::Gauges;
 
 /// How much is read at once, at least and at most. Most connections are quiet, and one that carries a lot says so by
 /// filling its buffer.
@@ -22,6 +28,13 @@ const READ_LEAST: usize = 4 * 1024;
 const READ_MOST: usize = 128 * 1024;
 /// So many reads in a row that the least would have held, and the buffer is that small again.
 const QUIET_READS: u8 = 8;
+/// A read so small, of an agent that is held, is no more than such a packet.
+const HELD_READ: usize = 256;
+/// How long the reading waits before the next: a part of the time for which the agent has been held, which is less than
+/// what waits for the host will last, within these bounds.
+const HELD_PART: u32 = 4;
+const HELD_LEAST: Duration = Duration::from_millis(1);
+const HELD_MOST: Duration = Duration::from_millis(100);
 /// How much a blocked write takes in. A peer that keeps to the windows of its channels never sends more.
 const MAX_AHEAD: usize = 32 * 1024 * 1024;
 
@@ -31,7 +44,17 @@ pub struct Socket {
     stream: Arc<TcpStream>,
     ahead: BytesMut,
     pace: Pace,
+    hold: Hold,
     is_at_end: bool,
+}
+
+/// Waits between the reads of an agent that is held.
+#[derive(Debug, Default)]
+struct Hold {
+    gauges: Gauges,
+    last_read: usize,
+    since: Option<Instant>,
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 /// How much to read at once, learned from the reads before.
@@ -58,15 +81,24 @@ impl Socket {
             stream,
             ahead: BytesMut::new(),
             pace: Pace::SLOW,
+            hold: Hold::default(),
             is_at_end: false,
         };
         Ok((socket, cutter))
+    }
+
+    /// Reads slowly while one of these is high and little comes.
+    #[must_use]
+    pub(super) fn held_by(mut self, gauges: Gauges) -> Self {
+        self.hold.gauges = gauges;
+        self
     }
 
     /// Reads once into the buffer.
     fn fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(context))?;
+            ready!(self.hold.poll_over(context));
             self.ahead.reserve(self.pace.bytes);
             match self.stream.try_read_buf(&mut self.ahead) {
                 Ok(0) => {
@@ -75,6 +107,7 @@ impl Socket {
                 }
                 Ok(count) => {
                     self.pace = self.pace.after(count);
+                    self.hold.last_read = count;
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -93,6 +126,30 @@ impl Socket {
             }
         }
     }
+}
+
+impl Hold {
+    /// Ready when the next read may come.
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.last_read > HELD_READ || !self.gauges.is_any_high() {
+            self.since = None;
+            self.pause = None;
+            return Poll::Ready(());
+        }
+        let now = Instant::now();
+        let held_for = now - *self.since.get_or_insert(now);
+        let pause = self
+            .pause
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(pause_after(held_for))));
+        ready!(pause.as_mut().poll(context));
+        self.pause = None;
+        Poll::Ready(())
+    }
+}
+
+/// How long the reading waits when an agent has been held for so long.
+fn pause_after(held_for: Duration) -> Duration {
+    (held_for / HELD_PART).clamp(HELD_LEAST, HELD_MOST)
 }
 
 impl Pace {
@@ -220,7 +277,7 @@ mod tests {
         let count = 20 * 1024 * 1024;
         let both =
             async { tokio::join!(write_then_read(one, count), write_then_read(other, count)) };
-        let got = tokio::time::timeout(std::time::Duration::from_secs(30), both)
+        let got = tokio::time::timeout(Duration::from_secs(30), both)
             .await
             .unwrap();
         assert_eq!(got, (count, count));
@@ -252,6 +309,19 @@ mod tests {
             other.read_u8().await.unwrap();
         }
         assert!(other.ahead.capacity() <= 2 * READ_LEAST);
+    }
+
+    #[test]
+    fn an_agent_that_is_held_is_no_busy_loop_and_goes_on_soon() {
+        let minute = Duration::from_secs(60);
+        let pauses: Vec<_> = std::iter::successors(Some(Duration::ZERO), |held| {
+            Some(*held + pause_after(*held)).filter(|held| *held < minute)
+        })
+        .collect();
+        assert!((600..700).contains(&pauses.len()), "{}", pauses.len());
+        for held in pauses {
+            assert!(pause_after(held) <= HELD_LEAST.max(held / 4));
+        }
     }
 
     #[tokio::test]
