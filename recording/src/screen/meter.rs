@@ -39,16 +39,16 @@ impl Meter {
 
     /// A piece of output came.
     pub(super) fn earn(&mut self, bytes: usize) {
-        self.earn_ahead(bytes);
+        self.earn_ahead(bytes, 1);
         self.cap();
     }
 
-    /// A piece of output came that is drawn later, together with others. Until [`Meter::cap`] the
+    /// Pieces of output came that are drawn later, together with others. Until [`Meter::cap`] the
     /// earnings of all of them count, so that none is lost by waiting.
-    pub(super) fn earn_ahead(&mut self, bytes: usize) {
+    pub(super) fn earn_ahead(&mut self, bytes: usize, pieces: u64) {
         let earned = (bytes as u64)
             .saturating_mul(PER_BYTE)
-            .saturating_add(PER_PIECE);
+            .saturating_add(PER_PIECE.saturating_mul(pieces));
         self.left = self.left.saturating_add(earned);
     }
 

@@ -4,6 +4,9 @@ use super::meter::Meter;
 use super::unseen::Unseen;
 use super::{Lost, Screen, Size, State};
 
+/// How many cells are made, and looked at, in the time in which a byte is drawn.
+const CELLS: usize = 16;
+
 /// A screen that is not being drawn on, in a few kilobytes: a drawing instead of the emulator's
 /// memory.
 #[derive(Debug)]
@@ -39,6 +42,42 @@ impl Screen {
 }
 
 impl Resting {
+    /// An empty screen; a lost one when nothing of this size is drawn.
+    #[must_use]
+    pub fn new(size: Option<Size>) -> Self {
+        Self::of(size.map_or(Kept::Lost(Lost::TooLarge), |size| {
+            Kept::Drawing(size, Vec::new())
+        }))
+    }
+
+    /// The screen of a terminal to which nobody knows what was written, as [`Screen::unseen`].
+    #[must_use]
+    pub fn unseen(size: Option<Size>) -> Self {
+        Self::of(Kept::Unseen(Unseen::new(size)))
+    }
+
+    const fn of(kept: Kept) -> Self {
+        Self {
+            kept,
+            meter: Meter::FULL,
+        }
+    }
+
+    /// What is on it is not known any more, until its program resets a terminal of this size.
+    pub fn forget(&mut self, size: Option<Size>) {
+        self.kept = Kept::Unseen(Unseen::new(size));
+    }
+
+    /// What it takes to wake it up and to put it aside again, as bytes that are drawn: the emulator's memory is made,
+    /// its drawing drawn, and another one made.
+    #[must_use]
+    pub const fn cost(&self) -> u64 {
+        match &self.kept {
+            Kept::Drawing(size, drawing) => (drawing.len() + size.cells() / CELLS) as u64,
+            Kept::Unseen(_) | Kept::Lost(_) => 0,
+        }
+    }
+
     /// Wakes it up.
     #[must_use]
     pub fn wake(self) -> Screen {

@@ -30,7 +30,12 @@ impl Unwatched {
 
     /// Takes what a program wrote.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.screen.meter.earn_ahead(bytes.len());
+        self.feed_pieces(bytes, 1);
+    }
+
+    /// Takes what a program wrote in so many pieces.
+    pub fn feed_pieces(&mut self, bytes: &[u8], pieces: u64) {
+        self.screen.meter.earn_ahead(bytes.len(), pieces);
         if let Some(bytes) = self.screen.drawn_of(bytes) {
             let waiting = &mut self.waiting;
             let utf8 = &mut self.screen.utf8;

@@ -1,11 +1,15 @@
 //! What every program of a session stands at, followed by the thread that writes its recording.
 //!
 //! Readers begin in the middle with the help of it ([`crate::read`]). It costs the forwarding path
-//! nothing: the thread looks at segments that it has written already. Between two looks a terminal
-//! is kept as its drawing, a few kilobytes, because most terminals are idle most of the time.
-//! Drawing takes many times as long as recording, and the thread has other sessions, so a session
-//! has an allowance for what really has to be drawn. A flood of lines needs little of it; the
-//! terminal of a program that floods it otherwise is given up until the program resets it.
+//! nothing: the thread looks at segments that it has written already. Drawing takes many times as
+//! long as recording, and the thread has other sessions, so a session has an allowance for what
+//! really has to be drawn. A flood of lines needs little of it; the terminal of a program that
+//! floods it otherwise is given up until the program resets it.
+//!
+//! Between two looks a terminal is kept as its drawing, a few kilobytes, because most terminals are
+//! idle most of the time, and one at a time is drawn on: an emulator has megabytes, and a session
+//! may have many terminals. To make one again is paid from the allowance too. So what is written
+//! waits until a reader is about to be given a place to begin at, or it is much.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +17,7 @@ use bytes::Bytes;
 
 use crate::event::standing::{Display, MAX_PROGRAMS, Running, Shown, Standing};
 use crate::event::{Channel, Event, Kind, MAX_CONTENT, WindowSize};
-use crate::screen::{Lost, Resting, Screen, Size, Unwatched};
+use crate::screen::{Lost, Resting, Size, Unwatched};
 use crate::segment::Pending;
 
 /// After how much output of terminals a reader gets a new place to begin at.
@@ -24,8 +28,15 @@ const SEGMENTS: u32 = 8;
 /// as the bytes that may cause it: a few of them, in packets of their own, can cause more.
 const FLOOD: u64 = 4 * 1024 * 1024;
 const FLOOD_PER_SECOND: u64 = 512 * 1024;
+/// How much waits to be drawn at most before it is, over all terminals.
+const MAX_WAITING: u64 = 32 * 1024;
+/// Of what was written to a terminal this part is what it costs no allowance to draw on it again: each of a flood's
+/// segments has it made anew.
+const FREE_SHARE: u64 = 16;
 /// How much all drawings of one moment may have together.
 const MAX_DRAWINGS: usize = MAX_CONTENT;
+/// How much all drawings have that are kept.
+const MAX_KEPT: usize = 4 * MAX_DRAWINGS;
 
 /// The programs of one session.
 #[derive(Debug, Default)]
@@ -48,22 +59,24 @@ struct Program {
 #[derive(Debug)]
 struct Terminal {
     window: WindowSize,
-    screen: Drawn,
+    screen: Resting,
+    /// What passed since it was last drawn, from when on, and how much that is.
+    waiting: Vec<Passed>,
+    waiting_since_us: u64,
+    waits: u64,
     /// Since when nobody knows what is on it.
     not_since: Option<u64>,
     /// When a reader was last given what is on it.
     told_us: u64,
-    /// Given up in the segment that is looked at: windows and resets in turn would have it made
-    /// anew, and given up, without end.
-    is_given_up: bool,
 }
 
+/// What can happen to a terminal.
 #[derive(Debug)]
-enum Drawn {
-    /// Nothing was written to it since the last look.
-    Resting(Resting),
-    /// Being drawn on.
-    Awake(Unwatched),
+enum Passed {
+    /// A program wrote this, in so many pieces.
+    Output { bytes: Vec<u8>, pieces: u64 },
+    /// Its window has another size.
+    Window(WindowSize),
 }
 
 /// How much may still be drawn.
@@ -115,11 +128,24 @@ impl Screens {
             self.event(event, number, since_us);
         });
         self.allowance.earn(last_us);
+        if self.output >= OUTPUT || self.segments >= SEGMENTS || self.waits() >= MAX_WAITING {
+            self.draw();
+        }
+    }
+
+    fn waits(&self) -> u64 {
+        let terminals = self.running.values();
+        let terminals = terminals.filter_map(|program| program.terminal.as_ref());
+        terminals.map(|terminal| terminal.waits).sum()
+    }
+
+    /// Draws what waits, one terminal after the other.
+    fn draw(&mut self) {
+        let mut room = MAX_KEPT;
         for program in self.running.values_mut() {
             if let Some(terminal) = &mut program.terminal {
-                terminal.draw(&mut self.allowance, since_us);
-                terminal.screen.rest();
-                terminal.is_given_up = false;
+                terminal.draw(&mut self.allowance);
+                terminal.keep_within(&mut room);
             }
         }
     }
@@ -141,20 +167,17 @@ impl Screens {
             }
             Kind::Output(bytes) | Kind::ErrorOutput(bytes) => {
                 let terminal = self.terminal(event.channel);
-                let terminal = terminal.filter(|terminal| !terminal.is_given_up);
-                if let Some(screen) = terminal.and_then(Terminal::awake) {
-                    screen.feed(bytes);
-                    if screen.lost().is_none() {
-                        self.output = self.output.saturating_add(bytes.len() as u64);
-                    }
+                let is_drawn = terminal.is_some_and(|terminal| {
+                    terminal.wrote(bytes, since_us);
+                    terminal.screen.drawing().is_some()
+                });
+                if is_drawn {
+                    self.output = self.output.saturating_add(bytes.len() as u64);
                 }
             }
             Kind::Window(window) => {
-                self.allowance.earn(event.at_us);
-                let program = self.running.get_mut(&event.channel);
-                if let Some(terminal) = program.and_then(|program| program.terminal.as_mut()) {
-                    terminal.draw(&mut self.allowance, since_us);
-                    terminal.resize(*window);
+                if let Some(terminal) = self.terminal(event.channel) {
+                    terminal.resized(*window, since_us);
                 }
             }
             Kind::Closed => {
@@ -181,14 +204,38 @@ impl Screens {
 
 impl Terminal {
     fn new(window: WindowSize, started_us: u64) -> Self {
-        let screen = Screen::new(Size::of_window(&window));
         Self {
             window,
-            screen: Drawn::Awake(Unwatched::new(screen)),
+            screen: Resting::new(Size::of_window(&window)),
+            waiting: Vec::new(),
+            waiting_since_us: started_us,
+            waits: 0,
             not_since: None,
             told_us: started_us,
-            is_given_up: false,
         }
+    }
+
+    fn wrote(&mut self, piece: &[u8], since_us: u64) {
+        self.wait(piece.len(), since_us);
+        if let Some(Passed::Output { bytes, pieces }) = self.waiting.last_mut() {
+            bytes.extend_from_slice(piece);
+            *pieces += 1;
+        } else {
+            let (bytes, pieces) = (piece.to_vec(), 1);
+            self.waiting.push(Passed::Output { bytes, pieces });
+        }
+    }
+
+    fn resized(&mut self, window: WindowSize, since_us: u64) {
+        self.wait(size_of::<Passed>(), since_us);
+        self.waiting.push(Passed::Window(window));
+    }
+
+    fn wait(&mut self, bytes: usize, since_us: u64) {
+        if self.waiting.is_empty() {
+            self.waiting_since_us = since_us;
+        }
+        self.waits = self.waits.saturating_add(bytes as u64);
     }
 
     /// What a reader is told of it at a moment.
@@ -208,61 +255,73 @@ impl Terminal {
         }
     }
 
-    /// Draws what was written to it since `since_us`, or gives it up.
-    fn draw(&mut self, allowance: &mut Allowance, since_us: u64) {
-        let Drawn::Awake(screen) = &mut self.screen else {
+    /// Draws what waits, or gives the terminal up.
+    fn draw(&mut self, allowance: &mut Allowance) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let waits = std::mem::take(&mut self.waits);
+        if waiting.is_empty() {
             return;
-        };
-        if screen.waits() <= allowance.left {
-            allowance.spend(screen.draw(allowance.left));
-        } else {
-            self.is_given_up |= screen.forget(Size::of_window(&self.window));
         }
-        if screen.lost().is_some_and(|lost| lost != Lost::Unseen) {
-            self.is_given_up |= screen.forget(Size::of_window(&self.window));
+        let cost = self.screen.cost().saturating_sub(waits / FREE_SHARE);
+        if cost > allowance.left {
+            for passed in waiting {
+                if let Passed::Window(window) = passed {
+                    self.window = window;
+                }
+            }
+            return self.give_up();
         }
-        self.not_since = screen.lost().and(self.not_since.or(Some(since_us)));
+        allowance.spend(cost);
+        let screen = std::mem::replace(&mut self.screen, Resting::unseen(None));
+        let mut screen = Unwatched::new(screen.wake());
+        // Windows and resets in turn would have it made anew, and given up, without end.
+        let mut is_given_up = false;
+        for passed in waiting {
+            match passed {
+                Passed::Output { .. } if is_given_up => {}
+                Passed::Output { bytes, pieces } => screen.feed_pieces(&bytes, pieces),
+                Passed::Window(window) => {
+                    is_given_up |= drawn(&mut screen, self.window, allowance);
+                    self.window = window;
+                    screen.resize(Size::of_window(&window));
+                }
+            }
+        }
+        drawn(&mut screen, self.window, allowance);
+        let since_us = self.not_since.unwrap_or(self.waiting_since_us);
+        self.not_since = screen.lost().and(Some(since_us));
+        self.screen = screen.look().rest();
     }
 
-    fn resize(&mut self, window: WindowSize) {
-        self.window = window;
-        if let Some(screen) = self.awake() {
-            screen.resize(Size::of_window(&window));
-        }
+    /// What is on it is not known any more.
+    fn give_up(&mut self) {
+        let since_us = self.waiting_since_us.max(self.told_us);
+        self.not_since.get_or_insert(since_us);
+        self.screen.forget(Size::of_window(&self.window));
     }
 
-    /// Its screen, to be drawn on.
-    fn awake(&mut self) -> Option<&mut Unwatched> {
-        self.screen.turn(|screen| match screen {
-            Drawn::Resting(resting) => Drawn::Awake(Unwatched::new(resting.wake())),
-            awake @ Drawn::Awake(_) => awake,
-        });
-        match &mut self.screen {
-            Drawn::Awake(screen) => Some(screen),
-            Drawn::Resting(_) => None,
+    /// Takes what it keeps out of the room that there is, or keeps nothing.
+    fn keep_within(&mut self, room: &mut usize) {
+        let kept = self.screen.drawing().map_or(0, <[u8]>::len);
+        match room.checked_sub(kept) {
+            Some(left) => *room = left,
+            None => self.give_up(),
         }
     }
 }
 
-impl Drawn {
-    fn drawing(&self) -> Option<&[u8]> {
-        match self {
-            Self::Resting(resting) => resting.drawing(),
-            Self::Awake(_) => None,
-        }
+/// Draws what was written, if that can be paid. Says whether the terminal was given up thereby.
+fn drawn(screen: &mut Unwatched, window: WindowSize, allowance: &mut Allowance) -> bool {
+    let mut is_given_up = false;
+    if screen.waits() <= allowance.left {
+        allowance.spend(screen.draw(allowance.left));
+    } else {
+        is_given_up |= screen.forget(Size::of_window(&window));
     }
-
-    fn rest(&mut self) {
-        self.turn(|screen| match screen {
-            Self::Awake(screen) => Self::Resting(screen.look().rest()),
-            resting @ Self::Resting(_) => resting,
-        });
+    if screen.lost().is_some_and(|lost| lost != Lost::Unseen) {
+        is_given_up |= screen.forget(Size::of_window(&window));
     }
-
-    fn turn(&mut self, turn: impl FnOnce(Self) -> Self) {
-        let between = Self::Awake(Unwatched::new(Screen::unseen(None)));
-        *self = turn(std::mem::replace(self, between));
-    }
+    is_given_up
 }
 
 impl Allowance {
