@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use portreeve_protocol::problem::Code;
+use portreeve_protocol::session::Claimed;
 use portreeve_recording::event::Kind;
 use portreeve_recording::write::{Failed, Length};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -51,6 +52,8 @@ const MOST_CONNECTIONS: usize = 64;
 pub enum Message {
     /// Something for the state machine as it is.
     Input(Input),
+    /// The CA gave the session to this bastion.
+    Claimed(Claimed),
     /// The agent opened a connection.
     Connected(AgentConnection),
     /// A channel asks for a program.
@@ -258,6 +261,13 @@ impl Driver {
                     self.agents.gone(*id);
                 }
                 self.inputs.push_back(input);
+            }
+            Message::Claimed(claimed) => {
+                self.allowance.bound(claimed.trail_limit);
+                self.inputs.push_back(Input::Claimed {
+                    bundle: claimed.bundle,
+                    expires_at: claimed.expires_at,
+                });
             }
             Message::Connected(agent) => self.connected(agent),
             Message::Asked {

@@ -28,6 +28,7 @@ mod kill;
 mod recordings;
 mod session_read;
 mod trail;
+mod trail_room;
 
 mod agents;
 mod bastions;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use portreeve_protocol::age::Recipient;
 use portreeve_protocol::recording::Retention;
+use portreeve_protocol::session::TrailLimit;
 use portreeve_protocol::time::Ttl;
 use portreeve_recording_store::config::StoreConfig;
 use portreeve_recording_store::store::Store as RecordingStore;
@@ -153,6 +154,8 @@ pub struct SessionConfig {
     pub bind_source_address: bool,
     /// How many sessions of one agent may be live at the same time.
     pub max_live_per_agent: u32,
+    /// How much one session may put into the trail.
+    pub trail_limit: TrailLimit,
 }
 
 /// Why the configuration cannot be used.

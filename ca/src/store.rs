@@ -22,6 +22,7 @@ mod look;
 mod open;
 mod published;
 mod recording;
+mod room;
 mod row;
 mod session;
 mod sweep;
@@ -59,6 +60,7 @@ pub use human::KnownHuman;
 pub use inventory::NewInventory;
 pub use look::{Look, LookOutcome, LookState, NewLook};
 pub use recording::{PERMISSION, Recording, Seal};
+pub use room::Spends;
 pub use session::{Attested, NewSession, Session, SessionFilter};
 
 /// How many commits may wait for the writer.

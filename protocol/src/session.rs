@@ -1,6 +1,7 @@
 //! Asking for a session, and what is known of one.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use crate::id::{SessionId, TaskId};
 use crate::key::PublicKey;
 use crate::name::{AccountName, BastionName, BundleName, HostName, HumanName};
 use crate::pair::Pair;
+use crate::quantity;
 use crate::task::{Purpose, Task, Ticket};
 use crate::time::{Timestamp, Ttl};
 
@@ -167,4 +169,89 @@ pub struct Claimed {
     pub bundle: String,
     /// When the session ends at the latest.
     pub expires_at: Timestamp,
+    /// How much it may put into the trail.
+    pub trail_limit: TrailLimit,
+}
+
+/// How many bytes of events one session may put into the trail. In text a whole number and a unit, as `64MiB`; in JSON
+/// the number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct TrailLimit(u64);
+
+/// Less is not enough for a session that does anything.
+const LEAST_TRAIL: u64 = 1 << 20;
+/// A PiB: every limit is a number that readers of JSON keep exactly.
+const MOST_TRAIL: u64 = 1 << 50;
+
+/// The text or number is no limit of a trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a limit of a trail is at least `1MiB` and written as `64MiB` or `1GiB`")]
+pub struct NotATrailLimit;
+
+impl TrailLimit {
+    /// What sessions have where nobody says anything: the events of some ten thousand commands.
+    pub const DEFAULT: Self = Self(64 << 20);
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for TrailLimit {
+    type Error = NotATrailLimit;
+
+    fn try_from(bytes: u64) -> Result<Self, NotATrailLimit> {
+        (LEAST_TRAIL..=MOST_TRAIL)
+            .contains(&bytes)
+            .then_some(Self(bytes))
+            .ok_or(NotATrailLimit)
+    }
+}
+
+impl From<TrailLimit> for u64 {
+    fn from(limit: TrailLimit) -> Self {
+        limit.0
+    }
+}
+
+impl FromStr for TrailLimit {
+    type Err = NotATrailLimit;
+
+    fn from_str(text: &str) -> Result<Self, NotATrailLimit> {
+        quantity::read(text, &quantity::SIZES)
+            .ok_or(NotATrailLimit)?
+            .try_into()
+    }
+}
+
+impl fmt::Display for TrailLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        quantity::write(self.0, &quantity::SIZES, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_a_trail_lets_a_session_do_something() {
+        for (text, bytes) in [
+            ("1MiB", Some(1 << 20)),
+            ("64MiB", Some(64 << 20)),
+            ("1048576GiB", Some(1 << 50)),
+            ("1023KiB", None),
+            ("1048577GiB", None),
+            ("0", None),
+            ("67108864", None),
+        ] {
+            let limit = text.parse::<TrailLimit>().ok();
+            assert_eq!(limit.map(TrailLimit::bytes), bytes, "{text}");
+        }
+        assert_eq!(TrailLimit::DEFAULT.to_string(), "64MiB");
+        assert!(serde_json::from_str::<TrailLimit>("7").is_err());
+    }
 }

@@ -14,6 +14,7 @@ use portreeve_recording::info::{Format, SessionInfo};
 use portreeve_recording::manifest::End;
 use portreeve_recording::write::{Position, WriteError};
 
+use super::allowance::Excess;
 use super::heads::Heads;
 use super::notes::Notes;
 use super::{Driver, Message};
@@ -89,10 +90,10 @@ impl Driver {
             (self.about.session, self.access.serial(), self.agent_address);
         tokio::spawn(async move {
             let input = match ca.claim(session, serial, address).await {
-                Ok(claimed) => Input::Claimed {
-                    bundle: claimed.bundle,
-                    expires_at: claimed.expires_at,
-                },
+                Ok(claimed) => {
+                    let _ = back.send(Message::Claimed(claimed)).await;
+                    return;
+                }
                 Err(CaError::Refused(problem)) => Input::ClaimRefused {
                     code: problem.code,
                     detail: problem.detail.unwrap_or(problem.title),
@@ -360,12 +361,20 @@ impl Driver {
     /// Counts what the session put into the trail, and ends it when that was too much.
     pub(super) fn charge(&mut self, event: Ticket) {
         let now = self.world.clock.now().steady;
-        if !self.allowance.take(event.bytes(), now) {
-            tracing::warn!("the session floods the trail and ends");
-            self.inputs.push_back(Input::RecordingFailed {
-                detail: "it made more events than one session may".into(),
-            });
-        }
+        let Some(excess) = self.allowance.take(event.bytes(), now) else {
+            return;
+        };
+        tracing::warn!(?excess, "the session puts too much into the trail and ends");
+        self.inputs.push_back(match excess {
+            Excess::AtOnce => Input::MustEnd {
+                detail: "it made more events at once than one session may".into(),
+                reason: "it does more at once than the trail takes of one session; ask for another session",
+            },
+            Excess::InAll(limit) => Input::MustEnd {
+                detail: format!("its events are more than the {limit} that one session may put into the trail"),
+                reason: "it did as much as the trail takes of one session; ask for another session",
+            },
+        });
     }
 }
 

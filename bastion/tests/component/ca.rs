@@ -19,7 +19,7 @@ use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::problem::{Code, Problem};
 use portreeve_protocol::recording::{Deletion, RetentionRule};
-use portreeve_protocol::session::{ClaimRequest, Claimed};
+use portreeve_protocol::session::{ClaimRequest, Claimed, TrailLimit};
 use portreeve_protocol::time::Timestamp;
 use ssh_key::certificate::{Builder, CertType};
 use tokio::net::TcpListener;
@@ -43,6 +43,8 @@ struct Inner {
     /// For how many seconds deletions are permitted, if they are, and how often one was asked for.
     deletions: Mutex<(Option<u32>, u32)>,
     deletion: Deletion,
+    /// How much a session may put into the trail.
+    trail_limit: Mutex<TrailLimit>,
     items: broadcast::Sender<FeedItem>,
     policy: watch::Sender<String>,
     /// Whether the feed says anything, and whether events are taken.
@@ -66,6 +68,7 @@ impl Ca {
                 pair: mint.pair(),
                 task: mint.task(),
             },
+            trail_limit: Mutex::new(TrailLimit::DEFAULT),
             items: broadcast::Sender::new(64),
             policy: watch::Sender::new(STARTER_POLICY.to_owned()),
             is_alive: watch::Sender::new(true),
@@ -99,6 +102,11 @@ impl Ca {
 
     pub(crate) fn permit_deletions(&self, seconds: Option<u32>) {
         self.0.deletions.lock().unwrap().0 = seconds;
+    }
+
+    /// Sessions that are claimed from now on may put so much into the trail.
+    pub(crate) fn limit_trails(&self, limit: &str) {
+        *self.0.trail_limit.lock().unwrap() = limit.parse().unwrap();
     }
 
     pub(crate) fn asked_to_delete(&self) -> u32 {
@@ -182,6 +190,7 @@ async fn claim(
     Ok(Json(Claimed {
         bundle: ca.0.bundle.clone(),
         expires_at: Timestamp::from_seconds(4_000_000_000),
+        trail_limit: *ca.0.trail_limit.lock().unwrap(),
     }))
 }
 

@@ -102,6 +102,46 @@ async fn a_session_that_is_done_is_recorded_and_closed_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_fills_its_trail_ends_in_order_with_the_reason() {
+    let mut world = World::start().await;
+    world.ca.limit_trails("1MiB");
+    let agent = world.agent();
+    let running = agent.start("echo begun; sleep 60");
+    // Each stands in the trail twice: as what was asked for and as what was decided.
+    let words = format!("true {}", "x".repeat(20_000));
+    let mut commands = 0;
+    while !world.ca.facts(agent.session).iter().any(is_failed) {
+        commands += 1;
+        assert!(commands < 200, "nobody ends it");
+        agent.run(&words).await;
+    }
+    let told = finish(running).await;
+    assert!(
+        text(&told.stderr).contains("as much as the trail takes of one session"),
+        "{}",
+        text(&told.stderr)
+    );
+    let cause = EndCause::RecordingFailed;
+    let fact = world.ca.wait_for(agent.session, "end", closed).await;
+    let confirmed = true;
+    assert_eq!(fact, AccessFact::SessionClosed { cause, confirmed });
+    let facts = world.ca.facts(agent.session);
+    let why = facts.iter().find(|fact| is_failed(fact)).unwrap();
+    assert!(
+        matches!(why, AccessFact::RecordingFailed { detail } if detail.contains("the 1MiB")),
+        "{why:?}"
+    );
+    let names: Vec<_> = facts.iter().map(name).collect();
+    for end in ["session_ending", "host_gone", "recording_sealed"] {
+        assert!(names.iter().any(|name| name == end), "{end}: {names:?}");
+    }
+}
+
+fn is_failed(fact: &AccessFact) -> bool {
+    matches!(fact, AccessFact::RecordingFailed { .. })
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_session_ends_at_once_with_the_reason() {
     let mut world = World::start().await;
     let agent = world.agent();

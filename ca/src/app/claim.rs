@@ -7,9 +7,9 @@ use portreeve_protocol::problem::Code;
 use portreeve_protocol::session::{ClaimRequest, Claimed};
 
 use super::record::{Access, machine};
-use super::{App, Failure, Origin};
+use super::{App, Failure, Origin, trail_room};
 use crate::identity::AuthenticatedBastion;
-use crate::store::{Change, CommitError, Refusal, Session, StoreError};
+use crate::store::{Change, CommitError, EventOutcome, Refusal, Reported, Session, StoreError};
 
 impl App {
     /// Gives a session to the bastion that its agent connected to.
@@ -43,10 +43,12 @@ impl App {
                 what: "bundle",
                 detail: format!("there is no text for {}", found.summary.bundle.digest),
             })?;
+        let trail_limit = self.settings.sessions.trail_limit;
         let claim = Change::ClaimSession {
             session: id,
             bastion: bastion.name().clone(),
             serial: request.serial,
+            trail_limit,
             at: origin.at,
         };
         let claimed = access(&found).event(
@@ -60,6 +62,7 @@ impl App {
             Ok(_) => Ok(Claimed {
                 bundle,
                 expires_at: found.summary.expires_at,
+                trail_limit,
             }),
             Err(CommitError::Refused(refusal)) => {
                 let reason = refusal.to_string();
@@ -113,9 +116,19 @@ impl App {
         origin: Origin,
     ) -> Result<Failure, Failure> {
         let code = failure.problem().code;
-        let refused =
-            access(found).event(origin.at, AccessFact::ConnectionRefused { code, detail });
-        self.log.append(vec![refused]).await?;
+        let fact = AccessFact::ConnectionRefused { code, detail };
+        // A certificate is good for more claims than one, and each is refused: the session's room is for these too.
+        let limit = self.trail_limit_of(found);
+        let refused = Reported {
+            spends: Some(trail_room::spends(found.summary.session, &fact, limit)),
+            event: access(found).event(origin.at, fact),
+            change: None,
+            alarm: None,
+        };
+        let stored = self.store.report(vec![refused]).await?;
+        if matches!(stored.events.first(), Some(EventOutcome::Full(_))) {
+            self.trail_is_full(found, limit, origin.at).await?;
+        }
         Ok(failure)
     }
 }

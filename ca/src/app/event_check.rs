@@ -10,11 +10,12 @@ use portreeve_protocol::event::{AccessFact, Body, Event, MAX_EVENT, Machine, Mac
 use portreeve_protocol::id::{EventId, SessionId};
 use portreeve_protocol::key::PublicKey;
 use portreeve_protocol::name::BastionName;
-use portreeve_protocol::session::SessionSummary;
+use portreeve_protocol::session::{SessionSummary, TrailLimit};
 use portreeve_protocol::signed::{Signed, Statement, VerifyError};
 use portreeve_protocol::time::Timestamp;
 
 use super::record::machine;
+use super::trail_room;
 use crate::store::{Attested, Change, Recording, Reported, Session};
 
 /// A session with the key of its host.
@@ -22,6 +23,8 @@ use crate::store::{Attested, Change, Recording, Reported, Session};
 pub(super) struct Subject {
     pub(super) session: Session,
     pub(super) host_identity: Option<PublicKey>,
+    /// How much it may put into the trail.
+    pub(super) trail_limit: TrailLimit,
     /// Its recording, where an event says that it was deleted.
     pub(super) recording: Option<Recording>,
 }
@@ -51,6 +54,8 @@ pub(super) enum NotTaken {
     Deletion,
     #[error("the log has another event of this id")]
     Conflict,
+    #[error("the session put more into the trail than it may")]
+    Full,
 }
 
 /// The session that an event is about, if it is about one.
@@ -100,6 +105,7 @@ pub(super) fn check(
                 subject,
             )?;
             let summary = &subject.session.summary;
+            let spends = trail_room::spends(summary.session, &fact, subject.trail_limit);
             // What a host signed may come more than once, by this bastion or another: a host says it
             // again until it hears that somebody has it.
             let event = Event {
@@ -116,6 +122,7 @@ pub(super) fn check(
                 alarm: alarm.map(|detail| machine(event.at, MachineFact::Alarm { detail })),
                 event,
                 change,
+                spends: Some(spends),
             })
         }
     }
@@ -158,6 +165,7 @@ fn plain(event: Event) -> Reported {
     Reported {
         event,
         change: None,
+        spends: None,
         alarm: None,
     }
 }

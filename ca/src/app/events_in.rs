@@ -1,6 +1,6 @@
 //! `POST /v1/events`: what a bastion delivers from its spool.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use portreeve_protocol::event::{
     AccessFact, Body, Event, EventBatch, EventsStored, MAX_BATCH, MachineFact,
@@ -49,7 +49,11 @@ impl App {
                 }
             }
         }
-        let stored = self.store_taken(taken, &mut refused).await?;
+        let (stored, full) = self.store_taken(taken, &mut refused).await?;
+        for subject in full.iter().filter_map(|id| subjects.get(id)) {
+            self.trail_is_full(&subject.session, subject.trail_limit, now)
+                .await?;
+        }
         if !alarms.is_empty() {
             self.log.append(alarms).await?;
         }
@@ -86,6 +90,7 @@ impl App {
                 subjects.insert(
                     id,
                     Subject {
+                        trail_limit: self.trail_limit_of(&session),
                         session,
                         host_identity,
                         recording,
@@ -96,25 +101,32 @@ impl App {
         Ok(subjects)
     }
 
+    /// Says how many are stored, and of which sessions something is not for lack of room.
     async fn store_taken(
         &self,
         taken: Vec<Reported>,
         refused: &mut Vec<(EventId, NotTaken)>,
-    ) -> Result<u32, Failure> {
+    ) -> Result<(u32, BTreeSet<SessionId>), Failure> {
+        let mut full = BTreeSet::new();
         if taken.is_empty() {
-            return Ok(0);
+            return Ok((0, full));
         }
+        let sessions: Vec<_> = taken.iter().map(|one| session_of(&one.event)).collect();
         let committed = self.store.report(taken).await?;
         let mut stored = 0;
-        for outcome in committed.events {
+        for (outcome, session) in committed.events.into_iter().zip(sessions) {
             match outcome {
                 EventOutcome::Logged(_) | EventOutcome::Known => stored += 1,
                 // The same statement, brought another time.
                 EventOutcome::Conflicting(id) if id.is_of_statement() => stored += 1,
                 EventOutcome::Conflicting(id) => refused.push((id, NotTaken::Conflict)),
+                EventOutcome::Full(id) => {
+                    full.extend(session);
+                    refused.push((id, NotTaken::Full));
+                }
             }
         }
-        Ok(stored)
+        Ok((stored, full))
     }
 }
 

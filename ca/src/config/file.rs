@@ -90,6 +90,7 @@ pub(super) struct Sessions {
     pub(super) linger: Lifetime,
     pub(super) bind_source_address: Option<bool>,
     pub(super) max_live_per_agent: Option<Spanned<u32>>,
+    pub(super) trail_limit: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -60,6 +60,7 @@ fn everything_can_be_said() {
         linger = "5s"
         bind_source_address = false
         max_live_per_agent = 20
+        trail_limit = "256MiB"
         [[issuer]]
         url = "http://127.0.0.1:9000"
         client_id = "portreeve"
@@ -75,6 +76,7 @@ fn everything_can_be_said() {
     assert_eq!(config.signer.limits.session.to_string(), "8h");
     assert_eq!(config.signer.server_uid, Some(990));
     assert_eq!(config.sessions.max_live_per_agent, 20);
+    assert_eq!(config.sessions.trail_limit.bytes(), 256 << 20);
     assert_eq!(config.issuers[0].keys, IssuerKeys::Discovery);
     assert_eq!(
         config.issuers[1].keys,
@@ -144,6 +146,10 @@ fn every_fault_is_reported_with_its_line_and_field() {
         (
             minimal() + "[sessions]\ndefault_ttl = \"2h\"\n",
             "8: `sessions.default_ttl`: 2h is longer than `sessions.max_ttl`",
+        ),
+        (
+            minimal() + "[sessions]\ntrail_limit = \"64KiB\"\n",
+            "8: `sessions.trail_limit`: a limit of a trail is at least `1MiB`",
         ),
         (
             minimal() + "[signer]\nlog_origin = \"a b\"\n",

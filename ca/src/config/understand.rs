@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use portreeve_protocol::recording::Retention;
+use portreeve_protocol::session::{NotATrailLimit, TrailLimit};
 use portreeve_protocol::time::Ttl;
 use toml::Spanned;
 
@@ -83,6 +84,9 @@ pub enum Fault {
     /// A limit that lets no session begin.
     #[error("`sessions.max_live_per_agent`: at least 1")]
     NoSessions,
+    /// A trail that no session could do with.
+    #[error("`sessions.trail_limit`: {0}")]
+    TrailLimit(NotATrailLimit),
     /// The recording store cannot be used.
     #[error(transparent)]
     Store(portreeve_recording_store::config::ConfigError),
@@ -288,6 +292,13 @@ fn sessions(file: &Sessions) -> Result<SessionConfig, At> {
     if let Some(none) = most.filter(|most| *most.get_ref() == 0) {
         return Err((none.span().start, Fault::NoSessions));
     }
+    let trail_limit = match &file.trail_limit {
+        Some(text) => {
+            let limit = text.get_ref().parse();
+            limit.map_err(|error| (text.span().start, Fault::TrailLimit(error)))?
+        }
+        None => TrailLimit::DEFAULT,
+    };
     Ok(SessionConfig {
         default_ttl: or(&file.default_ttl, MINUTES_15),
         max_ttl: or(&file.max_ttl, HOUR),
@@ -296,6 +307,7 @@ fn sessions(file: &Sessions) -> Result<SessionConfig, At> {
         linger: or(&file.linger, SECONDS_30),
         bind_source_address: file.bind_source_address.unwrap_or(true),
         max_live_per_agent: most.map_or(MAX_LIVE_PER_AGENT, |most| *most.get_ref()),
+        trail_limit,
     })
 }
 

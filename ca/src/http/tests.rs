@@ -16,3 +16,4 @@ mod refusals;
 mod routes;
 mod serve;
 mod sessions;
+mod trail_room;

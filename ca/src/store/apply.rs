@@ -139,8 +139,18 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             session,
             bastion,
             serial,
+            trail_limit,
             at,
-        } => session::claim(db, *session, bastion, *serial, *at).await,
+        } => {
+            let claim = session::Claim {
+                bastion,
+                serial: *serial,
+                trail_limit: *trail_limit,
+                at: *at,
+            };
+            session::claim(db, *session, &claim).await
+        }
+        Change::FillTrail { session, at } => session::fill_trail(db, *session, *at).await,
         Change::OpenSession { session, attested } => session::open(db, *session, attested).await,
         Change::KillSession {
             session,

@@ -8,6 +8,7 @@ use portreeve_protocol::id::{OrderId, SessionId};
 use portreeve_protocol::name::{BastionName, BundleName, HostName, HumanName};
 use portreeve_protocol::pair::{Agent, Human};
 use portreeve_protocol::recording::StoreName;
+use portreeve_protocol::session::TrailLimit;
 use portreeve_protocol::task::Purpose;
 use portreeve_protocol::time::Timestamp;
 
@@ -190,6 +191,15 @@ pub enum Change {
         bastion: BastionName,
         /// The serial number of the access certificate that was shown.
         serial: u64,
+        /// How much it may put into the trail.
+        trail_limit: TrailLimit,
+        /// When this is done.
+        at: Timestamp,
+    },
+    /// The log takes no more of a session but its end, which it thereby has if it lived. Refused when that was so.
+    FillTrail {
+        /// The session.
+        session: SessionId,
         /// When this is done.
         at: Timestamp,
     },

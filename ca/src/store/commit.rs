@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::log::Leaf;
 use super::write::{Commit, Entry, Job};
-use super::{Change, Refusal, Store, StoreError};
+use super::{Change, Refusal, Spends, Store, StoreError};
 
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Reported {
     pub event: Event,
     /// What it changes.
     pub change: Option<Change>,
+    /// Whose room in the log it takes, if any session's.
+    pub spends: Option<Spends>,
     /// What is logged after it.
     pub alarm: Option<Event>,
 }
@@ -36,6 +38,8 @@ pub enum EventOutcome {
     Known,
     /// The log has another event of this id; this one is not stored.
     Conflicting(EventId),
+    /// There is no room for it; it is not stored, and nothing follows from it.
+    Full(EventId),
 }
 
 /// Why nothing of a commit was done.
@@ -78,6 +82,7 @@ impl Store {
             entries.push(Entry {
                 leaf: leaf_of(event)?,
                 change: None,
+                spends: None,
                 alarm: None,
             });
         }
@@ -95,6 +100,7 @@ impl Store {
             entries.push(Entry {
                 leaf: leaf_of(&one.event)?,
                 change: one.change,
+                spends: one.spends,
                 alarm: one.alarm.as_ref().map(leaf_of).transpose()?,
             });
         }

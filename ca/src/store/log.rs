@@ -46,6 +46,16 @@ impl Leaf {
             text,
         })
     }
+
+    /// The event's id.
+    pub(super) const fn id(&self) -> EventId {
+        self.id
+    }
+
+    /// How long it is.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.text.len() as u64
+    }
 }
 
 /// Appends an event. The inner nodes that are complete now are added to `complete`, which is to be

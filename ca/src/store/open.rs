@@ -170,5 +170,10 @@ fn migrator() -> Migrator {
             "lost recordings",
             include_str!("../../migrations/0011_lost_recordings.sql"),
         ),
+        step(
+            12,
+            "trail room",
+            include_str!("../../migrations/0012_trail_room.sql"),
+        ),
     ])
 }

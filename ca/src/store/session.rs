@@ -9,12 +9,12 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{AccountName, BastionName, HostName};
 use portreeve_protocol::pair::{Agent, Pair};
 use portreeve_protocol::recording::{Retention, RetentionRule};
-use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary};
+use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary, TrailLimit};
 use portreeve_protocol::task::Task;
 use portreeve_protocol::time::Timestamp;
 
 pub(super) use query::{live, live_with_bundle, one, retention, some};
-pub(super) use step::{add, claim, end, kill, open};
+pub(super) use step::{Claim, add, claim, end, fill_trail, kill, open};
 
 /// A session whose certificates are signed.
 #[derive(Debug, Clone)]
@@ -89,6 +89,8 @@ pub struct Session {
     pub attestation: Option<Digest>,
     /// The bastions that can open its grant.
     pub bastions: Vec<BastionName>,
+    /// How much it may put into the trail, if its bastion was told.
+    pub trail_limit: Option<TrailLimit>,
     /// By when a bastion must have claimed it.
     pub connect_by: Timestamp,
     /// How long its recording is kept.

@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::{NotApplied, apply};
 use super::log::{self, Leaf};
-use super::{Change, CommitError, Committed, EventOutcome, StoreError, feed};
+use super::room::Room;
+use super::{Change, CommitError, Committed, EventOutcome, Spends, StoreError, feed};
 use crate::clock::Clock;
 use crate::trail::tree::{Frontier, Node};
 
@@ -42,6 +43,7 @@ pub(super) struct Commit {
 pub(super) struct Entry {
     pub(super) leaf: Leaf,
     pub(super) change: Option<Change>,
+    pub(super) spends: Option<Spends>,
     /// Another event.
     pub(super) alarm: Option<Leaf>,
 }
@@ -296,21 +298,39 @@ async fn steps(
         apply(db, change).await?;
     }
     let mut events = Vec::with_capacity(commit.entries.len());
+    let mut room = Room::default();
     for entry in &commit.entries {
+        let (leaf, bytes) = (&entry.leaf, entry.leaf.bytes());
+        let has_room = match entry.spends {
+            Some(spends) => room.has(db, spends, bytes).await?,
+            None => true,
+        };
+        if (entry.change.is_some() || !has_room)
+            && let Some(outcome) = log::known(db, leaf).await?
+        {
+            events.push(outcome);
+            continue;
+        }
+        if !has_room {
+            events.push(EventOutcome::Full(leaf.id()));
+            continue;
+        }
         // What the log would not show must not happen: the change comes with its event, or not at all.
         if let Some(change) = &entry.change {
-            if let Some(outcome) = log::known(db, &entry.leaf).await? {
-                events.push(outcome);
-                continue;
-            }
             apply(db, change).await?;
         }
-        let outcome = log_one(db, &entry.leaf, end, complete, now).await?;
-        if let (EventOutcome::Logged(_), Some(alarm)) = (outcome, &entry.alarm) {
-            log_one(db, alarm, end, complete, now).await?;
+        let outcome = log_one(db, leaf, end, complete, now).await?;
+        if let EventOutcome::Logged(_) = outcome {
+            if let Some(spends) = entry.spends {
+                room.take(spends, bytes);
+            }
+            if let Some(alarm) = &entry.alarm {
+                log_one(db, alarm, end, complete, now).await?;
+            }
         }
         events.push(outcome);
     }
+    room.keep(db).await?;
     Ok(Committed { events })
 }
 

@@ -69,7 +69,7 @@ impl Live {
     }
 
     /// The events of the session.
-    async fn trail(&self) -> Vec<Event> {
+    pub(super) async fn trail(&self) -> Vec<Event> {
         let path = format!("/v1/sessions/{}/trail", self.grant.session);
         let trail = self.lab.get(&path, &self.lab.analyst()).await.is(200);
         let events = trail["events"].as_array().unwrap().iter();
@@ -79,7 +79,7 @@ impl Live {
         events.map(event).collect()
     }
 
-    async fn state(&self) -> String {
+    pub(super) async fn state(&self) -> String {
         let path = format!("/v1/sessions/{}", self.grant.session);
         let shown = self.lab.get(&path, &self.lab.analyst()).await.is(200);
         shown["state"].as_str().unwrap().to_owned()
@@ -131,6 +131,13 @@ impl Live {
             found: None,
             commands: None,
         }
+    }
+}
+
+impl Live {
+    /// That the host proved the end.
+    pub(super) fn gone(&self) -> AccessFact {
+        gone(&self.receipt())
     }
 }
 

@@ -15,6 +15,7 @@ use portreeve_access_policy::STARTER_POLICY;
 use portreeve_protocol::age;
 use portreeve_protocol::enrol::{HostEnrolment, HostProof, HostTicket};
 use portreeve_protocol::secret::SecretText;
+use portreeve_protocol::session::TrailLimit;
 use portreeve_protocol::signed::Signed;
 use portreeve_protocol::time::Timestamp;
 use portreeve_protocol::token::{
@@ -475,6 +476,7 @@ fn config(home: &Path) -> Config {
             linger: ttl("30s"),
             bind_source_address: true,
             max_live_per_agent: MAX_LIVE,
+            trail_limit: TrailLimit::DEFAULT,
         },
         token_ttl: ttl("15m"),
         enrolment_ttl: ttl("1h"),

@@ -4,14 +4,14 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::pair::Agent;
 use portreeve_protocol::recording::{Retention, RetentionRule};
-use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary};
+use portreeve_protocol::session::{BundleRef, SessionState, SessionSummary, TrailLimit};
 use portreeve_protocol::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::{Session, SessionFilter};
 use crate::store::StoreError;
-use crate::store::row::{Columns as _, to_word};
+use crate::store::row::{Columns as _, damaged, to_word};
 
 /// How many sessions a listing has at most.
 const MAX_LISTING: u32 = 1000;
@@ -137,6 +137,7 @@ fn read(row: &SqliteRow) -> Result<Session, StoreError> {
         order: row.parsed("order_digest")?,
         attestation: row.parsed_if_any("attestation")?,
         bastions: row.json("bastions")?,
+        trail_limit: trail_limit(row)?,
         connect_by: row.moment("connect_by")?,
         retention: retention(row)?,
         // Sessions of before were granted without a word about it.
@@ -144,6 +145,16 @@ fn read(row: &SqliteRow) -> Result<Session, StoreError> {
             .word_if_any("retention_rule")?
             .unwrap_or(RetentionRule::Configuration),
     })
+}
+
+fn trail_limit(row: &SqliteRow) -> Result<Option<TrailLimit>, StoreError> {
+    let bytes: Option<i64> = row.raw("trail_limit")?;
+    let limit = bytes.map(|bytes| u64::try_from(bytes).ok()?.try_into().ok());
+    limit
+        .map(|limit: Option<TrailLimit>| {
+            limit.ok_or_else(|| damaged("trail_limit", "out of bounds"))
+        })
+        .transpose()
 }
 
 pub(in crate::store) fn retention(row: &SqliteRow) -> Result<Retention, StoreError> {

@@ -4,7 +4,7 @@
 use portreeve_protocol::attest::EndCause;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{BastionName, HumanName};
-use portreeve_protocol::session::{BundleRef, SessionState};
+use portreeve_protocol::session::{BundleRef, SessionState, TrailLimit};
 use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -52,26 +52,50 @@ pub(in crate::store) async fn add(db: &mut SqliteConnection, new: &NewSession) -
     changed_or(&done, Refusal::Exists)
 }
 
+/// A bastion's claim.
+pub(in crate::store) struct Claim<'a> {
+    pub(in crate::store) bastion: &'a BastionName,
+    pub(in crate::store) serial: u64,
+    pub(in crate::store) trail_limit: TrailLimit,
+    pub(in crate::store) at: Timestamp,
+}
+
 pub(in crate::store) async fn claim(
     db: &mut SqliteConnection,
     session: SessionId,
-    bastion: &BastionName,
-    serial: u64,
-    at: Timestamp,
+    claim: &Claim<'_>,
 ) -> Applied {
     let standing = Standing::read(db, session).await?;
-    standing.may_claim(bastion, serial, at)?;
+    standing.may_claim(claim.bastion, claim.serial, claim.at)?;
     // A session that was granted just before its bundle was withdrawn never begins.
     if bundle::is_withdrawn(db, &standing.bundle).await? {
         return Err(Refusal::Withdrawn.into());
     }
-    sqlx::query("UPDATE session SET state = $1, bastion = $2 WHERE session = $3")
+    sqlx::query("UPDATE session SET state = $1, bastion = $2, trail_limit = $3 WHERE session = $4")
         .bind(to_word(&SessionState::Claimed)?)
-        .bind(bastion.as_str())
+        .bind(claim.bastion.as_str())
+        .bind(signed(claim.trail_limit.bytes()))
         .bind(session.to_string())
         .execute(&mut *db)
         .await?;
     recording::begin(db, session).await
+}
+
+/// Nobody may serve a session of which nothing is logged any more.
+pub(in crate::store) async fn fill_trail(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    at: Timestamp,
+) -> Applied {
+    let done = sqlx::query(
+        "UPDATE session SET trail_full_at = $1 WHERE session = $2 AND trail_full_at IS NULL",
+    )
+    .bind(at.as_micros())
+    .bind(session.to_string())
+    .execute(&mut *db)
+    .await?;
+    changed_or(&done, Refusal::Over)?;
+    end(db, session, EndCause::RecordingFailed, false, at).await
 }
 
 pub(in crate::store) async fn open(

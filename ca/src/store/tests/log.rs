@@ -31,7 +31,9 @@ async fn events_of_many_callers_are_all_logged_each_in_a_place_of_its_own() {
             .into_iter()
             .map(|outcome| match outcome {
                 EventOutcome::Logged(place) => place,
-                other @ (EventOutcome::Known | EventOutcome::Conflicting(_)) => panic!("{other:?}"),
+                other @ (EventOutcome::Known
+                | EventOutcome::Conflicting(_)
+                | EventOutcome::Full(_)) => panic!("{other:?}"),
             })
             .collect();
         assert!(own.is_sorted(), "a caller's events keep their order");
@@ -250,6 +252,7 @@ async fn nothing_follows_from_an_event_whose_id_the_log_has() {
     let reported = |event, nonce, alarm| Reported {
         event,
         change: Some(once(nonce)),
+        spends: None,
         alarm: Some(alarm),
     };
     let first = home.store.report(vec![reported(event(1), "a", event(2))]);
@@ -287,6 +290,7 @@ async fn a_report_that_is_refused_leaves_the_log_as_it_was() {
             nonce: nonce.to_owned(),
             until: after(60),
         }),
+        spends: None,
         alarm: None,
     };
     let batch = vec![reported(1, "a"), reported(2, "b"), reported(3, "a")];

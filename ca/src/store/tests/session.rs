@@ -1,7 +1,7 @@
 //! Sessions: claimed once, whoever comes first.
 
 use portreeve_protocol::attest::EndCause;
-use portreeve_protocol::session::SessionState;
+use portreeve_protocol::session::{SessionState, TrailLimit};
 
 use super::*;
 
@@ -10,6 +10,7 @@ fn claim(bastion: &str) -> Change {
         session: examples::session_id(),
         bastion: bastion.parse().unwrap(),
         serial: 11,
+        trail_limit: TrailLimit::DEFAULT,
         at: NOW,
     }
 }

@@ -1,0 +1,147 @@
+//! How much the log takes of one session, and what happens when there is more.
+//!
+//! A bastion ends a session that has put its limit into the trail. What the log takes is more than that: what was on its
+//! way then, what the host had still to tell, and the words of the end, for which there is room that nothing else takes.
+//! So a bastion that keeps to the limit loses nothing, and one that does not fills no disk.
+
+use portreeve_protocol::event::{AccessFact, MachineFact};
+use portreeve_protocol::feed::FeedItem;
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::session::TrailLimit;
+use portreeve_protocol::time::Timestamp;
+
+use super::record::{Access, machine};
+use super::{App, Failure};
+use crate::store::{Change, CommitError, Refusal, Session, Spends};
+
+/// For what follows the limit: what a host tells at the end of a session is 28 MiB in its journal, and twice that at most
+/// as events; the rest is what was on its way.
+const AFTERWARDS: u64 = 64 * 1024 * 1024;
+/// For a bastion's words of the end.
+const LAST_WORDS: u64 = 1024 * 1024;
+/// For what the host proved, and for a deletion that was permitted: no bastion's words take this room.
+const PROOFS: u64 = 1024 * 1024;
+
+/// What a fact takes of the room of a session with this limit.
+pub(super) const fn spends(session: SessionId, fact: &AccessFact, limit: TrailLimit) -> Spends {
+    Spends {
+        session,
+        most: most(fact, limit),
+    }
+}
+
+/// Up to where there is room for it.
+const fn most(fact: &AccessFact, limit: TrailLimit) -> u64 {
+    let ordinary = limit.bytes().saturating_add(AFTERWARDS);
+    match fact {
+        AccessFact::SessionEnding { .. }
+        | AccessFact::RecordingFailed { .. }
+        | AccessFact::RecordingSealed { .. }
+        | AccessFact::RecordingStored { .. }
+        | AccessFact::SessionClosed { .. } => ordinary.saturating_add(LAST_WORDS),
+        AccessFact::HostReady { .. }
+        | AccessFact::HostGone { .. }
+        | AccessFact::RecordingDeleted { .. } => ordinary.saturating_add(LAST_WORDS + PROOFS),
+        AccessFact::ConnectionRefused { .. }
+        | AccessFact::HostRefused { .. }
+        | AccessFact::ChannelDecided { .. }
+        | AccessFact::ChannelClosed { .. }
+        | AccessFact::RecordingHead { .. }
+        | AccessFact::Host { .. }
+        // No bastion reports these.
+        | AccessFact::TokenIssued { .. }
+        | AccessFact::SessionDecided { .. }
+        | AccessFact::SessionIntended { .. }
+        | AccessFact::SessionIssued { .. }
+        | AccessFact::SessionRefused { .. }
+        | AccessFact::SessionClaimed { .. }
+        | AccessFact::BundleWithdrawn { .. }
+        | AccessFact::SessionKilled { .. }
+        | AccessFact::RecordingReviewed { .. }
+        | AccessFact::RecordingHeld { .. }
+        | AccessFact::RecordingReleased { .. }
+        | AccessFact::RecordingExpired { .. }
+        | AccessFact::RecordingDeletionPermitted { .. } => ordinary,
+    }
+}
+
+impl App {
+    /// What its bastion was told, or would be told now.
+    pub(super) fn trail_limit_of(&self, session: &Session) -> TrailLimit {
+        let told = session.trail_limit;
+        told.unwrap_or(self.settings.sessions.trail_limit)
+    }
+
+    /// Something of a session was not taken for lack of room: its trail says so, an alarm does, and no bastion serves it
+    /// any longer. Once for each session.
+    pub(super) async fn trail_is_full(
+        &self,
+        session: &Session,
+        limit: TrailLimit,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let summary = &session.summary;
+        let id = summary.session;
+        let reason = format!("it put more into the trail than the {limit} that it may");
+        let changes = vec![
+            Change::FillTrail {
+                session: id,
+                at: now,
+            },
+            Change::Feed {
+                item: FeedItem::Kill {
+                    session: id,
+                    reason: reason.clone(),
+                    by_pair: false,
+                },
+                at: now,
+            },
+        ];
+        let access = Access {
+            pair: &summary.pair,
+            task: Some(&summary.task),
+            session: Some(id),
+        };
+        let full = AccessFact::RecordingFailed {
+            detail: format!("{reason}; nothing of it is logged any more but its end"),
+        };
+        let alarm = MachineFact::Alarm {
+            detail: format!(
+                "session {id}: {reason}, and what more comes of it is not logged: see whether its bastion is of this \
+                 version and whose it is, and who connects with its certificate"
+            ),
+        };
+        let events = vec![access.event(now, full), machine(now, alarm)];
+        match self.store.commit(changes, events).await {
+            Ok(_) | Err(CommitError::Refused(Refusal::Over)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portreeve_protocol::attest::EndCause;
+
+    use super::*;
+
+    #[test]
+    fn the_end_finds_room_that_nothing_else_takes() {
+        let limit = TrailLimit::DEFAULT;
+        let cause = EndCause::RecordingFailed;
+        let ordinary = most(
+            &AccessFact::HostRefused {
+                detail: String::new(),
+            },
+            limit,
+        );
+        let ending = most(&AccessFact::SessionEnding { cause }, limit);
+        let closed = AccessFact::SessionClosed {
+            cause,
+            confirmed: true,
+        };
+        assert_eq!(ordinary, 128 << 20);
+        assert_eq!(ending, 129 << 20);
+        assert_eq!(most(&closed, limit), ending);
+    }
+}
