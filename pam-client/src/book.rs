@@ -15,7 +15,7 @@ use portreeve_protocol::time::Timestamp;
 use crate::chain::{Chain, Tally};
 use crate::journal::{Journal, JournalError, Record, WORTH_IT};
 use crate::plan::Plan;
-use crate::receipt::{self, Commands};
+use crate::receipt::{self, Commands, Tried};
 use crate::step::Left;
 use crate::trust::Identity;
 
@@ -129,6 +129,11 @@ impl Book {
             again,
             once,
         })?)
+    }
+
+    /// The end was tried again and is not done; this came of it.
+    pub(crate) fn tried(&mut self, tried: Tried) -> Result<(), BookError> {
+        Ok(self.journal.append(&Record::Tried { tried })?)
     }
 
     /// What the bastion has not been told, in order; it is told now.

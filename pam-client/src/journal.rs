@@ -23,6 +23,7 @@ use crate::counter::SessionUid;
 use crate::file;
 use crate::log;
 use crate::plan::Plan;
+use crate::receipt::Tried;
 
 pub(crate) use self::shorter::{UNFINISHED, WORTH_IT, fact_of};
 
@@ -85,6 +86,11 @@ pub(crate) enum Record {
         /// What is left and no later try finds again.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         once: Vec<String>,
+    },
+    /// A removal that left something was tried again and left something too.
+    Tried {
+        /// What it did that was not told before.
+        tried: Tried,
     },
     /// The session never became ready, and nothing is left of it.
     Undone {

@@ -1,5 +1,7 @@
 //! What a session's end came to, as the host signs it. Pure.
 
+mod before;
+
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::apply::Removed;
 use crate::chain::Tally;
 use crate::plan::Plan;
 use crate::step::Left;
+
+pub(crate) use self::before::{Before, Tried};
 
 /// How many killed processes, files, commands and lines for what is left a receipt has.
 pub(crate) const MOST_LISTED: usize = 64;
@@ -116,6 +120,8 @@ fn length(texts: &[String]) -> usize {
 pub(crate) struct Found {
     files: FoundFiles,
     bytes: usize,
+    /// How many of those that are not listed were removed.
+    more_removed: u64,
 }
 
 impl Found {
@@ -126,36 +132,48 @@ impl Found {
         self.list(FoundFile { path, removed });
     }
 
-    fn list(&mut self, file: FoundFile) {
+    /// Says whether it is listed, and not only counted.
+    fn list(&mut self, file: FoundFile) -> bool {
         let bytes = self.bytes + file.path.len();
-        if self.files.files.len() < MOST_LISTED && bytes <= MOST_FOUND {
+        let has_room = self.files.files.len() < MOST_LISTED && bytes <= MOST_FOUND;
+        if has_room {
             self.bytes = bytes;
             self.files.files.push(file);
         } else {
             self.files.more = self.files.more.saturating_add(1);
+            let removed = u64::from(file.removed);
+            self.more_removed = self.more_removed.saturating_add(removed);
         }
+        has_room
     }
 
     /// Those that a receipt names.
     fn told(files: FoundFiles) -> Self {
         let bytes = files.files.iter().map(|file| file.path.len()).sum();
-        Self { files, bytes }
+        Self {
+            files,
+            bytes,
+            more_removed: 0,
+        }
+    }
+
+    /// One that was found before, whatever became of it.
+    fn known(&mut self, path: &str) -> Option<&mut FoundFile> {
+        let mut files = self.files.files.iter_mut();
+        files.find(|known| known.path == path)
     }
 
     /// These and then others; one that was found before counts as what it is now.
     fn and(mut self, later: Self) -> Self {
         for file in later.files.files {
-            match self
-                .files
-                .files
-                .iter_mut()
-                .find(|known| known.path == file.path)
-            {
-                Some(known) => known.removed = file.removed,
-                None => self.list(file),
+            if let Some(known) = self.known(&file.path) {
+                known.removed = file.removed;
+            } else {
+                self.list(file);
             }
         }
         self.files.more = self.files.more.saturating_add(later.files.more);
+        self.more_removed = self.more_removed.saturating_add(later.more_removed);
         self
     }
 
@@ -215,33 +233,6 @@ pub(crate) struct End {
     pub(crate) removed: Removed,
     /// What is left as well and no later try finds again.
     pub(crate) once: Vec<Left>,
-}
-
-/// What a receipt told of an end that was not done with it. The last receipt counts, so it tells this too.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Before {
-    killed: Killed,
-    found: Found,
-    once: Vec<Left>,
-}
-
-impl Before {
-    /// What a receipt told; of what is left only what no later try finds again.
-    pub(crate) fn of(receipt: Receipt, once: &[String]) -> Self {
-        Self {
-            killed: Killed::told(receipt.killed, receipt.killed_more),
-            found: Found::told(receipt.found.unwrap_or_default()),
-            once: once.iter().map(Left::stays).collect(),
-        }
-    }
-
-    /// Puts it before what a later try came to.
-    pub(crate) fn before(self, mut end: End) -> End {
-        end.killed = self.killed.and(end.killed);
-        end.found = self.found.and(end.found);
-        end.once.splice(0..0, self.once);
-        end
-    }
 }
 
 /// The receipt of a session's end.
@@ -328,7 +319,7 @@ mod tests {
     use portreeve_protocol::event::MAX_EVENT;
     use portreeve_protocol::signed::Signed;
 
-    fn process(pid: i32) -> KilledProcess {
+    pub(super) fn process(pid: i32) -> KilledProcess {
         KilledProcess {
             pid,
             uid: 0,

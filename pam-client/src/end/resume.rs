@@ -81,7 +81,12 @@ pub(crate) fn resume(host: &Host, session: SessionId, cause: EndCause) {
         drop(book);
         settle(host, &plan, false, again);
     } else {
-        // Another receipt would say what the last one says.
+        // Another receipt would say what the last one says. What else this try did is in the one that ends it all.
+        if let Some(tried) = told.beyond(&traces.killed, &traces.found)
+            && let Err(error) = book.tried(tried)
+        {
+            host.complain(&error.to_string());
+        }
         drop(book);
         host.spool.put_back(session);
         host.unfinished(session, again);

@@ -107,6 +107,7 @@ fn shortened(records: Vec<Record>) -> Vec<Record> {
             Record::Failed { .. }
             | Record::Ending { .. }
             | Record::Gone { .. }
+            | Record::Tried { .. }
             | Record::Undone { .. } => kept.push(record),
         }
     }
@@ -132,6 +133,7 @@ fn reported(record: &Record) -> Option<Digest> {
         | Record::Settled { .. }
         | Record::Acknowledged { .. }
         | Record::Ending { .. }
+        | Record::Tried { .. }
         | Record::Undone { .. } => None,
     }
 }

@@ -11,7 +11,7 @@ use portreeve_protocol::signed::Signed;
 use crate::chain::{Chain, Told};
 use crate::journal::{Record, fact_of};
 use crate::plan::{Plan, Reached};
-use crate::receipt::Before;
+use crate::receipt::{Before, Tried};
 use crate::step::Left;
 
 /// A session as its journal tells it.
@@ -32,6 +32,8 @@ pub(crate) struct Story {
     settled: Option<Told>,
     events: Vec<Signed<HostEvent>>,
     receipts: Vec<Signed<Receipt>>,
+    /// What was done after the last of them.
+    tried: Vec<Tried>,
     acknowledged: BTreeSet<Digest>,
 }
 
@@ -67,6 +69,7 @@ impl Story {
             settled: None,
             events: Vec::new(),
             receipts: Vec::new(),
+            tried: Vec::new(),
             acknowledged: BTreeSet::new(),
         };
         for record in records {
@@ -101,7 +104,10 @@ impl Story {
                 self.once = once;
                 self.chapter = if again { Chapter::Left } else { Chapter::Gone };
                 self.receipts.push(receipt);
+                // It tells all of them.
+                self.tried.clear();
             }
+            Record::Tried { tried } => self.tried.push(tried),
             Record::Undone { .. } => self.chapter = Chapter::Undone,
         }
     }
@@ -132,12 +138,13 @@ impl Story {
         was_begun.then(|| self.missing.iter().map(Left::stays).collect())
     }
 
-    /// What the last receipt told of the session's end.
+    /// What the last receipt told of the session's end, and what was done since.
     pub(crate) fn told(&self) -> Before {
         let receipt = self.receipts.last();
         let said = receipt
             .and_then(|signed| serde_json::from_str::<Receipt>(signed.unverified_payload()).ok());
-        said.map_or_else(Before::default, |said| Before::of(said, &self.once))
+        let told = said.map_or_else(Before::default, |said| Before::of(said, &self.once));
+        self.tried.iter().cloned().fold(told, Before::and)
     }
 
     /// What no bastion has acknowledged, in order.

@@ -69,6 +69,51 @@ fn the_receipt_of_another_try_tells_what_the_first_told() {
 }
 
 #[test]
+fn the_last_receipt_tells_what_a_try_in_the_middle_killed_and_found() {
+    let name = "ends::the_last_receipt_tells_what_a_try_in_the_middle_killed_and_found";
+    sandbox::run(name, || {
+        let ca = Ca::new();
+        let mut host = Host::start(&ca);
+        let (pass, mut control) = tampered(&ca, &host);
+        let editor = lock_account_files();
+        let (_, first) = control.end(EndCause::Killed);
+        control.acknowledge(vec![first.digest()]);
+        control.finish();
+        let first = first.verify(&host.identity).unwrap().into_inner();
+
+        // Something starts it that nobody watches, when the end was tried once.
+        host.kill_daemon();
+        let late = "sleep 4716";
+        sh(&format!(
+            "setpriv --reuid={uid} --clear-groups {late} >/dev/null 2>&1 & \
+             touch /var/tmp/late && chown {uid} /var/tmp/late",
+            uid = first.uid
+        ));
+        until("the late process", || runs(late));
+        host.restart_daemon();
+        let journal = format!("/var/lib/portreeve/journal/{}.journal", pass.order.session);
+        until("the second try", || {
+            sh(&format!("cat {journal}")).contains("\"tried\"")
+        });
+        assert!(!runs(late));
+
+        let last = receipt_after_a_crash(&ca, &mut host, Some(editor));
+        let killed = |receipt: &Receipt, pattern: &str| {
+            let mut killed = receipt.killed.iter();
+            killed.any(|process| process.argv.join(" ") == pattern)
+        };
+        assert!(
+            killed(&last, "sleep 4715") && killed(&last, late),
+            "{last:?}"
+        );
+        assert!(!killed(&first, late));
+        let found = last.found.unwrap_or_default().files;
+        let late = found.iter().find(|file| file.path == "/var/tmp/late");
+        assert!(late.is_some_and(|file| file.removed), "{found:?}");
+    });
+}
+
+#[test]
 fn what_root_took_away_is_told_after_a_crash_in_the_end_and_before_it() {
     let name = "ends::what_root_took_away_is_told_after_a_crash_in_the_end_and_before_it";
     sandbox::run(name, || {
