@@ -1,8 +1,6 @@
 //! Whether secrets are redacted in what is shown. They are, unless somebody asked for them.
 
-use std::ops::Range;
-
-use portreeve_recording::redact::{self, Redactor, Stream};
+use portreeve_recording::redact::{self, Found, Redactor, Stream};
 
 /// What becomes of secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,11 +54,10 @@ impl RedactedLines {
         }
     }
 
-    /// Where secrets are in the next line, in bytes.
-    pub fn secrets(&mut self, line: &str) -> Vec<Range<usize>> {
+    /// The secrets of the next line.
+    pub fn secrets(&mut self, line: &str) -> Vec<Found> {
         let found = self.0.as_mut().map(|redactor| redactor.find(line));
-        let found = found.unwrap_or_default().into_iter();
-        found.map(|found| found.range).collect()
+        found.unwrap_or_default()
     }
 }
 

@@ -1,7 +1,6 @@
 //! A recorded screen, cell by cell.
 
-use std::ops::Range;
-
+use portreeve_recording::redact::{Found, Kind};
 use portreeve_recording::screen::Lost;
 use portreeve_recording::screen::avt::{self, Line, Pen};
 use ratatui_core::style::{Color, Modifier, Style};
@@ -41,16 +40,12 @@ pub(super) fn paint(picture: &Picture, canvas: &mut Canvas<'_>) {
                 continue;
             }
             let is_cursor = cursor.visible && number == cursor.row && place == cursor.col;
-            let is_redacted = secrets.iter().any(|range| range.contains(&place));
-            let glyph = if is_redacted {
-                Glyph::REDACTED
-            } else {
-                Glyph::of(cell.char())
-            };
+            let secret = secrets.iter().find(|secret| secret.range.contains(&place));
+            let glyph = |place| secret.map_or(Glyph::of(cell.char()), |secret| veil(secret, place));
             let style = style(*cell.pen(), is_cursor);
-            canvas.glyph(at, row, glyph, style);
-            if is_redacted && cell.width() == 2 {
-                canvas.glyph(at.saturating_add(1), row, glyph, style);
+            canvas.glyph(at, row, glyph(place), style);
+            if secret.is_some() && cell.width() == 2 {
+                canvas.glyph(at.saturating_add(1), row, glyph(place + 1), style);
             }
             column = at.saturating_add(u16::from(cell.width()));
         }
@@ -74,9 +69,23 @@ fn why_lost(picture: &Picture) -> Vec<String> {
     }
 }
 
-/// The columns with secrets, for each line. A line that was too long for the screen is looked at
-/// as one.
-fn secrets(lines: &[&Line], mut redacted: RedactedLines) -> Vec<Vec<Range<usize>>> {
+/// What is painted in a column of a secret: a block, or where the blocks have room for it a letter of what it was
+/// recognised as.
+fn veil(secret: &Found, place: usize) -> Glyph {
+    let name = secret.kind.name();
+    let at = place.saturating_sub(secret.range.start);
+    let letter = match at.checked_sub(1) {
+        _ if secret.range.len() < name.len() + 2 => None,
+        None => Some('['),
+        Some(at) if at == name.len() => Some(']'),
+        Some(at) => name.chars().nth(at),
+    };
+    letter.map_or(Glyph::REDACTED, Glyph::of)
+}
+
+/// The secrets of each line, by columns. A line that was too long for the screen is looked at as
+/// one.
+fn secrets(lines: &[&Line], mut redacted: RedactedLines) -> Vec<Vec<Found>> {
     let mut found = vec![Vec::new(); lines.len()];
     let mut text = String::new();
     // Where each character of the text stands: row, column.
@@ -91,11 +100,11 @@ fn secrets(lines: &[&Line], mut redacted: RedactedLines) -> Vec<Vec<Range<usize>
         if line.is_wrapped() && row + 1 < lines.len() {
             continue;
         }
-        for range in redacted.secrets(text.trim_end()) {
-            let inside = places.iter().filter(|(at, ..)| range.contains(at));
+        for secret in redacted.secrets(text.trim_end()) {
+            let inside = places.iter().filter(|(at, ..)| secret.range.contains(at));
             for (_, row, column) in inside {
-                if let Some(ranges) = found.get_mut(*row) {
-                    push(ranges, *column);
+                if let Some(secrets) = found.get_mut(*row) {
+                    push(secrets, *column, secret.kind);
                 }
             }
         }
@@ -105,11 +114,14 @@ fn secrets(lines: &[&Line], mut redacted: RedactedLines) -> Vec<Vec<Range<usize>
     found
 }
 
-/// Adds a column to ranges that are in order.
-fn push(ranges: &mut Vec<Range<usize>>, column: usize) {
-    match ranges.last_mut() {
-        Some(last) if last.end == column => last.end = column + 1,
-        _ => ranges.push(column..column + 1),
+/// Adds a column to secrets that are in order.
+fn push(secrets: &mut Vec<Found>, column: usize, kind: Kind) {
+    match secrets.last_mut() {
+        Some(last) if last.range.end == column && last.kind == kind => last.range.end = column + 1,
+        _ => secrets.push(Found {
+            range: column..column + 1,
+            kind,
+        }),
     }
 }
 

@@ -222,6 +222,27 @@ fn secrets_on_a_screen_are_redacted_also_where_they_wrap() {
 }
 
 #[test]
+fn what_a_secret_was_recognised_as_stands_where_it_stood() {
+    let text = "-----BEGIN RSA PRIVATE KEY-----\r\n0123456789abcdefghijklmnop\r\n-----END RSA PRIVATE KEY-----\r\n\
+                password=hunter2";
+    let events = [
+        started(1, 1, b"sh", Some((40, 6))),
+        event(2, 1, Kind::Output(text.into())),
+    ];
+    let rows = rows(&deck(Secrets::Redacted, &events), 60, 12);
+    let blocks = |count| "\u{2588}".repeat(count);
+    for shown in [
+        format!("[private key]{}", blocks(13)),
+        format!("password={}\u{250a}", blocks(7)),
+    ] {
+        let is_shown = rows
+            .iter()
+            .any(|row| row.replace(' ', "").contains(&shown.replace(' ', "")));
+        assert!(is_shown, "{shown}: {rows:?}");
+    }
+}
+
+#[test]
 fn words_in_the_colour_of_their_ground_are_seen() {
     for hiding in ["30;40", "31;41", "38;2;9;9;9;48;2;9;9;9", "30", "97", "8"] {
         let events = [
