@@ -253,6 +253,20 @@ async fn what_a_host_signed_is_logged_once_whoever_brings_it() {
     first.source = Machine::Bastion("b2".parse().unwrap());
     let answer = live.deliver("b2", vec![first.clone()]).await;
     assert_eq!((answer.stored, answer.refused), (1, vec![]));
+    // It may bring what another session's bastion did not, and change no letter of it.
+    let AccessFact::Host { event: said } = event(2) else {
+        panic!("no event of a host");
+    };
+    let altered = said.unverified_payload().replace("\"pid\":7", "\"pid\":8");
+    let mut altered = live.event(
+        10,
+        AccessFact::Host {
+            event: Signed::assemble(altered, said.signature().to_owned()),
+        },
+    );
+    altered.source = first.source.clone();
+    let answer = live.deliver("b2", vec![altered]).await;
+    assert!(answer.refused[0].1.contains("not believed"), "{answer:?}");
     let trail = live.trail().await;
     let seqs = trail.iter().filter_map(|event| {
         if let Body::Access {
