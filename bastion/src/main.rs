@@ -13,6 +13,7 @@ use portreeve_bastion::clock::Clock;
 use portreeve_bastion::config::ConfigError;
 use portreeve_bastion::ssh::settings;
 use portreeve_bastion::{enrol, serve, status};
+use portreeve_recording_store::end;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -50,12 +51,12 @@ struct AsRoot;
 
 fn run(args: &Args) -> Result<ExitCode> {
     settle()?;
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(settings::STACK)
         .build()
-        .context("the runtime does not start")?
-        .block_on(act(args))
+        .context("the runtime does not start")?;
+    end::run(runtime, end::LAST, act(args))
 }
 
 async fn act(args: &Args) -> Result<ExitCode> {

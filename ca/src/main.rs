@@ -15,6 +15,7 @@ use portreeve_ca::clock::Clock;
 use portreeve_ca::config::{self, Config, RecordingStoreConfig};
 use portreeve_ca::init::{IdentityProvider, Init};
 use portreeve_ca::{init, service, signer_main};
+use portreeve_recording_store::end;
 use tracing_subscriber::EnvFilter;
 
 use args::{Command, CommandLine, LogFormat};
@@ -102,9 +103,8 @@ fn serve(args: &args::Serve) -> Result<(), Failed> {
         .map_err(failed(Exit::Configuration))?;
     // The first call wins, and this is the first: nothing before it speaks TLS.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    runtime()?
-        .block_on(service::run(&config, recordings, path))
-        .map_err(failed(Exit::Missing))
+    let serving = service::run(&config, recordings, path);
+    end::run(runtime()?, end::LAST, serving).map_err(failed(Exit::Missing))
 }
 
 fn sign(args: &args::Signer) -> Result<(), Failed> {

@@ -20,3 +20,6 @@ pub mod store;
 pub mod confirm;
 mod local;
 pub mod upload;
+
+// A program that used one and ends.
+pub mod end;
