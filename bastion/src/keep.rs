@@ -22,7 +22,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_recording::file_name;
 use portreeve_recording::write::OnDisk;
 use portreeve_recording_store::access::Use;
-use portreeve_recording_store::store::Store;
+use portreeve_recording_store::store::{Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -141,15 +141,16 @@ impl Keeper {
     /// Follows every recording in the folder, and those that are made later.
     async fn store_all(self: Arc<Self>, store: Store) {
         tracing::info!(store = %store.name(), "recordings go to the store");
-        let looked = store.clone();
-        // A disk that hangs holds up nobody but this.
-        tokio::task::spawn_blocking(move || look_at(&looked));
+        tokio::join!(look_at(&store), self.follow_all(&store));
+    }
+
+    async fn follow_all(self: &Arc<Self>, store: &Store) {
         let mut trouble = Trouble::default();
         loop {
             let folder = self.recordings.clone();
             let looked = tokio::task::spawn_blocking(move || recordings_in(&folder)).await;
             match looked.map_err(io::Error::other).and_then(|found| found) {
-                Ok(found) => self.follow_these(&store, &found),
+                Ok(found) => self.follow_these(store, &found),
                 Err(error) if trouble.is_news(self.reporter.clock.now().steady) => {
                     tracing::error!(%error, "the folder of recordings cannot be read; nothing of it is stored");
                 }
@@ -206,10 +207,24 @@ impl Keeper {
     }
 }
 
-/// Says before the first session what will keep its recording here. Blocking.
-fn look_at(store: &Store) {
-    if let Err(error) = store.check(Use::Write) {
-        tracing::error!(store = %store.name(), %error, "the store takes no recordings; they stay on this disk");
+/// Says before the first session what will keep its recording here, until nothing does.
+async fn look_at(store: &Store) {
+    let away = |error: &StoreError| {
+        tracing::error!(
+            store = %store.name(),
+            error = error as &dyn std::error::Error,
+            "the store takes no recordings; they stay on this disk until it does"
+        );
+    };
+    if store.usable(Use::Write, away).await {
+        tracing::info!(store = %store.name(), "the store is there");
+    }
+    if store.looks_unmounted().await {
+        tracing::warn!(
+            store = %store.name(),
+            "the store's folder is empty and on the disk of `/`, which recordings fill from now on; if it is a mount \
+             point, nothing is mounted there: name a folder below it, which only the mount has"
+        );
     }
 }
 

@@ -347,7 +347,12 @@ async fn reload(
     mut hangup: tokio::signal::unix::Signal,
 ) {
     while hangup.recv().await.is_some() {
-        match Config::read(&path) {
+        let path = path.clone();
+        // The disk of a store may hang.
+        let Ok(read) = tokio::task::spawn_blocking(move || Config::read(&path)).await else {
+            continue;
+        };
+        match read {
             Ok(config) => {
                 let named = config.file.review_recipients;
                 tracing::info!(recipients = ?named.iter().map(ToString::to_string).collect::<Vec<_>>(), "recordings of new sessions are sealed to these");

@@ -55,6 +55,26 @@ fn the_server_wants_the_recording_store_and_the_signer_does_not_look_at_it() {
     assert!(!said.contains("credentials"), "{said}");
 }
 
+/// A folder that is mounted later must not keep everybody out meanwhile; what is no folder will never be one.
+#[test]
+fn the_server_starts_without_the_folder_of_recordings_but_not_with_something_else_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let folder = "[store]\nfolder = \"recordings\"\n";
+    let (head, _) = CONFIG.split_once("[store]").unwrap();
+    std::fs::write(&config, format!("{head}{folder}")).unwrap();
+
+    // It goes on to its signer, which has no keys.
+    let (exit, said) = portreeve_ca(&["serve", "--allow-root"], &config);
+    assert_eq!(exit, Some(4), "{said}");
+
+    std::fs::write(directory.path().join("recordings"), "").unwrap();
+    let (exit, said) = portreeve_ca(&["serve", "--allow-root"], &config);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("`store.folder`"), "{said}");
+    assert!(said.contains("it is no folder"), "{said}");
+}
+
 /// A CA that is complete, so that nothing but who calls is in the way. With exit code 3 no unit starts it again.
 #[test]
 fn root_serves_and_signs_only_when_it_says_so() {

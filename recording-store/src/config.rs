@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
-use object_store::local::LocalFileSystem;
 use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
 use portreeve_protocol::recording::{NotAStoreName, StoreName};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::access::{self, NoAccess, Use};
+use crate::access::NoAccess;
 use crate::credentials::Credentials;
+use crate::folder::{Folder, NotAFolder};
 use crate::secret_file::SecretFileError;
 use crate::store::Store;
 
@@ -76,7 +76,7 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// A folder may not be used.
+    /// A folder is none, or cannot be reached.
     #[error("`store.folder`: {0}")]
     NoAccess(#[from] NoAccess),
     /// The file with the credential is not used.
@@ -101,7 +101,8 @@ pub enum ConfigError {
 
 impl StoreConfig {
     /// The store that this names. Paths begin at `folder`, where the configuration is; `variable` reads the
-    /// environment. Nothing is sent yet.
+    /// environment. Nothing is sent yet, and a folder that is not there may be there later. Blocks for a few
+    /// seconds at most.
     ///
     /// # Errors
     /// When it does not make sense, or a file that it names cannot be used.
@@ -172,30 +173,21 @@ impl StoreConfig {
         if let Some(token) = &credentials.session_token {
             builder = builder.with_token(token.expose());
         }
-        Ok(Store::new(Arc::new(builder.build()?), prefix, name))
+        Ok(Store::remote(Arc::new(builder.build()?), prefix, name))
     }
 }
 
 fn of_folder(path: &Path) -> Result<Store, ConfigError> {
-    let failed = |source| ConfigError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let folder = Folder::at(path).map_err(|error| match error {
+        NotAFolder::NoAccess(no_access) => no_access.into(),
+        NotAFolder::Io(source) => ConfigError::File {
+            path: path.to_owned(),
+            source,
+        },
+    })?;
     // The name must be the same for all who share it, from whatever folder they were started.
-    let path = match path.canonicalize() {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            // The path as it is written: what it leads to cannot be seen.
-            access::folder(path, Use::Read)?;
-            return Err(failed(error));
-        }
-        found => found.map_err(failed)?,
-    };
-    let name = format!("file:{}", path.display()).parse()?;
-    let objects = LocalFileSystem::new_with_prefix(&path)?
-        .with_fsync(true)
-        .with_automatic_cleanup(true);
-    // What names begin with would be looked up as a folder of its own; there is none.
-    Ok(Store::new(Arc::new(objects), "", name).in_folder(path))
+    let name = format!("file:{}", folder.path().display()).parse()?;
+    Ok(Store::in_folder(folder, name))
 }
 
 /// The endpoint, and what names it: host and, where it is said, port.
@@ -254,6 +246,8 @@ mod tests {
                 "s3://127.0.0.1:9000/r",
             ),
             ("folder = 'tmp/../tmp'", "file:/tmp"),
+            // It may be mounted later.
+            ("folder = 'nowhere/at/all'", "file:/nowhere/at/all"),
         ] {
             let store = open(text).unwrap();
             assert_eq!(store.name().as_str(), name, "{text}");
@@ -291,10 +285,7 @@ mod tests {
                 "endpoint = 'https://s3.example.com'\nbucket = 'r'\nprefix = '..'",
                 "`store.prefix`",
             ),
-            (
-                "folder = 'nowhere/at/all'",
-                "`/nowhere/at/all` cannot be read",
-            ),
+            ("folder = 'proc/version'", "it is no folder"),
             (
                 "endpoint = 'https://s3.example.com'\nbucket = 'r'\ncredentials = 'nowhere'",
                 "`/nowhere` cannot be read",

@@ -68,10 +68,9 @@ impl ConfirmError {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
-            Self::Local { .. } | Self::Store(StoreError::Failed(_) | StoreError::NoAccess(_)) => {
-                true
-            }
-            Self::NotWhole { .. } | Self::Store(_) | Self::Differs { .. } => false,
+            Self::Local { .. } => true,
+            Self::Store(error) => error.is_away(),
+            Self::NotWhole { .. } | Self::Differs { .. } => false,
         }
     }
 }

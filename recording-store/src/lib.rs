@@ -2,7 +2,8 @@
 //!
 //! A recording is stored in parts, while its session runs; `docs/spec/store.md` says how. This crate puts
 //! them there ([`upload`]), proves that they are the recording ([`confirm`]), reads and deletes them
-//! ([`store`]). It decides neither when, nor who may: that is the bastion's and the CA's.
+//! ([`store`]). It decides neither when, nor who may: that is the bastion's and the CA's. A store may be away or
+//! hang at any time; nothing here waits for it without an end.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +11,7 @@
 pub mod access;
 pub mod config;
 mod credentials;
+mod folder;
 pub mod secret_file;
 
 // What is in it.

@@ -3,9 +3,11 @@
 mod delete;
 
 use std::fmt;
+use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
@@ -15,29 +17,62 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::recording::StoreName;
 
 use crate::access::{self, NoAccess, Use};
+use crate::folder::Folder;
 pub use crate::part::Parts;
 use crate::part::{self, Gap};
 pub use delete::{Found, Removal};
 
+/// How long a folder is waited for: as long as a slow disk may take for a part.
+const FOLDER: Duration = Duration::from_secs(60);
+/// How long another store is waited for, whose client ends each of its requests before and sends it again.
+const REMOTE: Duration = Duration::from_secs(300);
+/// How often a folder that may not be used is looked at again.
+const AGAIN: Duration = Duration::from_secs(60);
+
 /// A store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    objects: Arc<dyn ObjectStore>,
+    place: Place,
     prefix: Path,
     name: StoreName,
-    /// Where it is, if it is a folder.
-    folder: Option<PathBuf>,
+    /// How long it may take for anything.
+    patience: Duration,
+}
+
+#[derive(Clone)]
+enum Place {
+    Folder(Arc<Folder>),
+    Remote(Arc<dyn ObjectStore>),
 }
 
 /// The store does not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It failed, or did not answer.
+    /// It failed.
     #[error("the recording store failed")]
     Failed(#[from] object_store::Error),
-    /// It is a folder that this program may not use.
+    /// It did not answer.
+    #[error("the recording store did not answer within {} s", .0.as_secs_f32())]
+    Silent(Duration),
+    /// It is a folder that is not there, or that this program may not use.
     #[error(transparent)]
     NoAccess(#[from] NoAccess),
+    /// It is a folder that cannot be looked at.
+    #[error("the folder of the recording store cannot be looked at")]
+    Folder(#[source] io::Error),
+    /// It is a folder whose path leads elsewhere than it did when this program began.
+    #[error(
+        "`{}` leads to `{}` by now and led to `{}` when this program began: put that right, or restart it",
+        written.display(), leads_to.display(), led_to.display()
+    )]
+    Elsewhere {
+        /// The path as it is written.
+        written: PathBuf,
+        /// Where it led.
+        led_to: PathBuf,
+        /// Where it leads.
+        leads_to: PathBuf,
+    },
     /// A part is missing between others.
     #[error("part {part} of the recording of {session} is missing from the store")]
     Gap {
@@ -64,6 +99,21 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the store as a whole is away, and may come back without anybody's help with a recording.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        match self {
+            Self::Failed(_)
+            | Self::Silent(_)
+            | Self::NoAccess(_)
+            | Self::Folder(_)
+            | Self::Elsewhere { .. } => true,
+            Self::Gap { .. } | Self::Changed { .. } | Self::Left { .. } => false,
+        }
+    }
+}
+
 /// What became of a part that was to be put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Put {
@@ -74,19 +124,30 @@ pub(crate) enum Put {
 }
 
 impl Store {
-    pub(crate) fn new(objects: Arc<dyn ObjectStore>, prefix: &str, name: StoreName) -> Self {
+    pub(crate) fn remote(objects: Arc<dyn ObjectStore>, prefix: &str, name: StoreName) -> Self {
         Self {
-            objects,
+            place: Place::Remote(objects),
             prefix: Path::from(prefix),
             name,
-            folder: None,
+            patience: REMOTE,
         }
     }
 
-    /// The same, which is in a folder.
-    pub(crate) fn in_folder(self, folder: PathBuf) -> Self {
-        let folder = Some(folder);
-        Self { folder, ..self }
+    pub(crate) fn in_folder(folder: Folder, name: StoreName) -> Self {
+        Self {
+            place: Place::Folder(Arc::new(folder)),
+            // What names begin with would be looked up as a folder of its own; there is none.
+            prefix: Path::default(),
+            name,
+            patience: FOLDER,
+        }
+    }
+
+    /// The same, which is waited for no longer than that.
+    #[must_use]
+    pub fn within(self, patience: Duration) -> Self {
+        let patience = patience.min(self.patience);
+        Self { patience, ..self }
     }
 
     /// Its name, the same for all who share it.
@@ -95,20 +156,42 @@ impl Store {
         &self.name
     }
 
-    /// Whether this program may use the store, as far as that shows without trying: of a folder, and of some
-    /// recordings in it. Blocking.
-    ///
-    /// # Errors
-    /// When it may not, with what lets it.
-    pub fn check(&self, wanted: Use) -> Result<(), NoAccess> {
-        let Some(folder) = &self.folder else {
+    /// Waits until this program may use the store, as far as that shows without trying: of a folder, and of some
+    /// recordings in it. Tells `away` now and then why it may not; says whether it had to.
+    pub async fn usable(&self, wanted: Use, away: impl Fn(&StoreError)) -> bool {
+        let mut was_away = false;
+        while let Err(error) = self.check(wanted).await {
+            away(&error);
+            was_away = true;
+            tokio::time::sleep(AGAIN).await;
+        }
+        was_away
+    }
+
+    /// Whether it is a folder with nothing in it on the disk of `/`, which a mount point is where nothing is mounted.
+    pub async fn looks_unmounted(&self) -> bool {
+        let looked = |folder: &Folder| {
+            let is_bare = folder.is_bare_beside(FilePath::new("/"));
+            is_bare.map_err(StoreError::Folder)
+        };
+        match &self.place {
+            Place::Folder(folder) => self.answered(folder.look(looked)).await.unwrap_or(false),
+            Place::Remote(_) => false,
+        }
+    }
+
+    async fn check(&self, wanted: Use) -> Result<(), StoreError> {
+        let Place::Folder(folder) = &self.place else {
             return Ok(());
         };
-        access::folder(folder, wanted)?;
-        match wanted {
-            Use::Read => access::some_recordings(folder),
-            Use::Write => Ok(()),
-        }
+        let looked = move |folder: &Folder| {
+            folder.open(wanted)?;
+            match wanted {
+                Use::Read => Ok(access::some_recordings(folder.path())?),
+                Use::Write => Ok(()),
+            }
+        };
+        self.answered(folder.look(looked)).await
     }
 
     /// The parts of a recording that is to be read, each of which this program may read.
@@ -116,9 +199,12 @@ impl Store {
     /// # Errors
     /// As [`Self::parts`], and when one may not be read.
     pub async fn readable_parts(&self, session: SessionId) -> Result<Parts, StoreError> {
-        let parts = self.parts(session).await?;
-        self.allowed(session, parts.count()).await?;
-        Ok(parts)
+        let readable = async {
+            let parts = self.listed(session).await?;
+            self.allowed(session, parts.count()).await?;
+            Ok(parts)
+        };
+        self.answered(readable).await
     }
 
     /// The parts of a recording; none is a recording of which nothing is stored.
@@ -126,12 +212,7 @@ impl Store {
     /// # Errors
     /// When the store fails, or a part is missing between others.
     pub async fn parts(&self, session: SessionId) -> Result<Parts, StoreError> {
-        let listed = self.objects_of(session).await?;
-        let parts = listed.iter().filter_map(|object| {
-            let number = part::number(object.location.filename()?)?;
-            Some((number, object.size))
-        });
-        Parts::of(parts.collect()).map_err(|Gap(part)| StoreError::Gap { session, part })
+        self.answered(self.listed(session)).await
     }
 
     /// The bytes of a recording from `from` on, as its parts hold them. Each part must be as long as `parts`
@@ -160,28 +241,19 @@ impl Store {
         content: Bytes,
     ) -> Result<Put, StoreError> {
         let place = self.place(session).join(part::name(number));
-        let put = self.objects.put_opts(
+        let objects = self.objects(Use::Write).await?;
+        let put = objects.put_opts(
             &place,
             PutPayload::from_bytes(content),
             PutMode::Create.into(),
         );
-        match put.await {
+        match self.answered(async { Ok(put.await) }).await? {
             Ok(_) => Ok(Put::Done),
             Err(
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
             ) => Ok(Put::Exists),
-            Err(error) => Err(self.unwritable(error).await),
-        }
-    }
-
-    /// Why nothing can be put.
-    async fn unwritable(&self, error: object_store::Error) -> StoreError {
-        let store = self.clone();
-        let looked = tokio::task::spawn_blocking(move || store.check(Use::Write)).await;
-        match looked {
-            Ok(Err(no_access)) => no_access.into(),
-            Ok(Ok(())) | Err(_) => error.into(),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -201,18 +273,29 @@ impl Store {
             range: (range.start > 0).then_some(GetRange::Offset(range.start)),
             ..GetOptions::default()
         };
-        let found = self.objects.get_opts(&place, options).await?;
+        let objects = self.objects(Use::Read).await?;
+        let found = async { Ok(objects.get_opts(&place, options).await?) };
+        let found = self.answered(found).await?;
         if found.meta.size != range.end {
             return Err(changed);
         }
         let wanted = range.end.saturating_sub(range.start);
-        let content = found.into_stream().map_err(StoreError::from);
-        Ok(exactly(content.boxed(), wanted, changed).boxed())
+        Ok(exactly(self.patience, found.into_stream(), wanted, changed).boxed())
+    }
+
+    async fn listed(&self, session: SessionId) -> Result<Parts, StoreError> {
+        let listed = self.objects_of(session).await?;
+        let parts = listed.iter().filter_map(|object| {
+            let number = part::number(object.location.filename()?)?;
+            Some((number, object.size))
+        });
+        Parts::of(parts.collect()).map_err(|Gap(part)| StoreError::Gap { session, part })
     }
 
     async fn objects_of(&self, session: SessionId) -> Result<Vec<ObjectMeta>, StoreError> {
         let place = self.place(session);
-        match self.objects.list(Some(&place)).try_collect().await {
+        let objects = self.objects(Use::Read).await?;
+        match objects.list(Some(&place)).try_collect().await {
             Ok(listed) => Ok(listed),
             Err(error) => Err(self.explained(session, error).await),
         }
@@ -228,23 +311,37 @@ impl Store {
 
     /// Whether this program may read so many parts of a recording, where that shows without trying.
     async fn allowed(&self, session: SessionId, parts: u32) -> Result<(), StoreError> {
-        let Some(folder) = self.folder.clone() else {
+        let Place::Folder(folder) = &self.place else {
             return Ok(());
         };
-        let looked = tokio::task::spawn_blocking(move || {
-            access::folder(&folder, Use::Read)?;
-            let place = folder.join(session.to_string());
+        let looked = move |folder: &Folder| {
+            let place = folder.path().join(session.to_string());
             // Before its first part is stored there is none.
             if place.symlink_metadata().is_ok() {
                 access::folder(&place, Use::Read)?;
             }
-            (0..parts).try_for_each(|number| access::file(&place.join(part::name(number))))
-        });
-        match looked.await {
-            Ok(found) => Ok(found?),
-            // Nothing here panics, and the runtime that ends needs no answer.
-            Err(_) => Ok(()),
+            (0..parts).try_for_each(|number| access::file(&place.join(part::name(number))))?;
+            Ok(())
+        };
+        folder.look(looked).await
+    }
+
+    /// What holds the objects, which a folder does while it is there.
+    async fn objects(&self, wanted: Use) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match &self.place {
+            Place::Folder(folder) => {
+                let opened = folder.look(move |folder| folder.open(wanted));
+                Ok(Arc::new(self.answered(opened).await?))
+            }
+            Place::Remote(objects) => Ok(Arc::clone(objects)),
         }
+    }
+
+    async fn answered<T>(
+        &self,
+        asked: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        answered(self.patience, asked).await
     }
 
     fn place(&self, session: SessionId) -> Path {
@@ -258,22 +355,41 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The same bytes, and `changed` at their end unless there were exactly `wanted`.
+/// What `asked` comes to within `patience`.
+async fn answered<T>(
+    patience: Duration,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answer = tokio::time::timeout(patience, asked).await;
+    answer.unwrap_or(Err(StoreError::Silent(patience)))
+}
+
+/// The next of many, if it comes within `patience`.
+async fn next<T>(
+    patience: Duration,
+    many: &mut BoxStream<'static, T>,
+) -> Result<Option<T>, StoreError> {
+    answered(patience, async { Ok(many.next().await) }).await
+}
+
+/// What a store sends, and `changed` at its end unless it is exactly `wanted` bytes.
 fn exactly(
-    content: BoxStream<'static, Result<Bytes, StoreError>>,
+    patience: Duration,
+    content: BoxStream<'static, object_store::Result<Bytes>>,
     wanted: u64,
     changed: StoreError,
 ) -> impl futures_util::Stream<Item = Result<Bytes, StoreError>> {
-    stream::unfold(Some((content, wanted, changed)), |state| async move {
+    stream::unfold(Some((content, wanted, changed)), move |state| async move {
         let (mut content, wanted, changed) = state?;
-        match content.next().await {
-            Some(Ok(chunk)) => match wanted.checked_sub(chunk.len() as u64) {
+        match next(patience, &mut content).await {
+            Ok(Some(Ok(chunk))) => match wanted.checked_sub(chunk.len() as u64) {
                 Some(left) => Some((Ok(chunk), Some((content, left, changed)))),
                 None => Some((Err(changed), None)),
             },
-            Some(Err(error)) => Some((Err(error), None)),
-            None if wanted > 0 => Some((Err(changed), None)),
-            None => None,
+            Ok(Some(Err(error))) => Some((Err(error.into()), None)),
+            Ok(None) if wanted > 0 => Some((Err(changed), None)),
+            Ok(None) => None,
+            Err(silent) => Some((Err(silent), None)),
         }
     })
 }

@@ -70,12 +70,9 @@ impl UploadError {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
-            Self::Local { .. }
-            | Self::Store(
-                StoreError::Failed(_) | StoreError::NoAccess(_) | StoreError::Changed { .. },
-            ) => true,
-            Self::Store(StoreError::Gap { .. } | StoreError::Left { .. })
-            | Self::Differs { .. } => false,
+            Self::Local { .. } | Self::Store(StoreError::Changed { .. }) => true,
+            Self::Store(error) => error.is_away(),
+            Self::Differs { .. } => false,
         }
     }
 }

@@ -10,7 +10,6 @@ use portreeve_tests::{Host, Output, Ready, Service, until};
 
 const GUIDE: &str = include_str!("../../docs/guide/admin.md");
 const PATIENCE: Duration = Duration::from_secs(60);
-const STORE: &str = "\n[store]\nfolder = \"/srv/recordings\"\n";
 const CONFIGS: [(&str, &str); 2] = [
     ("portreeve-ca", "/var/lib/portreeve-ca/config.toml"),
     ("portreeve-bastion", "/etc/portreeve-bastion/config.toml"),
@@ -26,6 +25,20 @@ fn commands(first: &str) -> &'static str {
 
 fn host(site: &Installation) -> Host {
     site.lab().host("bastion").clone()
+}
+
+/// Has the CA and the bastion store in a folder, and starts both again.
+fn configure(site: &mut Installation, folder: &str, mask: &str) {
+    let host = host(site);
+    for (user, config) in CONFIGS {
+        let text = host.read_text(config).unwrap();
+        let text = format!("{text}\n[store]\nfolder = \"{folder}\"\n");
+        host.write(config, text, 0o600).unwrap();
+        let own = host.sh(&format!("chown {user} {config}"));
+        own.unwrap().ok().unwrap();
+    }
+    restart_bastion(site, mask);
+    restart_ca(site);
 }
 
 /// Starts the bastion again under the mask that its unit has.
@@ -49,12 +62,23 @@ fn restart_ca(site: &mut Installation) {
     site.ca.start_again().unwrap();
 }
 
-/// A session whose recording is in the store.
-fn stored(site: &Installation) -> SessionGranted {
+/// A session that is over.
+fn session(site: &Installation) -> SessionGranted {
     let granted = site.agent().start_session(&Wish::default()).unwrap();
     let said = site.agent().exec(granted.session, &["echo", "kept"]).run();
     said.unwrap().ok().unwrap();
     site.agent().end(granted.session).unwrap();
+    granted
+}
+
+/// A session whose recording is in the store.
+fn stored(site: &Installation) -> SessionGranted {
+    let granted = session(site);
+    wait_stored(site, &granted);
+    granted
+}
+
+fn wait_stored(site: &Installation, granted: &SessionGranted) {
     until("the recording to be stored", PATIENCE, || {
         let carol = &site.person("carol")?.account;
         let listed: Listing<RecordingRow> = carol.ask(&["recording", "list"])?;
@@ -65,7 +89,6 @@ fn stored(site: &Installation) -> SessionGranted {
         Ok(rows.find(is_stored).map(drop))
     })
     .unwrap();
-    granted
 }
 
 fn replay(site: &Installation, granted: &SessionGranted) -> Output {
@@ -78,21 +101,20 @@ fn replay(site: &Installation, granted: &SessionGranted) -> Output {
         .unwrap()
 }
 
-/// The CA's log says which folder or file may not be read, and what to do; the reviewer is only told whom to ask.
-fn is_kept_out(site: &Installation, granted: &SessionGranted, path: &str, advice: &str) {
+/// The CA's log says which folder or file is wrong in what, and what to do; the reviewer is only told whom to ask.
+fn is_kept_out(site: &Installation, granted: &SessionGranted, wrong: &str, advice: &str) {
     let refused = replay(site, granted);
     assert_eq!(refused.code(), Some(6), "{refused:?}");
     let said = refused.complaint();
     assert!(said.contains("code: recording_unavailable"), "{said}");
     assert!(said.contains("ask whoever runs the CA"), "{said}");
-    assert!(!said.contains("/srv"), "{said}");
+    assert!(!said.contains("/srv") && !said.contains("/mnt"), "{said}");
     let log = site.ca.log().unwrap();
-    let told = log.lines().find(|line| {
-        line.contains("a request failed") && line.contains(&format!("may not read `{path}`"))
-    });
+    let mut lines = log.lines();
+    let told = lines.find(|line| line.contains("a request failed") && line.contains(wrong));
     assert!(
         told.is_some_and(|line| line.contains(advice)),
-        "{path}: {log}"
+        "{wrong}: {log}"
     );
 }
 
@@ -103,13 +125,7 @@ fn a_folder_is_written_by_the_bastion_and_read_by_the_ca_as_the_guide_says() {
     let run = |script: &str| host.sh(&format!("set -e\n{script}")).unwrap().ok().unwrap();
     // What somebody does who has not read the guide.
     run("install -d -o portreeve-bastion -m 0700 /srv/recordings");
-    for (user, config) in CONFIGS {
-        let text = host.read_text(config).unwrap();
-        host.write(config, format!("{text}{STORE}"), 0o600).unwrap();
-        run(&format!("chown {user} {config}"));
-    }
-    restart_bastion(&mut site, "0077");
-    restart_ca(&mut site);
+    configure(&mut site, "/srv/recordings", "0077");
     for person in ["alice", "carol"] {
         site.person(person).unwrap().login().unwrap();
     }
@@ -123,7 +139,7 @@ fn a_folder_is_written_by_the_bastion_and_read_by_the_ca_as_the_guide_says() {
     is_kept_out(
         &site,
         &first,
-        "/srv/recordings",
+        "may not read `/srv/recordings`",
         "the administrator's guide has the commands",
     );
 
@@ -135,7 +151,7 @@ fn a_folder_is_written_by_the_bastion_and_read_by_the_ca_as_the_guide_says() {
     is_kept_out(
         &site,
         &first,
-        &place,
+        &format!("may not read `{place}`"),
         "the administrator's guide has the commands",
     );
     let second = stored(&site);
@@ -151,4 +167,42 @@ fn a_folder_is_written_by_the_bastion_and_read_by_the_ca_as_the_guide_says() {
         .arg("/srv/recordings")
         .run();
     assert!(!stranger.unwrap().success());
+}
+
+#[test]
+fn a_store_that_is_mounted_late_is_gone_on_with_as_the_guide_says() {
+    let mut site = Installation::new().unwrap();
+    let host = host(&site);
+    let run = |script: &str| host.sh(&format!("set -e\n{script}")).unwrap().ok().unwrap();
+    run("mkdir /disk; echo '/disk /mnt/recordings none bind 0 0' >>/etc/fstab");
+    run(commands("groupadd --system portreeve-recordings"));
+    configure(&mut site, "/mnt/recordings/portreeve", "0027");
+    for person in ["alice", "carol"] {
+        site.person(person).unwrap().login().unwrap();
+    }
+    site.sign_in("alice").unwrap();
+    let granted = session(&site);
+    until("a word about the store", PATIENCE, || {
+        let log = site.bastion.log()?;
+        let is_told = log.contains("the store takes no recordings")
+            && log.contains("`/mnt/recordings` is not there: mount its disk");
+        Ok(is_told.then_some(()))
+    })
+    .unwrap();
+
+    run(commands("install --directory --owner root --group root"));
+    wait_stored(&site, &granted);
+    let listed = replay(&site, &granted).ok().unwrap();
+    assert!(listed.text().contains("echo kept"), "{listed:?}");
+
+    run("umount /mnt/recordings");
+    is_kept_out(
+        &site,
+        &granted,
+        "`/mnt/recordings/portreeve` is not there",
+        "mount its disk",
+    );
+    run("mount /mnt/recordings");
+    let listed = replay(&site, &granted).ok().unwrap();
+    assert!(listed.text().contains("echo kept"), "{listed:?}");
 }

@@ -202,6 +202,45 @@ async fn a_store_that_is_away_costs_disk_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_mounted_late_gets_everything_without_a_restart() {
+    let mut world = World::start().await;
+    let place = world.path().join("mnt/recordings");
+    let section = format!("\n[store]\nfolder = '{}'\n", place.display());
+    world.configure(|config| config + &section).await;
+    let agent = world.agent();
+    assert_status(&agent.run("echo kept").await, 0);
+    end(&world, &agent).await;
+    for word in ["the store takes no recordings", "recordings stay on this"] {
+        until(word, async || {
+            let log = world.log();
+            let mut lines = log.lines();
+            lines.any(|line| line.contains(word) && line.contains("/mnt` is not there: mount"))
+        })
+        .await;
+    }
+    assert!(world.recording(agent.session).exists());
+    assert!(!world.path().join("mnt").exists());
+
+    fs::create_dir_all(&place).unwrap();
+    let AccessFact::RecordingStored { store: name, .. } = wait_stored(&world, agent.session).await
+    else {
+        panic!("it is stored");
+    };
+    let config = StoreConfig {
+        folder: Some(place),
+        ..StoreConfig::default()
+    };
+    let store = config.open(Path::new("/"), |_| None).unwrap();
+    assert_eq!(&name, store.name());
+    let path = fetch(&store, agent.session, &world).await;
+    assert_eq!(output_of(&path, &world.review), b"kept\n");
+    until("the end of the local copy", async || {
+        !world.recording(agent.session).exists()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_expired_is_deleted_when_the_ca_permits_it_and_by_whoever_has_the_store() {
     let moto = moto();
     let (mut world, store) = storing(&moto).await;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use portreeve_protocol::event::MachineFact;
 use portreeve_recording_store::access::Use;
-use portreeve_recording_store::store::Store as RecordingStore;
+use portreeve_recording_store::store::{
+    Store as RecordingStore, StoreError as RecordingStoreError,
+};
 
 use super::{App, Settings, bundles, labour, record, refuse};
 use crate::clock::Clock;
@@ -92,20 +94,22 @@ pub(super) async fn start(
     let started = record::machine(app.clock.now(), MachineFact::Started { version });
     app.log.append(vec![started]).await?;
     if let Some(store) = app.recording_store.clone() {
-        // A disk that hangs holds up nobody but this.
-        tokio::task::spawn_blocking(move || look_at(&store));
+        tokio::spawn(async move { look_at(&store).await });
     }
     Ok(app)
 }
 
-/// Says before the first reviewer asks that they will get nothing.
-fn look_at(store: &RecordingStore) {
-    if let Err(error) = store.check(Use::Read) {
+/// Says before the first reviewer asks that they will get nothing, until they will.
+async fn look_at(store: &RecordingStore) {
+    let away = |error: &RecordingStoreError| {
         tracing::error!(
             store = %store.name(),
-            %error,
+            error = error as &dyn std::error::Error,
             "recordings cannot be read from the store; reviewers are sent to whoever runs this"
         );
+    };
+    if store.usable(Use::Read, away).await {
+        tracing::info!(store = %store.name(), "recordings can be read from the store");
     }
 }
 

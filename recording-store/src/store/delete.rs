@@ -6,7 +6,8 @@ use futures_util::stream::{self, StreamExt as _};
 use object_store::path::Path;
 use portreeve_protocol::id::SessionId;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, next};
+use crate::access::Use;
 
 /// Everything that a store has of a recording, to be removed.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn everything_of(&self, session: SessionId) -> Result<Found, StoreError> {
-        let listed = self.objects_of(session).await?;
+        let listed = self.answered(self.objects_of(session)).await?;
         let sizes = listed.iter().map(|object| object.size);
         Ok(Found {
             session,
@@ -59,6 +60,7 @@ impl Store {
     /// # Errors
     /// When the store fails or something is left.
     pub async fn remove(&self, found: Found, removal: &mut Removal) -> Result<(), StoreError> {
+        let objects = self.objects(Use::Write).await?;
         *removal = Removal {
             objects: found.objects(),
             gone: 0,
@@ -67,15 +69,15 @@ impl Store {
             session, places, ..
         } = found;
         let places = stream::iter(places).map(Ok).boxed();
-        let mut removed = self.objects.delete_stream(places);
-        while let Some(one) = removed.next().await {
+        let mut removed = objects.delete_stream(places);
+        while let Some(one) = next(self.patience, &mut removed).await? {
             match one {
                 // Another bastion of the same store was faster.
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => removal.gone += 1,
                 Err(error) => return Err(error.into()),
             }
         }
-        match self.objects_of(session).await?.len() {
+        match self.answered(self.objects_of(session)).await?.len() {
             0 => Ok(()),
             left => Err(StoreError::Left { session, left }),
         }

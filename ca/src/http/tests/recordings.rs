@@ -69,8 +69,13 @@ impl Live {
         std::fs::create_dir_all(&place).unwrap();
         std::fs::write(place.join("part-000000"), &CONTENT[..20]).unwrap();
         std::fs::write(place.join("part-000001"), &CONTENT[20..]).unwrap();
+        self.stored_in(self.store()).await;
+    }
+
+    /// A bastion says that the recording is there.
+    async fn stored_in(&self, store: StoreName) {
         let stored = AccessFact::RecordingStored {
-            store: self.store(),
+            store,
             parts: 2,
             bytes: CONTENT.len() as u64,
             digest: Digest::of(CONTENT),
@@ -250,6 +255,35 @@ async fn a_recording_of_which_the_store_has_not_all_is_no_recording() {
     let mallory = bearer(&live.lab.person("mallory", &["sales"]));
     assert_eq!(live.lab.get(&path, &mallory).await.code(), "not_permitted");
     assert!(!live.is_reviewed().await);
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_mounted_is_told_and_read_from_when_it_is() {
+    let live = Live::start().await;
+    live.seal().await;
+    live.put().await;
+    let path = live.recording("");
+    let home = live.lab.home.path();
+    std::fs::rename(home.join("recordings"), home.join("away")).unwrap();
+    let away = live.lab.get(&path, &live.lab.analyst()).await;
+    assert_eq!(
+        (away.status.as_u16(), away.code()),
+        (503, "recording_unavailable".into())
+    );
+    assert!(
+        away.detail().contains("ask whoever runs the CA"),
+        "{}",
+        away.detail()
+    );
+    assert!(
+        !live
+            .facts()
+            .await
+            .contains(&"recording_reviewed".to_owned())
+    );
+    std::fs::rename(home.join("away"), home.join("recordings")).unwrap();
+    let back = live.lab.get(&path, &live.lab.analyst()).await;
+    assert_eq!(back.text.as_bytes(), CONTENT);
 }
 
 #[tokio::test]
