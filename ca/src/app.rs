@@ -62,6 +62,7 @@ pub use authenticate::{Carrier, Credential};
 pub use exchange::{ExchangeFailure, ExchangeRequest};
 pub use failure::Failure;
 pub use recordings::Fetched;
+pub(crate) use recordings::STORE_TIME;
 pub use start::StartError;
 pub use trail::TrailPage;
 

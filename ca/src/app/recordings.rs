@@ -24,6 +24,10 @@ use crate::store::{
     Change, CommitError, PERMISSION, Recording, Refusal, Seal, Session, SessionFilter,
 };
 
+/// How long the recording store may be silent until whoever asks is told so. Less than they and the service itself wait
+/// for an answer.
+pub(crate) const STORE_TIME: Duration = Duration::from_secs(15);
+
 /// A recording on its way to a reader.
 pub struct Fetched {
     /// How many bytes are coming.

@@ -9,7 +9,7 @@ use portreeve_recording_store::store::{
     Store as RecordingStore, StoreError as RecordingStoreError,
 };
 
-use super::{App, Settings, bundles, labour, record, refuse};
+use super::{App, STORE_TIME, Settings, bundles, labour, record, refuse};
 use crate::clock::Clock;
 use crate::config::{Config, IssuerConfig, IssuerKeys};
 use crate::decide::{Policies, PolicyInForce};
@@ -76,7 +76,7 @@ pub(super) async fn start(
                 .collect(),
             retention: config.retention,
         },
-        recording_store: recordings,
+        recording_store: recordings.map(|store| store.within(STORE_TIME)),
         log: Log::new(store.clone(), signer.clone()),
         token_key: TokenKey::new(&keys.token).map_err(StartError::TokenKey)?,
         policy: policy_of(&store).await?,

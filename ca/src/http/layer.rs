@@ -10,10 +10,15 @@ use portreeve_protocol::problem::Code;
 use tracing::Instrument as _;
 
 use super::answer::Rejection;
+use crate::app::STORE_TIME;
 use crate::entropy;
 
 /// How long a request may take until its answer begins.
 const PATIENCE: Duration = Duration::from_secs(30);
+const _: () = assert!(
+    STORE_TIME.as_secs() < PATIENCE.as_secs(),
+    "who waits for the recording store is told of it, and not to try again"
+);
 
 /// Runs a request in a task of its own: what was begun is finished even when the caller goes away,
 /// and a panic is an answer like any other.

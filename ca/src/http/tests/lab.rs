@@ -21,6 +21,8 @@ use portreeve_protocol::time::Timestamp;
 use portreeve_protocol::token::{
     ASSERTION_TYPE_JWT, GRANT_TOKEN_EXCHANGE, TYPE_ID_TOKEN, TYPE_JWT,
 };
+use portreeve_recording_store::config::StoreConfig;
+use portreeve_recording_store::store::Store as RecordingStore;
 use portreeve_sudo_policy::STARTER_BUNDLE;
 use serde_json::{Value, json};
 use ssh_key::PrivateKey;
@@ -91,6 +93,11 @@ pub(super) type Proof = Vec<(&'static str, String)>;
 impl Lab {
     /// A CA with the starter policy in force and nothing else.
     pub(super) async fn start() -> Self {
+        Self::storing(recording_store).await
+    }
+
+    /// The same with another recording store, which is made in its folder.
+    pub(super) async fn storing(store: impl FnOnce(&Path) -> RecordingStore) -> Self {
         let home = tempfile::tempdir().unwrap();
         let config = config(home.path());
         KeyFiles::create(&config.signer.keys).unwrap();
@@ -101,7 +108,7 @@ impl Lab {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         publish_starter(&config, &clock).await;
-        let recordings = Some(recording_store(home.path()));
+        let recordings = Some(store(home.path()));
         let app = App::start(&config, recordings, clock.clone())
             .await
             .unwrap();
@@ -118,12 +125,15 @@ impl Lab {
 
     /// The same with an agent, a host, a bastion and a bundle.
     pub(super) async fn ready() -> Self {
-        let lab = Self::start().await;
-        lab.add_agent().await;
-        lab.add_host("prod-1").await;
-        lab.add_bastion("b1").await;
-        lab.publish_bundle().await;
-        lab
+        Self::start().await.filled().await
+    }
+
+    pub(super) async fn filled(self) -> Self {
+        self.add_agent().await;
+        self.add_host("prod-1").await;
+        self.add_bastion("b1").await;
+        self.publish_bundle().await;
+        self
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -425,12 +435,12 @@ async fn publish_starter(config: &Config, clock: &Clock) {
 }
 
 /// A folder in the lab's.
-fn recording_store(home: &Path) -> portreeve_recording_store::store::Store {
+fn recording_store(home: &Path) -> RecordingStore {
     let folder = home.join("recordings");
     std::fs::create_dir_all(&folder).unwrap();
-    let config = portreeve_recording_store::config::StoreConfig {
+    let config = StoreConfig {
         folder: Some(folder),
-        ..Default::default()
+        ..StoreConfig::default()
     };
     config.open(home, |_| None).unwrap()
 }

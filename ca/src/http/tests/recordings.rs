@@ -1,11 +1,15 @@
 //! Recordings: who may read and hold them, when they expire, and what is left of them.
 
+use std::net::TcpListener;
+use std::time::Duration;
+
 use portreeve_access_policy::STARTER_POLICY;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, EventsStored};
 use portreeve_protocol::recording::{
     RecordingRow, RecordingState, RetentionRule, StoreName, StoredParts,
 };
+use portreeve_recording_store::config::StoreConfig;
 use serde_json::{Value, json};
 
 use super::events::Live;
@@ -284,6 +288,37 @@ async fn a_store_that_is_not_mounted_is_told_and_read_from_when_it_is() {
     std::fs::rename(home.join("away"), home.join("recordings")).unwrap();
     let back = live.lab.get(&path, &live.lab.analyst()).await;
     assert_eq!(back.text.as_bytes(), CONTENT);
+}
+
+/// The service's own limit would have the reviewer try again, which is no use.
+#[tokio::test]
+async fn a_store_that_never_answers_is_told_as_what_it_is() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // It lets everybody in and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = StoreConfig {
+        endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
+        bucket: Some("recordings".into()),
+        ..StoreConfig::default()
+    };
+    let lab = Lab::storing(|home| {
+        let store = config.open(home, |name| Some(name.into())).unwrap();
+        store.within(Duration::from_millis(100))
+    });
+    let live = Live::in_lab(lab.await.filled().await).await;
+    live.seal().await;
+    let name = format!("s3://{}/recordings", silent.local_addr().unwrap());
+    live.stored_in(name.parse().unwrap()).await;
+    let answer = live.lab.get(&live.recording(""), &live.lab.analyst()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (503, "recording_unavailable".into())
+    );
+    assert!(
+        answer.detail().contains("its log has the reason"),
+        "{}",
+        answer.detail()
+    );
 }
 
 #[tokio::test]
