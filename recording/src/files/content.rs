@@ -139,7 +139,9 @@ impl Content {
 
     fn keep(&mut self, offset: u64, bytes: &[u8], room: &mut usize) {
         let after = self.early_bytes + bytes.len();
-        if after > WINDOW || bytes.len() > *room || self.early.len() >= MAX_PARTS {
+        // Nothing has its place behind the last number, however a host cuts what it says.
+        let has_place = offset.checked_add(bytes.len() as u64).is_some();
+        if !has_place || after > WINDOW || bytes.len() > *room || self.early.len() >= MAX_PARTS {
             return self.lose(Lost::Order, room);
         }
         if self.early.insert(offset, bytes.to_vec()).is_some() {
@@ -180,7 +182,8 @@ mod tests {
             (vec![(0, b"ab"), (1, b"bc")], Err(Lost::Order)),
             (vec![(2, b"cd"), (2, b"cd"), (0, b"ab")], Err(Lost::Order)),
             (vec![(1, b"bc"), (0, b"ab")], Err(Lost::Order)),
-            (vec![(u64::MAX, b"ab"), (0, b"ab")], Err(Lost::Gap)),
+            (vec![(u64::MAX - 2, b"ab"), (0, b"ab")], Err(Lost::Gap)),
+            (vec![(u64::MAX, b"ab"), (0, b"ab")], Err(Lost::Order)),
         ] {
             let (digest, room) = all(&parts);
             assert_eq!((digest, room), (expected, CHANNEL_WINDOW), "{parts:?}");
