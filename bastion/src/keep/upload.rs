@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portreeve_protocol::event::AccessFact;
 use portreeve_protocol::id::SessionId;
+use portreeve_protocol::look::shortened;
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::read::Recording;
 use portreeve_recording_store::confirm::{ConfirmError, Confirmed, confirm};
@@ -184,7 +185,8 @@ impl Keeper {
         let why = anyhow::Chain::new(trouble).map(ToString::to_string);
         troubled.away = Some(Away {
             since,
-            why: why.collect::<Vec<_>>().join(": "),
+            // A store chooses how much of this there is.
+            why: shortened(&why.collect::<Vec<_>>().join(": ")),
         });
         if troubled.told.is_news(now.steady) {
             tracing::warn!(
