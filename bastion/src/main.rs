@@ -13,6 +13,7 @@ use portreeve_bastion::clock::Clock;
 use portreeve_bastion::config::ConfigError;
 use portreeve_bastion::ssh::settings;
 use portreeve_bastion::{enrol, serve, status};
+use portreeve_recording::printable;
 use portreeve_recording_store::end;
 
 fn main() -> ExitCode {
@@ -89,7 +90,7 @@ fn tell_status(config: &Path, json: bool) -> Result<ExitCode> {
     let now = Clock::start().now().wall;
     let found = status::find::find(config, now)?;
     let said = if json {
-        serde_json::to_string_pretty(&found)? + "\n"
+        printable::json(&serde_json::to_string_pretty(&found)?) + "\n"
     } else {
         status::text(&found)
     };

@@ -15,7 +15,7 @@ use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::{BastionName, HostName};
 use portreeve_protocol::pair::Pair;
 use portreeve_protocol::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use text::text;
 
@@ -31,8 +31,9 @@ pub struct Found {
     pub bastion: BastionName,
     /// Its configuration.
     pub config: ConfigFound,
-    /// What the running program says; nothing when there is none.
-    pub running: Option<Running>,
+    /// What the running program says, or why nothing is heard.
+    #[serde(serialize_with = "what_is_said")]
+    pub running: Result<Running, Unheard>,
     /// The recordings on this disk; nothing when they cannot be looked at.
     pub recordings: Option<Recordings>,
     /// The disks of recordings and of events, once if they are one; empty when they do not answer.
@@ -50,6 +51,39 @@ pub struct ConfigFound {
     pub wrong: Option<String>,
     /// When the host certificate ends, if there is one.
     pub certificate_ends: Option<Timestamp>,
+}
+
+/// Why a program is not heard. Its messages are for [`Found::look`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unheard {
+    /// There is no socket.
+    #[error(
+        "it does not run, or is of a version that has no status yet, or recovers recordings after a crash: \
+         `systemctl is-active portreeve-bastion`; if not, `systemctl start portreeve-bastion`; \
+         `journalctl -u portreeve-bastion` says why it ended"
+    )]
+    NoSocket,
+    /// There is a socket, and nobody listens. One that recovers has not replaced it yet.
+    #[error(
+        "it does not run, or recovers recordings after a crash: `systemctl is-active portreeve-bastion`; if not, \
+         `systemctl start portreeve-bastion`; `journalctl -u portreeve-bastion` says why it ended"
+    )]
+    NobodyListens,
+    /// Somebody listens, and the answer is not there in time.
+    #[error(
+        "it runs and does not answer: `journalctl -u portreeve-bastion` may say what holds it up; \
+         `systemctl restart portreeve-bastion` ends its sessions"
+    )]
+    Silent,
+    /// The answer is none.
+    #[error(
+        "it runs and does not answer as this version does: {0}; after an upgrade, \
+         `systemctl restart portreeve-bastion`, which ends its sessions"
+    )]
+    NotUnderstood(String),
+    /// The socket cannot be used.
+    #[error("it cannot be asked: {0}; `systemctl status portreeve-bastion` says whether it runs")]
+    CannotBeAsked(String),
 }
 
 /// What the running program says of itself.
@@ -140,7 +174,10 @@ impl Found {
     pub const fn exit(&self) -> u8 {
         if self.config.wrong.is_some() {
             3
-        } else if self.running.is_none() {
+        } else if matches!(
+            self.running,
+            Err(Unheard::NoSocket | Unheard::NobodyListens)
+        ) {
             4
         } else if self.look.is_empty() {
             0
@@ -178,11 +215,8 @@ impl Found {
             );
         }
         match &self.running {
-            Some(running) => self.look_at(running, &mut look),
-            None => look.push(
-                "it does not run: `systemctl start portreeve-bastion`; `journalctl -u portreeve-bastion` says why it ended"
-                    .into(),
-            ),
+            Ok(running) => self.look_at(running, &mut look),
+            Err(unheard) => look.push(unheard.to_string()),
         }
         look
     }
@@ -214,6 +248,14 @@ impl Found {
             ));
         }
     }
+}
+
+/// What a program said; null when none was heard.
+fn what_is_said<S: Serializer>(
+    running: &Result<Running, Unheard>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    running.as_ref().ok().serialize(serializer)
 }
 
 #[cfg(test)]

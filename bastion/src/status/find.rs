@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::file_name;
 
-use super::{ConfigFound, DiskFound, Found, Recordings, Running, tell};
+use super::{ConfigFound, DiskFound, Found, Recordings, Running, Unheard, tell};
 use crate::config::{Config, File};
 use crate::live;
 use crate::room::{self, Reserve};
@@ -27,17 +27,18 @@ const MAX_ANSWER: u64 = 8 * 1024 * 1024;
 /// Looks at the bastion with this configuration.
 ///
 /// # Errors
-/// When the configuration has no form, or the program answers something else.
+/// When the configuration has no form, or the program's socket is not for this user.
 pub fn find(config: &Path, now: Timestamp) -> Result<Found> {
     let file = File::read(config)?;
     let state = config.parent().unwrap_or(Path::new(".")).join(&file.state);
     let socket = tell::socket(&state);
-    let running = ask(&socket).with_context(|| {
+    let running = ask(socket.clone(), PATIENCE).with_context(|| {
         let socket = socket.display();
         format!("the bastion at `{socket}` does not answer; run this as root")
     })?;
     // A disk that hangs holds up whoever asks it; whoever is called at night learns the rest all the same.
-    let (recordings, disks) = in_time(move || look(&state, file.reserve, now)).unwrap_or_default();
+    let (recordings, disks) =
+        in_time(PATIENCE, move || look(&state, file.reserve, now)).unwrap_or_default();
     let found = Found {
         bastion: file.name,
         config: settled(config),
@@ -49,24 +50,32 @@ pub fn find(config: &Path, now: Timestamp) -> Result<Found> {
     Ok(found.judged(now))
 }
 
-/// What the running program says; nothing when none runs.
-fn ask(socket: &Path) -> io::Result<Option<Running>> {
+/// What the running program says. An error is one of permission: everything else says something of the bastion.
+///
+/// All of it is limited, as even connecting waits where nobody takes connections.
+fn ask(socket: PathBuf, patience: Duration) -> io::Result<Result<Running, Unheard>> {
+    in_time(patience, move || hear(&socket)).unwrap_or(Ok(Err(Unheard::Silent)))
+}
+
+fn hear(socket: &Path) -> io::Result<Result<Running, Unheard>> {
     let stream = match UnixStream::connect(socket) {
         Ok(stream) => stream,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
-            return Ok(None);
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Err(Unheard::NoSocket));
         }
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            return Ok(Err(Unheard::NobodyListens));
+        }
+        Err(error) => return Ok(Err(Unheard::CannotBeAsked(error.to_string()))),
     };
-    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(read(stream).map_err(|error| Unheard::NotUnderstood(error.to_string())))
+}
+
+fn read(stream: UnixStream) -> io::Result<Running> {
     let mut answer = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
-    Ok(Some(serde_json::from_slice(&answer)?))
+    Ok(serde_json::from_slice(&answer)?)
 }
 
 fn settled(path: &Path) -> ConfigFound {
@@ -88,10 +97,14 @@ fn settled(path: &Path) -> ConfigFound {
     }
 }
 
-fn in_time<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// What is found in time. What takes longer is left behind, until this process ends.
+fn in_time<T: Send + 'static>(
+    patience: Duration,
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     let (sender, found) = mpsc::channel();
     std::thread::spawn(move || sender.send(look()));
-    found.recv_timeout(PATIENCE).ok()
+    found.recv_timeout(patience).ok()
 }
 
 fn look(
@@ -155,3 +168,6 @@ fn age(modified: std::time::SystemTime, now: Timestamp) -> Option<u64> {
     let seconds = i64::try_from(since.as_secs()).ok()?;
     Some(now.since(Timestamp::from_seconds(seconds)).as_secs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ fn well() -> Found {
             wrong: None,
             certificate_ends: Some(Timestamp::from_seconds(NOW + 31 * 86_400)),
         },
-        running: Some(Running {
+        running: Ok(Running {
             version: "0.1.0".into(),
             since: Timestamp::from_seconds(NOW - 60),
             shut: None,
@@ -107,14 +107,41 @@ fn what_needs_a_look_is_said_and_shows_in_the_exit_code() {
     waits.recordings = old();
     let mut hangs = well();
     hangs.recordings = None;
-    let mut stopped = well();
-    stopped.running = None;
+    let unheard = |unheard| {
+        let mut found = well();
+        found.running = Err(unheard);
+        found
+    };
     for (found, exit, told) in [
         (wrong, 3, "the configuration: `identity`: it must be"),
         (ends, 5, "the host certificate ends at 2026-10-20T14:13:20Z"),
         (waits, 5, "a session ended 10 min ago, and its recording"),
         (hangs, 5, "the recordings cannot be looked at: their disk"),
-        (stopped, 4, "it does not run: `systemctl start"),
+        (
+            unheard(Unheard::NoSocket),
+            4,
+            "it does not run, or is of a version that has no status yet, or recovers",
+        ),
+        (
+            unheard(Unheard::NobodyListens),
+            4,
+            "it does not run, or recovers recordings after a crash: `systemctl is-active",
+        ),
+        (
+            unheard(Unheard::Silent),
+            5,
+            "it runs and does not answer: `journalctl",
+        ),
+        (
+            unheard(Unheard::NotUnderstood("no version".into())),
+            5,
+            "it runs and does not answer as this version does: no version; ",
+        ),
+        (
+            unheard(Unheard::CannotBeAsked("too long".into())),
+            5,
+            "it cannot be asked: too long; ",
+        ),
         (
             running(|running| running.shut = Some("the feed of the CA is stale".into())),
             5,
@@ -160,6 +187,41 @@ fn a_live_session_is_named_as_it_is_killed_and_followed() {
     assert!(text(&found).contains(
         "            01890a5d-ac96-774b-bcce-b302099a8057 portreeve://soc/forensics/alice@example.com on prod-1 until 2026-09-21T14:13:20Z\n"
     ));
+}
+
+#[test]
+fn nothing_that_another_process_says_drives_the_terminal() {
+    const HOSTILE: &str = "\x1b]0;owned\x07\n\u{9b}2J\u{202e}";
+    let mut found = running(|running| {
+        running.version = HOSTILE.into();
+        running.shut = Some(HOSTILE.into());
+        let store = running.store.as_mut().unwrap();
+        store.name = HOSTILE.into();
+        store.away = Some(Away {
+            since: now(),
+            why: HOSTILE.into(),
+        });
+    });
+    found.config.path = HOSTILE.into();
+    found.disks[0].folder = HOSTILE.into();
+    let text = text(&found.judged(now()));
+    let shown = "\\x1b]0;owned\\x07\\n\\u{9b}2J\\u{202e}";
+    assert_eq!(text.matches(shown).count(), 6, "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
+
+    let mut found = well();
+    found.running = Err(Unheard::NotUnderstood(HOSTILE.into()));
+    let text = super::text(&found.judged(now()));
+    assert!(text.contains("\nversion     not heard\n"), "{text}");
+    assert!(text.contains(shown), "{text}");
+}
+
+#[test]
+fn a_program_that_is_not_heard_is_null() {
+    let mut found = well();
+    found.running = Err(Unheard::Silent);
+    let said = serde_json::to_value(&found).unwrap();
+    assert_eq!(said["running"], serde_json::Value::Null);
 }
 
 #[test]

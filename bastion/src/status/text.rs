@@ -1,8 +1,9 @@
 //! What was found, for people.
 
-use std::fmt::Write as _;
+use std::fmt::Display;
 
 use portreeve_protocol::time::Timestamp;
+use portreeve_recording::printable;
 
 use super::{ConfigFound, Found, Recordings, Running, StoreSaid};
 
@@ -11,73 +12,88 @@ const MIB: u64 = 1024 * 1024;
 /// The status for people.
 #[must_use]
 pub fn text(found: &Found) -> String {
-    let mut text = format!("bastion     {}\n", found.bastion);
-    // Writing to a string cannot fail.
-    if let Some(running) = &found.running {
-        let _ = write_running(&mut text, running);
-    } else {
-        text.push_str("version     does not run\n");
+    let mut lines = Lines::default();
+    lines.push("bastion", &found.bastion);
+    match &found.running {
+        Ok(running) => push_running(&mut lines, running),
+        Err(_) => lines.push("version", "not heard"),
     }
     if let Some(recordings) = &found.recordings {
-        let _ = writeln!(text, "recordings  {}", of_recordings(recordings));
+        lines.push("recordings", of_recordings(recordings));
     }
     for disk in &found.disks {
-        let _ = writeln!(
-            text,
-            "disk        {}: {} MiB left of {}, reserve {} MiB",
-            disk.folder.display(),
-            disk.left / MIB,
-            disk.size / MIB,
-            disk.reserve / MIB
+        lines.push(
+            "disk",
+            format_args!(
+                "{}: {} MiB left of {}, reserve {} MiB",
+                disk.folder.display(),
+                disk.left / MIB,
+                disk.size / MIB,
+                disk.reserve / MIB
+            ),
         );
     }
-    let _ = writeln!(text, "config      {}", of_config(&found.config));
+    lines.push("config", of_config(&found.config));
     for look in &found.look {
-        let _ = writeln!(text, "look        {look}");
+        lines.push("look", look);
     }
-    text
+    lines.0
 }
 
-fn write_running(text: &mut String, running: &Running) -> std::fmt::Result {
-    writeln!(
-        text,
-        "version     {}, runs since {}",
-        running.version,
-        moment(running.since)
-    )?;
+/// Lines that are safe to show: another process and the store chose some of the words, and root's terminal shows them.
+#[derive(Debug, Default)]
+struct Lines(String);
+
+impl Lines {
+    fn push(&mut self, title: &str, said: impl Display) {
+        let said = printable::one_line(said.to_string().as_bytes());
+        self.0.push_str(&format!("{title:<12}{said}\n"));
+    }
+}
+
+fn push_running(lines: &mut Lines, running: &Running) {
+    let since = moment(running.since);
+    lines.push(
+        "version",
+        format_args!("{}, runs since {since}", running.version),
+    );
     let begin = match &running.shut {
         None => "and more begin",
         Some(_) => "and none begins",
     };
-    writeln!(
-        text,
-        "sessions    {} live of {} at most, {begin}",
-        running.sessions.len(),
-        running.max_sessions
-    )?;
+    lines.push(
+        "sessions",
+        format_args!(
+            "{} live of {} at most, {begin}",
+            running.sessions.len(),
+            running.max_sessions
+        ),
+    );
     for live in &running.sessions {
-        writeln!(
-            text,
-            "            {} {} on {} until {}",
-            live.session,
-            live.pair,
-            live.host,
-            moment(live.expires_at)
-        )?;
+        let until = moment(live.expires_at);
+        lines.push(
+            "",
+            format_args!(
+                "{} {} on {} until {until}",
+                live.session, live.pair, live.host
+            ),
+        );
     }
     match running.ca_heard {
-        Some(seconds) => writeln!(text, "ca          heard {} ago", duration(seconds))?,
-        None => writeln!(text, "ca          not heard since the start")?,
+        Some(seconds) => lines.push("ca", format_args!("heard {} ago", duration(seconds))),
+        None => lines.push("ca", "not heard since the start"),
     }
-    writeln!(
-        text,
-        "events      {} KiB wait for the CA, of {} MiB at most",
-        running.events_waiting.div_ceil(1024),
-        running.events_limit / MIB
-    )?;
+    lines.push(
+        "events",
+        format_args!(
+            "{} KiB wait for the CA, of {} MiB at most",
+            running.events_waiting.div_ceil(1024),
+            running.events_limit / MIB
+        ),
+    );
     match &running.store {
-        Some(store) => writeln!(text, "store       {}", of_store(store)),
-        None => writeln!(text, "store       none: recordings stay here"),
+        Some(store) => lines.push("store", of_store(store)),
+        None => lines.push("store", "none: recordings stay here"),
     }
 }
 
