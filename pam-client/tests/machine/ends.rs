@@ -7,15 +7,17 @@ use portreeve_protocol::control::{FromBastion, HostReport};
 
 use crate::bastion::{Control, run, until};
 use crate::ca::{Ca, Pass};
-use crate::host::{Host, lock_account_files, runs, sh};
+use crate::host::{Host, lock_account_files, runs, runs_as, sh};
 use crate::{SLEEPER, open, sandbox};
 
 /// A live session with a process of its own, of which root removed the rules.
 fn tampered(ca: &Ca, host: &Host) -> (Pass, Control) {
     let pass = ca.pass(SLEEPER, 300);
-    let (control, _) = open(&pass, host);
+    let (control, attestation) = open(&pass, host);
+    let uid = attestation.verify(&host.identity).unwrap().into_inner().uid;
     let started = run(&pass, "setsid sleep 4715 >/dev/null 2>&1 &");
     assert!(started.status.success());
+    until("the session's process", || runs_as(uid, "sleep 4715"));
     sh(&format!(
         "rm /etc/sudoers.d/portreeve-{}",
         pass.order.account
@@ -89,7 +91,8 @@ fn the_last_receipt_tells_what_a_try_in_the_middle_killed_and_found() {
              touch /var/tmp/late && chown {uid} /var/tmp/late",
             uid = first.uid
         ));
-        until("the late process", || runs(late));
+        // Whoever becomes it has these words in its command line before, and another name or user.
+        until("the late process", || runs_as(first.uid, late));
         host.restart_daemon();
         let journal = format!("/var/lib/portreeve/journal/{}.journal", pass.order.session);
         until("the second try", || {

@@ -218,3 +218,15 @@ pub(crate) fn runs(needle: &str) -> bool {
                 .contains(needle)
         })
 }
+
+/// Whether a process of this user is exactly this command, and no longer one that is about to become it.
+pub(crate) fn runs_as(uid: u32, command: &str) -> bool {
+    let argv = command.replace(' ', "\0") + "\0";
+    let user = format!("Uid:\t{uid}\t");
+    let mut pids = fs::read_dir("/proc").unwrap().flatten();
+    pids.any(|entry| {
+        let read = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
+        read("cmdline") == argv.as_bytes()
+            && String::from_utf8_lossy(&read("status")).contains(&user)
+    })
+}
