@@ -75,10 +75,15 @@ fn run_printed(host: &Host, said: &str, expected: &[&str]) {
     }
 }
 
-/// That a program listens, and runs as this user and as no other.
-fn serves(host: &Host, user: &str, command: &str, port: u16) {
+/// That a program, started in this way, listens and runs as the user of its name. A unit names it by its path and no
+/// configuration, so what an earlier start left running is another one.
+fn serves(host: &Host, program: &str, start: &str, config: &str, port: u16) {
+    let command = match start {
+        "systemctl" => format!("/usr/bin/{program} serve"),
+        _ => format!("{program} serve --config {config}"),
+    };
     until("the printed commands to lead there", PATIENCE, || {
-        let running = host.run(&["pgrep", "-f", "-u", user, "--", command])?;
+        let running = host.run(&["pgrep", "-f", "-u", program, "--", &command])?;
         Ok((running.success() && host.listens_on(port)?).then_some(()))
     })
     .unwrap_or_else(|error| {
@@ -137,13 +142,13 @@ fn what_root_is_told_to_run_starts_each_service_as_its_own_user() {
             .unwrap()
             .ok()
             .unwrap();
+        let config = format!("{directory}/config.toml");
         for command in ["serve", "signer"] {
-            let config = format!("{directory}/config.toml");
             let refused = host.run(&["portreeve-ca", command, "--config", &config]);
             assert_eq!(refused.unwrap().code(), Some(3), "root runs `{command}`");
         }
         run_printed(host, &made.text(), &["chown", start]);
-        serves(host, "portreeve-ca", "portreeve-ca serve", port);
+        serves(host, "portreeve-ca", start, &config, port);
     }
 
     for (name, folder, port, start) in [
@@ -176,7 +181,7 @@ fn what_root_is_told_to_run_starts_each_service_as_its_own_user() {
         let refused = host.run(&["portreeve-bastion", "serve", "--config", &config]);
         assert_eq!(refused.unwrap().code(), Some(3), "root serves");
         run_printed(host, &enrolled.complaint(), &["chown", start]);
-        serves(host, "portreeve-bastion", "portreeve-bastion serve", port);
+        serves(host, "portreeve-bastion", start, &config, port);
     }
 
     host.make_host_key().unwrap();
