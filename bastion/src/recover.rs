@@ -225,7 +225,7 @@ fn disagreement(logged: Head, has_as_many: bool, there: u32, dropped: Option<&Dr
 
 fn alarm(recording: &Path, wrong: &str, reporter: &Reporter) -> anyhow::Result<()> {
     let detail = format!(
-        "the recording `{}` {wrong}: it was changed while the bastion was down, or its disk lost what it had kept",
+        "the recording `{}` {wrong}: it was changed while the bastion was down, or its recording had failed, or its disk lost what it had kept",
         recording.display()
     );
     tracing::error!(detail, "somebody should look at this");
