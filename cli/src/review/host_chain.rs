@@ -253,7 +253,7 @@ fn read<T: Statement>(
 
 /// Why a statement is not heard.
 enum NotHeard {
-    /// It is genuine, and of a newer version.
+    /// It is of a newer version, and genuine where the host's key is given.
     Unknown,
     /// It is not what it must be.
     Fault(VerifyError),
