@@ -177,8 +177,12 @@ impl Channels<'_> {
             Some(started) => {
                 let permits = self.course.permits(number);
                 if !started.decision.is_some_and(|id| permits.contains(&id)) {
+                    // Only a file transfer is decided in parts, of which one may be what was not read.
+                    let is_known = |id| decided.iter().any(|(decision, _)| decision.id == id);
+                    let may_be_unread = started.program == SeenProgram::Sftp
+                        && started.decision.is_some_and(|id| !is_known(id));
                     findings.lacks(
-                        self.course.has_unread,
+                        self.course.has_unread && may_be_unread,
                         format!(
                             "{session}: the program on channel {number} names a decision that does not permit it"
                         ),
@@ -188,12 +192,9 @@ impl Channels<'_> {
                     .iter()
                     .any(|(_, asked)| is_what_was_asked(started, asked))
                 {
-                    findings.lacks(
-                        self.course.has_unread,
-                        format!(
-                            "{session}: the program on channel {number} is another one than was decided"
-                        ),
-                    );
+                    findings.fault(format!(
+                        "{session}: the program on channel {number} is another one than was decided"
+                    ));
                 }
             }
             None if channel.bytes_in > 0 || channel.bytes_out > 0 => findings.fault(format!(
@@ -298,5 +299,84 @@ fn is_what_was_asked(started: &SeenStart, asked: &ChannelRequest) -> bool {
         }
         ChannelRequest::Sftp => started.program == SeenProgram::Sftp,
         ChannelRequest::Subsystem { .. } | ChannelRequest::Forward { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use portreeve_protocol::digest::Digest;
+    use portreeve_protocol::event::DecisionNote;
+
+    use super::*;
+
+    const SESSION: &str = "0190b8a2-7c1e-7000-8000-00000000002a";
+    const LOGGED: &str = "0190b8a2-7c1e-7000-8000-0000000000d1";
+    const OTHER: &str = "0190b8a2-7c1e-7000-8000-0000000000d2";
+
+    /// What is found of a program on channel 0 that names a decision, when the trail has `LOGGED` on it and something
+    /// of the session is not read.
+    fn found(
+        program: SeenProgram,
+        named: Option<&str>,
+        permitted: bool,
+        asked: &ChannelRequest,
+    ) -> Findings {
+        let note = DecisionNote {
+            id: LOGGED.parse().unwrap(),
+            permitted,
+            policy: Digest::of(b"policy"),
+            determining: Vec::new(),
+            record: serde_json::Value::Null,
+        };
+        let mut course = Course::default();
+        course.decisions.insert(0, vec![(&note, asked)]);
+        course.has_unread = true;
+        let channel = SeenChannel {
+            started: Some(SeenStart {
+                decision: named.map(|id| id.parse().unwrap()),
+                program,
+                pty: false,
+            }),
+            ..SeenChannel::default()
+        };
+        let seen = Seen {
+            channels: BTreeMap::from([(0, channel)]),
+            ..Seen::default()
+        };
+        let compared = Channels {
+            session: SESSION.parse().unwrap(),
+            is_whole: true,
+            seen: &seen,
+            course: &course,
+        };
+        let mut findings = Findings::default();
+        compared.check(&mut findings);
+        findings
+    }
+
+    #[test]
+    fn what_is_not_read_excuses_no_program_that_a_decision_in_the_trail_contradicts() {
+        let shell = ChannelRequest::Shell { pty: false };
+        let sftp = ChannelRequest::Sftp;
+        let (is_shell, is_sftp) = (SeenProgram::Shell, SeenProgram::Sftp);
+        for (program, named, permitted, asked, holds) in [
+            (is_shell, Some(LOGGED), true, &shell, true),
+            (is_shell, Some(LOGGED), false, &shell, false),
+            (is_shell, Some(OTHER), true, &shell, false),
+            (is_shell, None, true, &shell, false),
+            (is_shell, Some(LOGGED), true, &sftp, false),
+            (is_sftp, Some(LOGGED), true, &sftp, true),
+            (is_sftp, Some(LOGGED), false, &sftp, false),
+            (is_sftp, None, true, &sftp, false),
+            // The other half of what was decided may be what was not read.
+            (is_sftp, Some(OTHER), false, &sftp, true),
+            (is_sftp, Some(OTHER), true, &shell, false),
+        ] {
+            let findings = found(program, named, permitted, asked);
+            let row = (program, named, permitted, asked);
+            assert_eq!(findings.holds(), holds, "{row:?}: {findings:?}");
+        }
     }
 }
