@@ -60,7 +60,7 @@ pub use human::KnownHuman;
 pub use inventory::NewInventory;
 pub use look::{Look, LookOutcome, LookState, NewLook};
 pub use recording::{PERMISSION, Recording, Seal};
-pub use room::Spends;
+pub use room::{Of, Spends};
 pub use session::{Attested, NewSession, Session, SessionFilter};
 
 /// How many commits may wait for the writer.

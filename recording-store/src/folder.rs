@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use object_store::local::LocalFileSystem;
 use tokio::sync::Semaphore;
 
@@ -119,15 +120,37 @@ impl Folder {
 
 /// Where a path leads to a folder, or will lead when what is missing is there. Blocking.
 fn settled(written: &Path) -> Result<PathBuf, NotAFolder> {
-    let path = resolved(written, LINKS).map_err(|error| {
-        // In our words, if we find it too.
-        match access::folder(written, Use::Read) {
-            Err(no_access) => NotAFolder::NoAccess(no_access),
-            Ok(()) => NotAFolder::Io(error),
+    let path = match resolved(written, LINKS) {
+        Ok(path) => path,
+        Err(error) if is_no_way(&error) => {
+            // In our words, if we find it too.
+            return Err(match access::folder(written, Use::Read) {
+                Err(no_access) => NotAFolder::NoAccess(no_access),
+                Ok(()) => NotAFolder::Io(error),
+            });
         }
-    })?;
+        // A disk that is broken now, or a server that is gone: the store is away, as one that does not answer.
+        Err(_) => return Ok(written.to_owned()),
+    };
     access::no_file(&path).map_err(NotAFolder::NoAccess)?;
     Ok(path)
+}
+
+/// Whether a path cannot lead to a folder, whatever comes back.
+fn is_no_way(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(
+            // What is above something that is missing.
+            Errno::ENOENT
+                | Errno::ENOTDIR
+                | Errno::EACCES
+                | Errno::ELOOP
+                | Errno::EINVAL
+                | Errno::ENAMETOOLONG
+        )
+    )
 }
 
 /// A path without links, as far as it is there.

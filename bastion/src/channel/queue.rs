@@ -170,7 +170,7 @@ impl Sender {
         self.gone.send_replace(Some(gone));
     }
 
-    pub(super) fn push(&self, item: FromAgent) -> Result<(), Gone> {
+    pub(crate) fn push(&self, item: FromAgent) -> Result<(), Gone> {
         if !self.gauge.add(size(&item)) {
             return Err(Gone::TooMuch);
         }

@@ -84,7 +84,7 @@ impl Opened {
 }
 
 impl Gauges {
-    fn add(&self, gauge: &Arc<Gauge>) {
+    pub(super) fn add(&self, gauge: &Arc<Gauge>) {
         let mut gauges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         gauges.retain(|gauge| gauge.strong_count() > 0);
         gauges.push(Arc::downgrade(gauge));

@@ -28,8 +28,6 @@ const READ_LEAST: usize = 4 * 1024;
 const READ_MOST: usize = 128 * 1024;
 /// So many reads in a row that the least would have held, and the buffer is that small again.
 const QUIET_READS: u8 = 8;
-/// A read so small, of an agent that is held, is no more than such a packet.
-const HELD_READ: usize = 256;
 /// How long the reading waits before the next: a part of the time for which the agent has been held, which is less than
 /// what waits for the host will last, within these bounds.
 const HELD_PART: u32 = 4;
@@ -131,7 +129,8 @@ impl Socket {
 impl Hold {
     /// Ready when the next read may come.
     fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.last_read > HELD_READ || !self.gauges.is_any_high() {
+        // A read that fills not even the least buffer is no more than such packets.
+        if self.last_read >= READ_LEAST || !self.gauges.is_any_high() {
             self.since = None;
             self.pause = None;
             return Poll::Ready(());
@@ -249,6 +248,7 @@ impl Cutter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::queue::{self, FromAgent};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
@@ -309,6 +309,28 @@ mod tests {
             other.read_u8().await.unwrap();
         }
         assert!(other.ahead.capacity() <= 2 * READ_LEAST);
+    }
+
+    #[tokio::test]
+    async fn only_little_that_comes_of_a_held_agent_waits() {
+        let (sender, _receiver, gauge) = queue::new(queue::Total::default());
+        let mut hold = Hold::default();
+        hold.gauges.add(&gauge);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(hold.poll_over(&mut context).is_ready());
+        while !gauge.is_high() {
+            let packet = bytes::Bytes::from_static(&[0; 64 * 1024]);
+            sender.push(FromAgent::Data(packet)).unwrap();
+        }
+        assert!(hold.poll_over(&mut context).is_pending());
+        hold.last_read = READ_MOST;
+        assert!(hold.poll_over(&mut context).is_ready());
+        hold.last_read = 36;
+        assert!(hold.poll_over(&mut context).is_pending());
+        drop(gauge);
+        drop(sender);
+        drop(_receiver);
+        assert!(hold.poll_over(&mut context).is_ready());
     }
 
     #[test]

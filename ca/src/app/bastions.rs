@@ -1,5 +1,6 @@
 //! The registry of bastions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_protocol::admin::{AddBastion, BastionTicket, Listing};
@@ -46,9 +47,10 @@ impl App {
         })
     }
 
-    /// Notes that a bastion is there, a minute after it was `noted_at` at the earliest; says when it was.
-    pub async fn see_bastion(
-        &self,
+    /// Has it noted that a bastion is there, a minute after it was `noted_at` at the earliest; says when it was. Does not
+    /// wait for the disk: what a bastion waits for must not.
+    pub fn see_bastion(
+        self: &Arc<Self>,
         bastion: &AuthenticatedBastion,
         noted_at: Option<Timestamp>,
     ) -> Option<Timestamp> {
@@ -56,13 +58,17 @@ impl App {
         if noted_at.is_some_and(|at| now.since(at) < NOTED) {
             return noted_at;
         }
-        let change = Change::SeeBastion {
-            bastion: bastion.name().clone(),
-            at: now,
-        };
-        if let Err(error) = self.store.commit(vec![change], Vec::new()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, bastion = %bastion.name(), "it is not noted that a bastion is there");
-        }
+        let app = Arc::clone(self);
+        let bastion = bastion.name().clone();
+        tokio::spawn(async move {
+            let change = Change::SeeBastion {
+                bastion: bastion.clone(),
+                at: now,
+            };
+            if let Err(error) = app.store.commit(vec![change], Vec::new()).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, %bastion, "it is not noted that a bastion is there");
+            }
+        });
         Some(now)
     }
 

@@ -117,7 +117,7 @@ impl App {
     ) -> Result<Failure, Failure> {
         let code = failure.problem().code;
         let fact = AccessFact::ConnectionRefused { code, detail };
-        // A certificate is good for more claims than one, and each is refused: the session's room is for these too.
+        // A certificate is good for more claims than one, and each is refused: there is a room for so many.
         let limit = self.trail_limit_of(found);
         let refused = Reported {
             spends: Some(trail_room::spends(found.summary.session, &fact, limit)),
@@ -127,7 +127,7 @@ impl App {
         };
         let stored = self.store.report(vec![refused]).await?;
         if matches!(stored.events.first(), Some(EventOutcome::Full(_))) {
-            self.trail_is_full(found, limit, origin.at).await?;
+            tracing::warn!(session = %found.summary.session, "the log takes no more connections of a session that are refused");
         }
         Ok(failure)
     }

@@ -12,7 +12,7 @@ use super::event_check::{NotTaken, Subject, check, session_of, unpermitted_delet
 use super::record::machine;
 use super::{App, Failure};
 use crate::identity::AuthenticatedBastion;
-use crate::store::{Change, EventOutcome, Reported, StoreError};
+use crate::store::{Change, EventOutcome, Of, Reported, StoreError};
 
 impl App {
     /// Makes a batch of events durable, with what they change, and says which are not taken.
@@ -111,7 +111,12 @@ impl App {
         if taken.is_empty() {
             return Ok((0, full));
         }
-        let sessions: Vec<_> = taken.iter().map(|one| session_of(&one.event)).collect();
+        // Refused connections are not the session's doing, and do not end it.
+        let is_its_own = |one: &Reported| one.spends.is_some_and(|spends| spends.of == Of::Session);
+        let sessions: Vec<_> = taken
+            .iter()
+            .map(|one| session_of(&one.event).filter(|_| is_its_own(one)))
+            .collect();
         let committed = self.store.report(taken).await?;
         let mut stored = 0;
         for (outcome, session) in committed.events.into_iter().zip(sessions) {

@@ -69,7 +69,14 @@ impl App {
                 tracing::warn!(store = %store.name(), "the store does not say what it has of recordings that nobody sealed");
                 return Ok(lost);
             };
-            let stored = stored.map_err(Failure::RecordingStore)?;
+            let stored = match stored {
+                Ok(stored) => stored,
+                // One that cannot be looked into says nothing of the others. It is tried again.
+                Err(error) => {
+                    tracing::error!(%session, error = &error as &dyn std::error::Error, "what the store has of a recording that nobody sealed cannot be read");
+                    continue;
+                }
+            };
             let alarm = match stored.parts {
                 0 => None,
                 _ => Some(self.lost(store, session, stored, now).await?),

@@ -12,11 +12,14 @@ use portreeve_protocol::time::Timestamp;
 
 use super::record::{Access, machine};
 use super::{App, Failure};
-use crate::store::{Change, CommitError, Refusal, Session, Spends};
+use crate::store::{Change, CommitError, Of, Refusal, Session, Spends};
 
 /// For what follows the limit: what a host tells at the end of a session is 28 MiB in its journal, and twice that at most
 /// as events; the rest is what was on its way.
 const AFTERWARDS: u64 = 64 * 1024 * 1024;
+/// For connections that were refused: a room of their own, because whoever has the certificate makes as many as he likes,
+/// and any bastion may say so. They take nothing from the session, and do not end it.
+const REFUSALS: u64 = 1024 * 1024;
 /// For a bastion's words of the end.
 const LAST_WORDS: u64 = 1024 * 1024;
 /// For what the host proved, and for a deletion that was permitted: no bastion's words take this room.
@@ -24,10 +27,12 @@ const PROOFS: u64 = 1024 * 1024;
 
 /// What a fact takes of the room of a session with this limit.
 pub(super) const fn spends(session: SessionId, fact: &AccessFact, limit: TrailLimit) -> Spends {
-    Spends {
-        session,
-        most: most(fact, limit),
-    }
+    let (of, most) = if matches!(fact, AccessFact::ConnectionRefused { .. }) {
+        (Of::Refusals, REFUSALS)
+    } else {
+        (Of::Session, most(fact, limit))
+    };
+    Spends { session, of, most }
 }
 
 /// Up to where there is room for it.

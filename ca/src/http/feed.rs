@@ -79,7 +79,7 @@ struct Open {
 /// The messages of one feed until it fails or the service stops; the bastion comes back by itself.
 fn messages(open: Open) -> impl Stream<Item = Result<Event, Infallible>> {
     stream::unfold(open, |mut open| async move {
-        open.noted_at = open.app.see_bastion(&open.bastion, open.noted_at).await;
+        open.noted_at = open.app.see_bastion(&open.bastion, open.noted_at);
         let message = tokio::select! {
             message = open.reader.next() => message,
             _ = open.stop.wait_for(|stopped| *stopped) => return None,

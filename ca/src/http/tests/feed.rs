@@ -146,12 +146,13 @@ async fn a_bastion_that_reads_the_feed_is_noted_as_heard() {
     assert_eq!(seen_at().await, None);
     let mut feed = Feed::open(&lab, None).await;
     feed.next().await.unwrap();
-    assert_eq!(seen_at().await, Some(lab.now()));
-    lab.pass(60);
-    for _ in 0..3 {
+    while seen_at().await != Some(lab.now()) {
         feed.next().await.unwrap();
     }
-    assert_eq!(seen_at().await, Some(lab.now()));
+    lab.pass(60);
+    while seen_at().await != Some(lab.now()) {
+        feed.next().await.unwrap();
+    }
 }
 
 #[tokio::test]

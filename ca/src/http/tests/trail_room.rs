@@ -10,8 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::events::Live;
 
 fn refused(detail: &str) -> AccessFact {
-    AccessFact::ConnectionRefused {
-        code: Code::NotPermitted,
+    AccessFact::HostRefused {
         detail: detail.into(),
     }
 }
@@ -96,9 +95,9 @@ async fn the_end_of_a_session_is_logged_however_full_its_trail_is() {
     assert_eq!(live.state().await, "ended");
 }
 
-/// Whoever has the certificate may connect again and again, and is refused each time.
+/// Whoever has the certificate may connect again and again, and is refused each time. Any bastion may say so.
 #[tokio::test]
-async fn claims_that_are_refused_take_room_too() {
+async fn refused_connections_have_a_room_of_their_own_and_end_nobody() {
     let live = Live::start().await;
     let path = format!("/v1/sessions/{}/claim", live.grant.session);
     let claim = json!({ "serial": 0, "agent_address": "192.0.2.10" });
@@ -110,9 +109,21 @@ async fn claims_that_are_refused_take_room_too() {
         live.log().await.matches("connection_refused").count()
     };
     assert_eq!(refusals(&live).await, 1);
-    live.fill(ROOM).await;
-    assert_eq!(refusals(&live).await, 1);
-    assert_eq!(live.state().await, "not_confirmed");
+    let state = live.state().await;
+    for number in 1..=9 {
+        let refused = AccessFact::ConnectionRefused {
+            code: Code::NotPermitted,
+            detail: "x".repeat(120 * 1024),
+        };
+        let answer = live.bring(number, refused).await;
+        assert_eq!(answer.stored, u32::from(number < 9), "{number}");
+    }
+    // A small one still fits.
+    assert_eq!(refusals(&live).await, 10);
+    assert_eq!(live.state().await, state);
+    // What comes of the session itself finds its room as it was.
+    live.fill(ROOM - 1024).await;
+    assert_eq!(live.bring(10, refused("at last")).await.stored, 1);
 }
 
 #[tokio::test]
