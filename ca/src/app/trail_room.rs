@@ -27,28 +27,26 @@ const PROOFS: u64 = 1024 * 1024;
 
 /// What a fact takes of the room of a session with this limit.
 pub(super) const fn spends(session: SessionId, fact: &AccessFact, limit: TrailLimit) -> Spends {
-    let (of, most) = if matches!(fact, AccessFact::ConnectionRefused { .. }) {
-        (Of::Refusals, REFUSALS)
-    } else {
-        (Of::Session, most(fact, limit))
-    };
+    let (of, most) = room(fact, limit);
     Spends { session, of, most }
 }
 
-/// Up to where there is room for it.
-const fn most(fact: &AccessFact, limit: TrailLimit) -> u64 {
+/// Which room there is for it, and up to where.
+const fn room(fact: &AccessFact, limit: TrailLimit) -> (Of, u64) {
     let ordinary = limit.bytes().saturating_add(AFTERWARDS);
     match fact {
+        AccessFact::ConnectionRefused { .. } => (Of::Refusals, REFUSALS),
         AccessFact::SessionEnding { .. }
         | AccessFact::RecordingFailed { .. }
         | AccessFact::RecordingSealed { .. }
         | AccessFact::RecordingStored { .. }
-        | AccessFact::SessionClosed { .. } => ordinary.saturating_add(LAST_WORDS),
+        | AccessFact::SessionClosed { .. } => (Of::Session, ordinary.saturating_add(LAST_WORDS)),
         AccessFact::HostReady { .. }
         | AccessFact::HostGone { .. }
-        | AccessFact::RecordingDeleted { .. } => ordinary.saturating_add(LAST_WORDS + PROOFS),
-        AccessFact::ConnectionRefused { .. }
-        | AccessFact::HostRefused { .. }
+        | AccessFact::RecordingDeleted { .. } => {
+            (Of::Session, ordinary.saturating_add(LAST_WORDS + PROOFS))
+        }
+        AccessFact::HostRefused { .. }
         | AccessFact::ChannelDecided { .. }
         | AccessFact::ChannelClosed { .. }
         | AccessFact::RecordingHead { .. }
@@ -66,7 +64,7 @@ const fn most(fact: &AccessFact, limit: TrailLimit) -> u64 {
         | AccessFact::RecordingHeld { .. }
         | AccessFact::RecordingReleased { .. }
         | AccessFact::RecordingExpired { .. }
-        | AccessFact::RecordingDeletionPermitted { .. } => ordinary,
+        | AccessFact::RecordingDeletionPermitted { .. } => (Of::Session, ordinary),
     }
 }
 
@@ -132,21 +130,18 @@ mod tests {
 
     #[test]
     fn the_end_finds_room_that_nothing_else_takes() {
-        let limit = TrailLimit::DEFAULT;
+        let most = |fact: &AccessFact| room(fact, TrailLimit::DEFAULT).1;
         let cause = EndCause::RecordingFailed;
-        let ordinary = most(
-            &AccessFact::HostRefused {
-                detail: String::new(),
-            },
-            limit,
-        );
-        let ending = most(&AccessFact::SessionEnding { cause }, limit);
+        let ordinary = most(&AccessFact::HostRefused {
+            detail: String::new(),
+        });
+        let ending = most(&AccessFact::SessionEnding { cause });
         let closed = AccessFact::SessionClosed {
             cause,
             confirmed: true,
         };
         assert_eq!(ordinary, 128 << 20);
         assert_eq!(ending, 129 << 20);
-        assert_eq!(most(&closed, limit), ending);
+        assert_eq!(most(&closed), ending);
     }
 }

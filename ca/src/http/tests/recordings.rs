@@ -279,12 +279,7 @@ async fn a_store_that_is_not_mounted_is_told_and_read_from_when_it_is() {
         "{}",
         away.detail()
     );
-    assert!(
-        !live
-            .facts()
-            .await
-            .contains(&"recording_reviewed".to_owned())
-    );
+    assert!(!live.is_reviewed().await);
     std::fs::rename(home.join("away"), home.join("recordings")).unwrap();
     let back = live.lab.get(&path, &live.lab.analyst()).await;
     assert_eq!(back.text.as_bytes(), CONTENT);
