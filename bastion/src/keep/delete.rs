@@ -6,7 +6,6 @@ use std::time::Duration;
 use portreeve_protocol::event::{AccessFact, Body};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording_store::store::{Removal, Store, StoreError};
-use tokio::time::timeout;
 
 use super::Keeper;
 use super::permission::Permission;
@@ -22,8 +21,6 @@ const ANSWER: Duration = Duration::from_secs(30);
 enum NotDeleted {
     #[error("the CA does not permit it now")]
     Ca(#[from] CaError),
-    #[error("the store does not answer")]
-    Silent,
     #[error("the permission was over before everything was deleted")]
     Late,
     #[error("the local copy cannot be removed")]
@@ -122,8 +119,7 @@ impl Keeper {
     ) -> Result<u64, NotDeleted> {
         // A permission that cannot be used is none that anybody should have to account for.
         if let Some(store) = store {
-            let answer = timeout(ANSWER, store.everything_of(session)).await;
-            let _is_there = answer.map_err(|_| NotDeleted::Silent)??;
+            let _is_there = store.clone().within(ANSWER).everything_of(session).await?;
         }
         let clock = self.reporter.clock;
         let asked = clock.now();

@@ -63,14 +63,15 @@ impl App {
         let Some(store) = &self.recording_store else {
             return Ok(0);
         };
+        let in_time = store.clone().within(ANSWER);
         let mut lost = 0;
         for session in self.store.lost_recordings(now, IN_A_TURN).await? {
-            let Ok(stored) = timeout(ANSWER, stored(store, session)).await else {
-                tracing::warn!(store = %store.name(), "the store does not say what it has of recordings that nobody sealed");
-                return Ok(lost);
-            };
-            let stored = match stored {
+            let stored = match stored(&in_time, session).await {
                 Ok(stored) => stored,
+                Err(StoreError::Silent(_)) => {
+                    tracing::warn!(store = %store.name(), "the store does not say what it has of recordings that nobody sealed");
+                    return Ok(lost);
+                }
                 // One that cannot be looked into says nothing of the others. It is tried again.
                 Err(error) => {
                     tracing::error!(%session, error = &error as &dyn std::error::Error, "what the store has of a recording that nobody sealed cannot be read");
