@@ -152,7 +152,7 @@ fn a_reader_that_shares_no_code_with_ours_makes_the_same_heads() {
         env!("CARGO_MANIFEST_DIR"),
         "/../tests/vectors/recording"
     ));
-    let (script, tar) = (vectors.join("read.py"), vectors.join("recording.tar"));
+    let (script, tar) = (vectors.join("heads.py"), vectors.join("recording.tar"));
     let arguments = [script.to_str().unwrap(), tar.to_str().unwrap()];
     let theirs = run_quietly("python3", &arguments, vectors, Stdio::null());
     let ours: String = open(&tar)
@@ -172,7 +172,7 @@ fn a_reader_that_shares_no_code_with_ours_sees_where_programs_stand() {
         env!("CARGO_MANIFEST_DIR"),
         "/../tests/vectors/recording"
     ));
-    let arguments = ["read.py", "standing.cbor"];
+    let arguments = ["standing.py", "standing.cbor"];
     let seen = run_quietly("python3", &arguments, vectors, Stdio::null());
     let expected = fs::read_to_string(vectors.join("standing.txt")).unwrap();
     assert_eq!(seen, expected);

@@ -1,8 +1,6 @@
 """Reads a recording by its specification alone, with tar, age and zstd, and prints one line per event.
 
 usage: read.py RECORDING.tar REVIEW-KEY-FILE
-       read.py RECORDING.tar                   prints its heads, for which no key is needed
-       read.py ITEMS.cbor                      prints where programs stand
 """
 import hashlib
 import subprocess
@@ -10,13 +8,13 @@ import sys
 import tarfile
 
 NAMES = ["started", "input", "output", "error output", "window", "signal", "end of input", "end of output",
-         "exit status", "exit signal", "closed", "refused", "note", "host event", "file", "omitted", "screen"]
+         "exit status", "exit signal", "closed", "refused", "note", "host event", "file", "omitted"]
+STANDING = 16  # where programs stand, for readers that begin in the middle
 
 
 def item(data, at):
     """One CBOR item and where the next one begins."""
-    major, low = data[at] >> 5, data[at] & 31
-    at += 1
+    major, low, at = data[at] >> 5, data[at] & 31, at + 1
     if major == 7:
         return {20: False, 21: True, 22: None}[low], at
     if low >= 24:
@@ -43,53 +41,20 @@ def sequence(data):
         yield value
 
 
-def standing(programs):
-    for channel, started, segment, terminal in programs:
-        shows = "no terminal"
-        if terminal is not None:
-            columns, rows, shown = terminal
-            shows = f"{columns}x{rows} " + (f"not drawn since {shown}" if isinstance(shown, int) else f"draw {shown}")
-        yield f"channel {channel}, started {started} in segment {segment}: {shows}"
-
-
-def stands(path):
-    for tag, at, channel, *fields in sequence(open(path, "rb").read()):
-        assert (tag, channel) == (16, 0)
-        print(at, *standing(*fields), sep="\n  ")
-
-
-def main(path, key):
+def read(path, key):
     with tarfile.open(path) as tar:
         members = {member.name: tar.extractfile(member).read() for member in tar.getmembers()}
-    previous = hashlib.sha256(members["session.json"]).digest()
-    number = 0
+    previous, number = hashlib.sha256(members["session.json"]).digest(), 0
     while (sealed := members.get(f"segments/{number:06}.age")) is not None:
         opened = subprocess.run(["age", "-d", "-i", key], input=sealed, capture_output=True, check=True).stdout
         raw = subprocess.run(["zstd", "-q", "-d", "-c"], input=opened, capture_output=True, check=True).stdout
         items = sequence(raw)
         version, session, stated, before = next(items)
         assert (version, stated, before) == (1, number, previous), f"segment {number} does not belong here"
-        for tag, at, channel, *fields in items:
-            if tag == 16:
-                list(standing(*fields))  # for readers that begin in the middle
-                continue
-            print(f"{at} {channel} {NAMES[tag]} {fields}")
-        previous = hashlib.sha256(sealed).digest()
-        number += 1
+        yield from (event for event in items if event[0] != STANDING)
+        previous, number = hashlib.sha256(sealed).digest(), number + 1
 
 
-def heads(path):
-    with tarfile.open(path) as tar:
-        members = {member.name: (member, tar.extractfile(member).read()) for member in tar.getmembers()}
-    member, content = members["session.json"]
-    head, number = hashlib.sha256(content).digest(), 0
-    while True:
-        print(f"{number} sha256:{head.hex()} {member.offset_data + (member.size + 511) // 512 * 512}")
-        if (found := members.get(f"segments/{number:06}.age")) is None:
-            return
-        member, sealed = found
-        head, number = hashlib.sha256(head + hashlib.sha256(sealed).digest()).digest(), number + 1
-
-
-usage = main if len(sys.argv) > 2 else stands if sys.argv[1].endswith(".cbor") else heads
-usage(*sys.argv[1:])
+if __name__ == "__main__":
+    for tag, at, channel, *fields in read(*sys.argv[1:]):
+        print(f"{at} {channel} {NAMES[tag]} {fields}")
