@@ -154,6 +154,7 @@ fn told_of(refusal: &Refusal, bastion: &BastionName) -> Failure {
         | Refusal::Over
         | Refusal::Stale
         | Refusal::Held
+        | Refusal::TooOften(_)
         | Refusal::Replayed => Failure::told(Code::SessionUnavailable),
     }
 }

@@ -56,8 +56,8 @@ impl App {
         Ok(told)
     }
 
-    /// Raises an alarm, once, of every permission to delete of which no bastion says what came of it: it may have died over
-    /// it, or keep it to itself. Says how many.
+    /// Raises an alarm, once, of every recording that bastions were permitted to delete and of which none says what came of
+    /// it: it may have died over it, or keep it to itself. Says how many.
     ///
     /// # Errors
     /// When the store fails.
@@ -72,7 +72,7 @@ impl App {
             let change = Change::MissDeletion { session, at: now };
             match self.store.commit(vec![change], vec![alarm]).await {
                 Ok(_) => missed += 1,
-                // Somebody reported in this moment, or was permitted to delete it once more.
+                // Somebody reported in this moment.
                 Err(CommitError::Refused(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -141,9 +141,14 @@ fn unreported(session: SessionId, known: &Recording) -> String {
         [one] => format!("bastion {one}"),
         all => format!("one of the bastions {}", all.join(", ")),
     };
-    let when = known
-        .permitted_at
-        .map_or_else(String::new, |at| format!(" at {at}"));
+    let when = match (known.unaccounted_at, known.permitted_at) {
+        (Some(first), Some(last)) if first < last => {
+            format!(" at {first}, for the last time at {last},")
+        }
+        (first, last) => first
+            .or(last)
+            .map_or_else(String::new, |at| format!(" at {at}")),
+    };
     let then = match &known.hold {
         Some(hold) => format!(
             "{} holds it, so nobody deletes what is left of it",

@@ -124,6 +124,7 @@ fn told_of(refusal: &Refusal) -> Problem {
         Refusal::Claimed(_) | Refusal::Over | Refusal::Withdrawn => {
             Problem::new(Code::SessionUnavailable)
         }
+        Refusal::TooOften(_) => Problem::new(Code::Busy).detail(refusal.to_string()),
         Refusal::Replayed => Problem::new(Code::Unauthenticated),
     }
 }

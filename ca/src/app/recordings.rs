@@ -184,7 +184,12 @@ impl App {
             Ok(_) => {}
             Err(CommitError::Refused(refusal)) => {
                 tracing::info!(bastion = %bastion.name(), session = %id, %refusal, "a deletion is not permitted");
-                return Err(Failure::advise(Code::NotPermitted, refusal.to_string()));
+                let code = if matches!(refusal, Refusal::TooOften(_)) {
+                    Code::Busy
+                } else {
+                    Code::NotPermitted
+                };
+                return Err(Failure::advise(code, refusal.to_string()));
             }
             Err(error) => return Err(error.into()),
         }

@@ -5,6 +5,7 @@ mod admin;
 mod attested;
 mod bodies;
 mod bundles;
+mod deletions;
 mod events;
 mod exchange;
 mod feed;

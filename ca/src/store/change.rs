@@ -281,7 +281,8 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
-    /// A bastion may delete a recording now. Refused when it was not told to, when it is held, or deleted.
+    /// A bastion may delete a recording now. Refused when it was not told to, when it is held, or deleted, or when the
+    /// bastion was permitted to as often as it may until bastions are told again.
     PermitDeletion {
         /// The session.
         session: SessionId,
@@ -369,6 +370,12 @@ pub enum Refusal {
     /// The recording is held.
     #[error("the recording is held")]
     Held,
+    /// The bastion was permitted to delete the recording as often as it may; until when.
+    #[error(
+        "this bastion was permitted to delete it as often as it may since bastions were told to; retry after {0}, when they \
+         are told again"
+    )]
+    TooOften(Timestamp),
     /// A newer one is kept.
     #[error("a newer one is kept")]
     Stale,

@@ -175,5 +175,10 @@ fn migrator() -> Migrator {
             "trail room",
             include_str!("../../migrations/0012_trail_room.sql"),
         ),
+        step(
+            13,
+            "accounts",
+            include_str!("../../migrations/0013_accounts.sql"),
+        ),
     ])
 }

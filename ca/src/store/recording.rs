@@ -1,6 +1,7 @@
 //! Recordings: what is known of one, and how it goes from sealed to deleted. A hold stops every step on that way.
 
 mod lost;
+mod permission;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::apply::{Applied, NotApplied, changed_or};
 use super::row::{Columns as _, damaged, signed, to_json};
 use super::{Refusal, Store, StoreError, session};
 pub(super) use lost::{begin, lose};
+pub(super) use permission::{miss, permit};
 
 /// How many recordings a listing has at most, as many as it has sessions.
 const MAX_LISTING: u32 = 1000;
@@ -28,9 +30,6 @@ pub const PERMISSION: u32 = 60;
 
 /// How long after that a bastion may take to report a deletion that a hold came too late for, in seconds.
 const DELIVERY: u32 = 3600;
-
-/// How long after that it is an alarm that none is reported, in seconds: before bastions are told again.
-const SILENCE: u32 = 1800;
 
 /// What is known of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +44,9 @@ pub struct Recording {
     pub told: u32,
     /// When a bastion was last permitted to delete it.
     pub permitted_at: Option<Timestamp>,
+    /// When the first permission was given for which nobody accounts. A hold begins anew with the last, where it was said
+    /// of the ones before.
+    pub unaccounted_at: Option<Timestamp>,
     /// Which bastions were, unless a hold found all permissions over.
     pub permitted_to: Vec<BastionName>,
     /// When it was deleted.
@@ -83,11 +85,6 @@ impl Recording {
             _ => sealed_by == Some(bastion) || self.store.is_some(),
         }
     }
-}
-
-/// What came of permissions that were given by then should be known at `now`.
-fn known_until(now: Timestamp) -> Timestamp {
-    permissions_since(now).minus(Duration::from_secs(SILENCE.into()))
 }
 
 /// Permissions that were given later than this are good at `now`.
@@ -160,28 +157,6 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<SessionId>, StoreError> {
         due(&self.shared.readers, now, limit).await
-    }
-
-    /// Recordings that a bastion was permitted to delete, and of which none says for half an hour that it did: `limit` at most. Each permission is in it until [`Change::MissDeletion`](super::Change::MissDeletion).
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn unreported_deletions(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<SessionId>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT session FROM recording
-             WHERE deleted_at IS NULL AND permitted_at <= $1
-               AND (unreported_at IS NULL OR unreported_at < permitted_at)
-             ORDER BY permitted_at LIMIT $2",
-        )
-        .bind(known_until(now).as_micros())
-        .bind(limit)
-        .fetch_all(&self.shared.readers)
-        .await?;
-        rows.iter().map(|row| row.parsed("session")).collect()
     }
 }
 
@@ -256,11 +231,16 @@ pub(super) async fn hold(
     at: Timestamp,
 ) -> Applied {
     // Another hold replaces who, when and why; the trail has every one. A permission that is not over is not taken back,
-    // since a bastion may be deleting at this moment; one that is over can no longer have been used.
+    // since a bastion may be deleting at this moment; one that is over can no longer have been used. What came of one that
+    // was given since it was said that nothing did is said once more: nobody finishes what it began.
     let done = sqlx::query(
         "INSERT INTO recording (session, held_at, held_by, held_reason) VALUES ($1, $2, $3, $4)
          ON CONFLICT (session) DO UPDATE SET held_at = $2, held_by = $3, held_reason = $4,
-             permitted_to = CASE WHEN permitted_at > $5 THEN permitted_to END
+             permitted_to = CASE WHEN permitted_at > $5 THEN permitted_to END,
+             unaccounted_at = CASE WHEN unreported_at < permitted_at THEN permitted_at
+                 ELSE unaccounted_at END,
+             unreported_at = CASE WHEN unreported_at < permitted_at THEN NULL
+                 ELSE unreported_at END
          WHERE recording.deleted_at IS NULL",
     )
     .bind(session.to_string())
@@ -297,46 +277,6 @@ pub(super) async fn expire(
         .execute(db)
         .await?;
     Ok(())
-}
-
-pub(super) async fn permit(
-    db: &mut SqliteConnection,
-    session: SessionId,
-    bastion: &BastionName,
-    at: Timestamp,
-) -> Applied {
-    Fate::read(db, session).await?.may_expire(at)?;
-    let row = sqlx::query("SELECT * FROM recording WHERE session = $1")
-        .bind(session.to_string())
-        .fetch_one(&mut *db)
-        .await?;
-    let known = read(&row)?;
-    if !known.is_left_to(bastion) {
-        return Err(Refusal::Missing.into());
-    }
-    let mut permitted_to = known.permitted_to;
-    if !permitted_to.contains(bastion) {
-        permitted_to.push(bastion.clone());
-    }
-    sqlx::query("UPDATE recording SET permitted_at = $1, permitted_to = $2 WHERE session = $3")
-        .bind(at.as_micros())
-        .bind(to_json(&permitted_to)?)
-        .bind(session.to_string())
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn miss(db: &mut SqliteConnection, session: SessionId, at: Timestamp) -> Applied {
-    let done = sqlx::query(
-        "UPDATE recording SET unreported_at = permitted_at
-         WHERE session = $1 AND deleted_at IS NULL AND permitted_at <= $2",
-    )
-    .bind(session.to_string())
-    .bind(known_until(at).as_micros())
-    .execute(db)
-    .await?;
-    changed_or(&done, Refusal::Over)
 }
 
 pub(super) async fn forget(
@@ -414,6 +354,7 @@ fn read(row: &SqliteRow) -> Result<Recording, StoreError> {
         hold,
         told: u32::try_from(row.count("told")?).map_err(|error| damaged("told", error))?,
         permitted_at: row.moment_if_any("permitted_at")?,
+        unaccounted_at: row.moment_if_any("unaccounted_at")?,
         permitted_to,
         deleted_at: row.moment_if_any("deleted_at")?,
     })

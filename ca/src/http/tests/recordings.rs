@@ -16,14 +16,14 @@ use super::events::Live;
 use super::lab::{Answer, Lab, Proof, RETENTION, bearer};
 use crate::store::Change;
 
-const DAY: u64 = 24 * 3600;
-const CONTENT: &[u8] = b"not a recording, but as good as one to whoever does not look";
+pub(super) const DAY: u64 = 24 * 3600;
+pub(super) const CONTENT: &[u8] = b"not a recording, but as good as one to whoever does not look";
 
 fn manifest() -> Digest {
     Digest::of(b"manifest")
 }
 
-fn lead(lab: &Lab) -> Proof {
+pub(super) fn lead(lab: &Lab) -> Proof {
     bearer(&lab.person("lea", &["soc-leads"]))
 }
 
@@ -39,13 +39,13 @@ impl Live {
         format!("/v1/sessions/{}/recording{act}", self.grant.session)
     }
 
-    async fn say(&self, number: u8, bastion: &str, fact: AccessFact) -> EventsStored {
+    pub(super) async fn say(&self, number: u8, bastion: &str, fact: AccessFact) -> EventsStored {
         let mut event = self.event(number, fact);
         event.source = portreeve_protocol::event::Machine::Bastion(bastion.parse().unwrap());
         self.deliver(bastion, vec![event]).await
     }
 
-    async fn seal(&self) {
+    pub(super) async fn seal(&self) {
         let sealed = AccessFact::RecordingSealed {
             manifest: manifest(),
             file: format!("{}.tar", self.grant.session),
@@ -67,7 +67,7 @@ impl Live {
     }
 
     /// Puts what stands for a recording into the store, in two parts.
-    async fn put(&self) {
+    pub(super) async fn put(&self) {
         let place = self.lab.home.path().join("recordings");
         let place = place.join(self.grant.session.to_string());
         std::fs::create_dir_all(&place).unwrap();
@@ -107,7 +107,7 @@ impl Live {
         serde_json::from_value(listed["items"][0].clone()).unwrap()
     }
 
-    async fn ask_deletion(&self, bastion: &str) -> Answer {
+    pub(super) async fn ask_deletion(&self, bastion: &str) -> Answer {
         let proof = self.lab.bastion(bastion);
         self.lab
             .raw("POST", &self.recording("/deletion"), &proof, "")
@@ -122,7 +122,7 @@ impl Live {
     }
 
     /// Tells bastions of what is due now; of how many recordings.
-    async fn expire(&self) -> usize {
+    pub(super) async fn expire(&self) -> usize {
         let due = self.lab.app.expire_recordings(self.lab.now());
         due.await.unwrap()
     }
@@ -134,7 +134,7 @@ impl Live {
     }
 
     /// The facts in the trail that are about the recording.
-    async fn facts(&self) -> Vec<String> {
+    pub(super) async fn facts(&self) -> Vec<String> {
         let path = format!("/v1/sessions/{}/trail", self.grant.session);
         let trail = self.lab.get(&path, &lead(&self.lab)).await.is(200);
         let events = trail["events"].as_array().unwrap().clone();
