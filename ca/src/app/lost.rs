@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use portreeve_protocol::event::MachineFact;
+use portreeve_protocol::event::{Event, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::recording::{RecordingRow, RecordingState, StoredParts, Unsealed};
 use portreeve_protocol::time::Timestamp;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::record::machine;
 use super::{App, Failure};
-use crate::store::{Change, CommitError};
+use crate::store::{Change, CommitError, Session};
 
 /// How many are looked into for one listing, and how long that may take.
 const LISTED: usize = 256;
@@ -26,6 +26,10 @@ const TOGETHER: usize = 8;
 /// How many are looked into in one turn when their time is over, and how long each may take.
 const IN_A_TURN: u32 = 64;
 const ANSWER: Duration = Duration::from_secs(10);
+/// When one is looked into again that could not be, or that its bastion may still bring.
+const AGAIN: Duration = Duration::from_secs(3600);
+/// How long after that time a bastion that is away is waited for, where the store has nothing.
+const AWAY: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl App {
     /// Adds to each recording that is missing when its bastion was last heard, and what the store has of it.
@@ -54,11 +58,11 @@ impl App {
         Ok(())
     }
 
-    /// Raises an alarm, once, of every recording that nobody sealed, of which the store has something, and whose time is
-    /// over at `now`; says how many.
+    /// Raises an alarm, once, of every recording that nobody sealed and whose time is over at `now`, when the store has
+    /// something of it, or has nothing more of it; says how many.
     ///
     /// # Errors
-    /// When a store fails.
+    /// When the database fails.
     pub async fn lose_recordings(&self, now: Timestamp) -> Result<usize, Failure> {
         let Some(store) = &self.recording_store else {
             return Ok(0);
@@ -66,46 +70,114 @@ impl App {
         let in_time = store.clone().within(ANSWER);
         let mut lost = 0;
         for session in self.store.lost_recordings(now, IN_A_TURN).await? {
-            let stored = match stored(&in_time, session).await {
-                Ok(stored) => stored,
-                Err(StoreError::Silent(_)) => {
-                    tracing::warn!(store = %store.name(), "the store does not say what it has of recordings that nobody sealed");
-                    return Ok(lost);
-                }
-                // One that cannot be looked into says nothing of the others. It is tried again.
-                Err(error) => {
-                    tracing::error!(%session, error = &error as &dyn std::error::Error, "what the store has of a recording that nobody sealed cannot be read");
+            let error = match stored(&in_time, session).await {
+                Ok(stored) => {
+                    lost += usize::from(self.lose(store, session, stored, now).await?);
                     continue;
                 }
+                Err(error) => error,
             };
-            let alarm = match stored.parts {
-                0 => None,
-                _ => Some(self.lost(store, session, stored, now).await?),
-            };
-            let change = Change::LoseRecording { session, at: now };
-            let raised = usize::from(alarm.is_some());
-            let events = alarm.into_iter().collect();
-            match self.store.commit(vec![change], events).await {
-                Ok(_) => lost += raised,
-                // It was held in this moment, or sealed.
-                Err(CommitError::Refused(_)) => {}
-                Err(error) => return Err(error.into()),
+            // One that cannot be looked into says nothing of the others, and is in nobody's way.
+            self.put_off(session, now).await?;
+            if let StoreError::Silent(_) = error {
+                tracing::warn!(store = %store.name(), "the store does not say what it has of recordings that nobody sealed");
+                break;
             }
+            tracing::error!(%session, error = &error as &dyn std::error::Error, "what the store has of a recording that nobody sealed cannot be read");
         }
         Ok(lost)
     }
 
-    async fn lost(
+    /// Settles one of which the store says what it has; whether that is an alarm.
+    async fn lose(
         &self,
         store: &RecordingStore,
-        session: SessionId,
+        id: SessionId,
         stored: StoredParts,
         now: Timestamp,
-    ) -> Result<portreeve_protocol::event::Event, Failure> {
-        let found = self.store.session(session).await?;
-        let who = match found.and_then(|found| found.summary.bastion) {
+    ) -> Result<bool, Failure> {
+        let Some(session) = self.store.session(id).await? else {
+            self.put_off(id, now).await?;
+            return Ok(false);
+        };
+        let left = match stored.parts {
+            0 => self.nothing_of(store, &session, now).await?,
+            _ => Left::Parts(stored),
+        };
+        let what = match left {
+            Left::Parts(StoredParts { parts, bytes }) => Some(format!(
+                "nobody deletes the {parts} parts ({bytes} bytes) of it in `{}`; when that bastion is gone for good, remove \
+                 `{id}/` there",
+                store.name()
+            )),
+            Left::Gone(bytes) => Some(format!(
+                "`{}` has nothing of it, although the log says that {bytes} bytes of it were recorded; see whether that \
+                 bastion has them, whether the store is there as a whole, and who deletes in it",
+                store.name()
+            )),
+            Left::Nothing => None,
+            Left::Awaited => {
+                self.put_off(id, now).await?;
+                return Ok(false);
+            }
+        };
+        let alarm = match what {
+            Some(what) => Some(self.lost(&session, &what, now).await?),
+            None => None,
+        };
+        let change = Change::LoseRecording {
+            session: id,
+            at: now,
+        };
+        let raised = alarm.is_some();
+        match self
+            .store
+            .commit(vec![change], alarm.into_iter().collect())
+            .await
+        {
+            Ok(_) => Ok(raised),
+            // It was held in this moment, or sealed.
+            Err(CommitError::Refused(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What it means that the store has nothing.
+    async fn nothing_of(
+        &self,
+        store: &RecordingStore,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<Left, Failure> {
+        let last_stored = match &session.summary.bastion {
+            Some(bastion) => self.store.last_stored(bastion, store.name()).await?,
+            None => None,
+        };
+        let recorded = self.store.recorded_bytes(session.summary.session).await?;
+        let ended = session.summary.expires_at;
+        let given_up = ended.plus(session.retention.as_duration()).plus(AWAY);
+        Ok(Left::of_nothing(
+            recorded,
+            last_stored,
+            ended,
+            now >= given_up,
+        ))
+    }
+
+    async fn put_off(&self, session: SessionId, now: Timestamp) -> Result<(), Failure> {
+        let until = now.plus(AGAIN);
+        let change = Change::PutOffLoss { session, until };
+        match self.store.commit(vec![change], vec![]).await {
+            // It was sealed in this moment.
+            Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn lost(&self, session: &Session, what: &str, now: Timestamp) -> Result<Event, Failure> {
+        let who = match &session.summary.bastion {
             Some(name) => {
-                let bastion = self.store.bastion(&name).await?;
+                let bastion = self.store.bastion(name).await?;
                 let seen = bastion.and_then(|bastion| bastion.seen_at);
                 let seen = seen.map_or_else(
                     || "not heard since that is noted".to_owned(),
@@ -115,13 +187,44 @@ impl App {
             }
             None => "its bastion".to_owned(),
         };
-        let StoredParts { parts, bytes } = stored;
         let detail = format!(
-            "{who} never sealed the recording of session {session}, whose time is over: nobody deletes the {parts} parts \
-             ({bytes} bytes) of it in `{}`; when that bastion is gone for good, remove `{session}/` there",
-            store.name()
+            "{who} never sealed the recording of session {}, whose time is over: {what}",
+            session.summary.session
         );
         Ok(machine(now, MachineFact::Alarm { detail }))
+    }
+}
+
+/// What is left of a recording that nobody sealed and whose time is over.
+#[derive(Debug, PartialEq, Eq)]
+enum Left {
+    /// This, in the store.
+    Parts(StoredParts),
+    /// Nothing, of so many bytes.
+    Gone(u64),
+    /// Nothing, and it is not known that anything was to be there.
+    Nothing,
+    /// Nothing yet: its bastion may be away with it.
+    Awaited,
+}
+
+impl Left {
+    /// Where the store has nothing: how much was recorded, when the bastion last sealed something that it put there, when
+    /// the session ended at the latest, and whether a bastion is not waited for any more.
+    fn of_nothing(
+        recorded: u64,
+        last_stored: Option<Timestamp>,
+        ended: Timestamp,
+        given_up: bool,
+    ) -> Self {
+        match last_stored {
+            _ if recorded == 0 => Self::Nothing,
+            // Its recordings stay with it, or go elsewhere.
+            None => Self::Nothing,
+            // It was there since, and could have brought this one.
+            Some(at) if at > ended || given_up => Self::Gone(recorded),
+            Some(_) => Self::Awaited,
+        }
     }
 }
 
@@ -156,4 +259,36 @@ async fn stored(store: &RecordingStore, session: SessionId) -> Result<StoredPart
         parts: found.objects(),
         bytes: found.bytes(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_the_store_is_a_loss_only_of_what_is_known_to_belong_there() {
+        let at = Timestamp::from_seconds;
+        for (recorded, last_stored, given_up, expected, why) in [
+            (
+                7,
+                Some(at(101)),
+                false,
+                Left::Gone(7),
+                "it brought others since",
+            ),
+            (7, Some(at(100)), false, Left::Awaited, "it may be away"),
+            (7, Some(at(1)), true, Left::Gone(7), "away for too long"),
+            (7, None, true, Left::Nothing, "it has no such store"),
+            (
+                0,
+                Some(at(101)),
+                true,
+                Left::Nothing,
+                "nothing was recorded",
+            ),
+        ] {
+            let left = Left::of_nothing(recorded, last_stored, at(100), given_up);
+            assert_eq!(left, expected, "{why}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod feed;
 mod inventories;
 mod lab;
 mod looks;
+mod lost;
 mod recordings;
 mod refusals;
 mod routes;

@@ -201,6 +201,7 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
         } => recording::permit(db, *session, bastion, *at).await,
         Change::MissDeletion { session, at } => recording::miss(db, *session, *at).await,
         Change::LoseRecording { session, at } => recording::lose(db, *session, *at).await,
+        Change::PutOffLoss { session, until } => recording::put_off(db, *session, *until).await,
         Change::ForgetRecording { session, at } => recording::forget(db, *session, *at).await,
         Change::UseOnce { nonce, until } => used::once(db, nonce, *until).await,
         Change::Feed { item, at } => feed::append(db, item, *at).await,

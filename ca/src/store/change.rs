@@ -306,6 +306,13 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
+    /// What there is of a recording that nobody sealed is looked into later. Refused when it was sealed, or looked into.
+    PutOffLoss {
+        /// The session.
+        session: SessionId,
+        /// From when on.
+        until: Timestamp,
+    },
     /// A recording was deleted. Does nothing the second time.
     ForgetRecording {
         /// The session.

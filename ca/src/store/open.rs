@@ -180,5 +180,10 @@ fn migrator() -> Migrator {
             "accounts",
             include_str!("../../migrations/0013_accounts.sql"),
         ),
+        step(
+            14,
+            "recordings of a bastion",
+            include_str!("../../migrations/0014_recordings_of_a_bastion.sql"),
+        ),
     ])
 }

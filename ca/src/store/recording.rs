@@ -19,7 +19,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 use super::apply::{Applied, NotApplied, changed_or};
 use super::row::{Columns as _, damaged, signed, to_json};
 use super::{Refusal, Store, StoreError, session};
-pub(super) use lost::{begin, lose};
+pub(super) use lost::{begin, lose, put_off};
 pub(super) use permission::{miss, permit};
 
 /// How many recordings a listing has at most, as many as it has sessions.

@@ -603,7 +603,7 @@ async fn what_a_store_has_of_a_recording_that_nobody_sealed_is_listed_and_an_ala
     assert!(log.contains(told), "{log}");
     assert!(place.join("part-000000").exists());
 
-    // One that was sealed, and one of which the store has nothing, are nobody's worry.
+    // One that was sealed, and one of which nothing was recorded, are nobody's worry.
     for is_sealed in [true, false] {
         let live = Live::start().await;
         if is_sealed {

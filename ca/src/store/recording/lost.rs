@@ -1,6 +1,8 @@
 //! Recordings that a bastion began and none sealed.
 
 use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::BastionName;
+use portreeve_protocol::recording::StoreName;
 use portreeve_protocol::time::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -9,8 +11,9 @@ use crate::store::row::Columns as _;
 use crate::store::{Refusal, Store, StoreError};
 
 impl Store {
-    /// Recordings that a bastion began and none sealed, whose time is over and that nobody holds: `limit` at most. Each is
-    /// in it until [`Change::LoseRecording`](crate::store::Change::LoseRecording).
+    /// Recordings that a bastion began and none sealed, whose time is over and that nobody holds: `limit` at most, those
+    /// first that wait longest. Each is in it until [`Change::LoseRecording`](crate::store::Change::LoseRecording), except
+    /// as long as [`Change::PutOffLoss`](crate::store::Change::PutOffLoss) says.
     ///
     /// # Errors
     /// When the database fails.
@@ -28,6 +31,43 @@ impl Store {
         .fetch_all(&self.shared.readers)
         .await?;
         rows.iter().map(|row| row.parsed("session")).collect()
+    }
+
+    /// How much of a session's recording was on its bastion's disk, as far as the log says.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recorded_bytes(&self, session: SessionId) -> Result<u64, StoreError> {
+        // The most that it ever said: a bastion takes nothing back.
+        let row = sqlx::query(
+            "SELECT COALESCE(CAST(MAX(json_extract(event, '$.body.fact.bytes')) AS INTEGER), 0) AS bytes
+             FROM log_event
+             WHERE session = $1 AND json_extract(event, '$.body.fact.fact') = 'recording_head'
+               AND json_extract(event, '$.body.fact.segments') > 0",
+        )
+        .bind(session.to_string())
+        .fetch_one(&self.shared.readers)
+        .await?;
+        row.count("bytes")
+    }
+
+    /// When a bastion last sealed a recording that it put into this store; nothing where it never did.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_stored(
+        &self,
+        bastion: &BastionName,
+        store: &StoreName,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MAX(sealed_at) AS at FROM recording WHERE bastion = $1 AND store = $2",
+        )
+        .bind(bastion.as_str())
+        .bind(store.as_str())
+        .fetch_one(&self.shared.readers)
+        .await?;
+        row.moment_if_any("at")
     }
 }
 
@@ -58,5 +98,19 @@ pub(in crate::store) async fn lose(
     .bind(at.as_micros())
     .execute(db)
     .await?;
+    changed_or(&done, Refusal::Over)
+}
+
+/// What there is of one that nobody sealed is looked into later, so that it is in nobody's way until then.
+pub(in crate::store) async fn put_off(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    until: Timestamp,
+) -> Applied {
+    let done = sqlx::query("UPDATE recording SET lost_at = $1 WHERE session = $2 AND lost_at < $1")
+        .bind(until.as_micros())
+        .bind(session.to_string())
+        .execute(db)
+        .await?;
     changed_or(&done, Refusal::Over)
 }
