@@ -8,7 +8,7 @@ use portreeve_protocol::task::Task;
 
 use crate::clock::Clock;
 use crate::entropy;
-use crate::spool::{Spool, SpoolError, Ticket};
+use crate::spool::{Rank, Spool, SpoolError, Ticket};
 
 /// Makes events and keeps them.
 #[derive(Debug, Clone)]
@@ -32,18 +32,26 @@ pub struct About {
     pub session: SessionId,
 }
 
+impl About {
+    /// Something that is so of this session.
+    #[must_use]
+    pub fn body(&self, fact: AccessFact) -> Body {
+        Body::Access {
+            pair: self.pair.clone(),
+            task: Some(self.task.clone()),
+            session: Some(self.session),
+            fact,
+        }
+    }
+}
+
 impl Reporter {
     /// Reports something of a session.
     ///
     /// # Errors
     /// When the spool does not keep it.
     pub fn access(&self, about: &About, fact: AccessFact) -> Result<Ticket, SpoolError> {
-        self.report(Body::Access {
-            pair: about.pair.clone(),
-            task: Some(about.task.clone()),
-            session: Some(about.session),
-            fact,
-        })
+        self.report(about.body(fact))
     }
 
     /// Reports something of the bastion itself.
@@ -54,11 +62,19 @@ impl Reporter {
         self.report(Body::Machine { fact })
     }
 
-    /// Reports anything.
+    /// Reports anything that nobody says again.
     ///
     /// # Errors
     /// When the spool does not keep it.
     pub fn report(&self, body: Body) -> Result<Ticket, SpoolError> {
+        self.report_as(Rank::Own, body)
+    }
+
+    /// Reports anything.
+    ///
+    /// # Errors
+    /// When the spool does not keep it.
+    pub fn report_as(&self, rank: Rank, body: Body) -> Result<Ticket, SpoolError> {
         let at = self.clock.now().wall;
         let event = Event {
             id: EventId::new(at, entropy::random()),
@@ -66,7 +82,7 @@ impl Reporter {
             source: Machine::Bastion(self.name.clone()),
             body,
         };
-        self.spool.append(&event)
+        self.spool.append(&event, rank)
     }
 
     /// A new id for a decision.

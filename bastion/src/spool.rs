@@ -5,10 +5,12 @@
 //! deleted when the CA has them, and survive `kill -9` and a power cut up to the last sync.
 //!
 //! The spool is bounded. Above its soft limit it says that it is full, which refuses new sessions and ends running ones;
-//! the rest is kept for the events of those ends. Delivery is [`crate::deliver`]'s.
+//! the rest is kept for the events of those ends. What nobody says again finds room when the rest does not any more
+//! ([`Rank`]). Delivery is [`crate::deliver`]'s.
 
 mod file;
 mod frame;
+mod rank;
 mod writer;
 
 use std::io;
@@ -20,6 +22,7 @@ use portreeve_protocol::event::{Event, MAX_EVENT};
 use tokio::sync::watch;
 
 pub use file::{Batch, Reader};
+pub use rank::Rank;
 use writer::Job;
 
 /// How much may wait for the CA.
@@ -27,7 +30,7 @@ use writer::Job;
 pub struct Limits {
     /// From here on no new sessions, in bytes.
     pub soft: u64,
-    /// From here on nothing, in bytes.
+    /// From here on nothing but the words of deletions, in bytes.
     pub hard: u64,
 }
 
@@ -138,7 +141,7 @@ impl Spool {
     ///
     /// # Errors
     /// When it is not kept.
-    pub fn append(&self, event: &Event) -> Result<Ticket, SpoolError> {
+    pub fn append(&self, event: &Event, rank: Rank) -> Result<Ticket, SpoolError> {
         let payload = serde_json::to_vec(event).map_err(|_| SpoolError::TooLarge)?;
         if payload.len() > MAX_EVENT {
             return Err(SpoolError::TooLarge);
@@ -146,13 +149,7 @@ impl Spool {
         let frame = frame::encode(&payload);
         let size = frame.len() as u64;
         let mut queue = self.0.queue();
-        match *self.0.health.borrow() {
-            Health::Failed => return Err(SpoolError::Failed),
-            Health::Good | Health::Full => {}
-        }
-        if self.0.waiting.load(Ordering::Relaxed) + size > self.0.limits.hard {
-            return Err(SpoolError::Full);
-        }
+        self.0.takes(size, rank)?;
         if queue.jobs.send(Job::Append(frame)).is_err() {
             return Err(SpoolError::Failed);
         }
@@ -165,6 +162,14 @@ impl Spool {
         drop(queue);
         self.0.judge();
         Ok(ticket)
+    }
+
+    /// Whether an event of this rank would be kept now, however large it is.
+    ///
+    /// # Errors
+    /// When it might not.
+    pub fn takes(&self, rank: Rank) -> Result<(), SpoolError> {
+        self.0.takes(frame::LARGEST, rank)
     }
 
     /// Waits until an event, and so all before it, is on disk.
@@ -227,6 +232,17 @@ impl Shared {
     /// A panic elsewhere leaves the queue whole: each change is one number and one send.
     fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn takes(&self, size: u64, rank: Rank) -> Result<(), SpoolError> {
+        match *self.health.borrow() {
+            Health::Failed => return Err(SpoolError::Failed),
+            Health::Good | Health::Full => {}
+        }
+        if self.waiting.load(Ordering::Relaxed) + size > rank.limit(self.limits) {
+            return Err(SpoolError::Full);
+        }
+        Ok(())
     }
 
     fn judge(&self) {

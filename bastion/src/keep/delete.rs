@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use portreeve_protocol::event::{AccessFact, Body};
+use portreeve_protocol::event::{AccessFact, Body, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording_store::store::{Removal, Store, StoreError};
 
@@ -11,7 +11,7 @@ use super::Keeper;
 use super::permission::Permission;
 use crate::ca::CaError;
 use crate::feed::Expired;
-use crate::spool::SpoolError;
+use crate::spool::{Rank, SpoolError};
 
 /// How long a store may take to say what it has of a recording, before the CA is asked.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -80,7 +80,11 @@ impl Keeper {
                     "a recording is not deleted"
                 );
                 if let Some(detail) = done.broken_off(session, &error) {
-                    self.raise(detail);
+                    let fact = MachineFact::Alarm { detail };
+                    let alarm = Body::Machine { fact };
+                    if let Err(error) = self.reporter.report_as(Rank::Deletion, alarm) {
+                        tracing::error!(%error, "an alarm is not kept");
+                    }
                 }
             }
         }
@@ -117,6 +121,8 @@ impl Keeper {
         store: Option<&Store>,
         done: &mut Done,
     ) -> Result<u64, NotDeleted> {
+        // Nothing is deleted without a trace. Nobody else takes this room, and deletions come one after the other.
+        self.reporter.spool.takes(Rank::Deletion)?;
         // A permission that cannot be used is none that anybody should have to account for.
         if let Some(store) = store {
             let _is_there = store.clone().within(ANSWER).everything_of(session).await?;
@@ -134,7 +140,7 @@ impl Keeper {
             Some(store) => store.name().to_string(),
             None => self.reporter.name.to_string(),
         };
-        self.reporter.report(Body::Access {
+        let tombstone = Body::Access {
             pair: deletion.pair,
             task: Some(deletion.task),
             session: Some(session),
@@ -144,7 +150,8 @@ impl Keeper {
                 bytes,
                 place,
             },
-        })?;
+        };
+        self.reporter.report_as(Rank::Deletion, tombstone)?;
         Ok(bytes)
     }
 

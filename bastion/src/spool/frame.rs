@@ -8,6 +8,9 @@ use portreeve_protocol::event::MAX_EVENT;
 /// Length and digest.
 const HEAD: usize = 12;
 
+/// How much the frame of the largest event takes.
+pub(super) const LARGEST: u64 = (HEAD + MAX_EVENT) as u64;
+
 /// A frame around `payload`.
 pub(super) fn encode(payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);

@@ -42,7 +42,7 @@ fn ids(numbers: impl IntoIterator<Item = u8>) -> Vec<EventId> {
 async fn fill(spool: &Spool, numbers: std::ops::Range<u8>) {
     let mut last = None;
     for number in numbers {
-        last = Some(spool.append(&event(number)).unwrap());
+        last = Some(spool.append(&event(number), Rank::Own).unwrap());
     }
     let _recorded = spool.durable(last.unwrap()).await.unwrap();
 }
@@ -110,11 +110,11 @@ async fn a_full_spool_says_so_and_keeps_room_for_ends() {
     let (spool, mut reader) = Spool::open(folder.path(), limits).unwrap();
     let mut count = 0;
     while *spool.health().borrow() == Health::Good {
-        spool.append(&event(count)).unwrap();
+        spool.append(&event(count), Rank::Own).unwrap();
         count += 1;
     }
-    let last = spool.append(&event(count)).unwrap();
-    let refused = (0..20).find_map(|number| spool.append(&event(100 + number)).err());
+    let last = spool.append(&event(count), Rank::Own).unwrap();
+    let refused = (0..20).find_map(|number| spool.append(&event(100 + number), Rank::Own).err());
     assert_eq!(refused, Some(SpoolError::Full));
 
     let _recorded = spool.durable(last).await.unwrap();
@@ -122,6 +122,30 @@ async fn a_full_spool_says_so_and_keeps_room_for_ends() {
     let (batch, _) = read(&mut reader, total, 100);
     spool.delivered(&batch);
     assert_eq!(*spool.health().borrow(), Health::Good);
+}
+
+#[tokio::test]
+async fn what_nobody_says_again_finds_room_when_the_rest_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        soft: 4000,
+        hard: 8000,
+    };
+    let (spool, _) = Spool::open(folder.path(), limits).unwrap();
+    for (rank, health) in [
+        (Rank::Earlier, Health::Good),
+        (Rank::Host, Health::Full),
+        (Rank::Own, Health::Full),
+    ] {
+        let refused = (0..200).find_map(|number| spool.append(&event(number), rank).err());
+        assert_eq!(refused, Some(SpoolError::Full), "{rank:?}");
+        assert_eq!(*spool.health().borrow(), health, "{rank:?}");
+        assert!(spool.waiting() <= rank.limit(limits));
+    }
+    assert_eq!(spool.takes(Rank::Own), Err(SpoolError::Full));
+    assert_eq!(spool.takes(Rank::Deletion), Ok(()));
+    let last = spool.append(&event(201), Rank::Deletion).unwrap();
+    let _recorded = spool.durable(last).await.unwrap();
 }
 
 #[tokio::test]
@@ -157,7 +181,7 @@ async fn files_follow_each_other_and_go_once_delivered() {
     };
     let total = 100;
     for _ in 0..total {
-        let ticket = spool.append(&large).unwrap();
+        let ticket = spool.append(&large, Rank::Own).unwrap();
         let _recorded = spool.durable(ticket).await.unwrap();
     }
     let mut seen = 0;
@@ -195,13 +219,13 @@ async fn a_file_that_goes_while_its_end_is_being_read_is_no_end() {
     let first = only_file(&folder);
     let mut count = 0;
     while std::fs::metadata(&first).unwrap().len() < 4 << 20 {
-        let ticket = spool.append(&large).unwrap();
+        let ticket = spool.append(&large, Rank::Own).unwrap();
         let _recorded = spool.durable(ticket).await.unwrap();
         count += 1;
     }
     // All of the file is on its way to the CA when the next event begins another one.
     let batch = reader.read(count, 500, usize::MAX).unwrap();
-    let ticket = spool.append(&event(2)).unwrap();
+    let ticket = spool.append(&event(2), Rank::Own).unwrap();
     let _recorded = spool.durable(ticket).await.unwrap();
     spool.delivered(&batch);
     while first.exists() {

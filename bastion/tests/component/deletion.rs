@@ -1,6 +1,8 @@
 //! Deletions that a store breaks off: what is said of them, and what is not.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,14 +10,26 @@ use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
-use portreeve_protocol::event::{AccessFact, Body, MachineFact};
+use portreeve_bastion::ca::Ca as Client;
+use portreeve_bastion::clock::Clock;
+use portreeve_bastion::feed::Expired;
+use portreeve_bastion::keep::{Keeper, Uploads};
+use portreeve_bastion::report::Reporter;
+use portreeve_bastion::spool::{Limits, Rank, Reader, Spool, SpoolError};
+use portreeve_protocol::event::{AccessFact, Body, Event, MAX_EVENT, Machine, MachineFact};
 use portreeve_protocol::feed::FeedItem;
-use portreeve_protocol::id::SessionId;
+use portreeve_protocol::id::{EventId, SessionId};
 use portreeve_protocol::recording::StoreName;
 use portreeve_protocol::time::Timestamp;
+use portreeve_recording::file_name;
+use portreeve_recording::write::OnDisk;
 use serde::Deserialize;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
+use crate::ca::Ca;
+use crate::mint::Mint;
 use crate::sshd::secret;
 use crate::world::World;
 
@@ -216,4 +230,122 @@ async fn a_store_that_does_not_say_what_it_has_lost_nothing_and_nobody_says_so()
     // What was reported before came before.
     world.ca.wait_for(session, "tombstone", is_tombstone).await;
     assert_eq!(alarms(&world), [""; 0]);
+}
+
+/// A keeper of a recording whose time is over, whose spool takes little and is delivered by nobody.
+struct Alone {
+    ca: Ca,
+    keeper: Arc<Keeper>,
+    reader: Reader,
+    recording: PathBuf,
+    _folder: TempDir,
+}
+
+impl Alone {
+    async fn start(session: SessionId) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let now = Timestamp::from_seconds(1_790_000_000);
+        let ca = Ca::start(&Mint::new(now), String::new()).await;
+        ca.permit_deletions(Some(60));
+        let limits = Limits {
+            soft: 1 << 20,
+            hard: 2 << 20,
+        };
+        let (spool, reader) = Spool::open(&path.join("spool"), limits).unwrap();
+        let reporter = Reporter {
+            name: "bastion-1".parse().unwrap(),
+            clock: Clock::start(),
+            spool,
+        };
+        let recording = path.join(file_name::of(session));
+        fs::write(&recording, "what was recorded").unwrap();
+        let client = Client::new(ca.url(), include_bytes!("root.pem"), None).unwrap();
+        let keeper = Arc::new(Keeper {
+            store: None,
+            recordings: path.to_owned(),
+            on_disk: OnDisk::default(),
+            live: path.join("live"),
+            ca: Arc::new(client),
+            reporter,
+            uploads: Uploads::default(),
+        });
+        Self {
+            ca,
+            keeper,
+            reader,
+            recording,
+            _folder: folder,
+        }
+    }
+
+    /// Fills the spool with everything up to this rank.
+    fn fill(&self, rank: Rank) {
+        let alarm = |bytes| {
+            let detail = "x".repeat(bytes);
+            let fact = MachineFact::Alarm { detail };
+            self.keeper.reporter.report_as(rank, Body::Machine { fact })
+        };
+        for bytes in [MAX_EVENT - 1000, 1] {
+            while alarm(bytes).is_ok() {}
+        }
+        assert_eq!(alarm(1).unwrap_err(), SpoolError::Full);
+    }
+
+    /// Has everything deleted whose time is over, and waits until that was tried.
+    async fn expire(&self, session: SessionId) {
+        let (sender, expired) = mpsc::channel(1);
+        let bastion = self.keeper.reporter.name.clone();
+        let one = Expired {
+            session,
+            bastion,
+            store: None,
+            attempt: 1,
+        };
+        sender.send(one).await.unwrap();
+        drop(sender);
+        Arc::clone(&self.keeper).keep(expired).await;
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_is_told_although_everything_else_filled_the_spool() {
+    let session = SessionId::new(Timestamp::from_seconds(1_790_000_000), [77; 10]);
+    let mut alone = Alone::start(session).await;
+    alone.fill(Rank::Own);
+    alone.expire(session).await;
+    assert!(!alone.recording.exists());
+    let spool = &alone.keeper.reporter.spool;
+    // Whatever comes after it finds the tombstone on the disk.
+    let last = spool.append(&last_word(), Rank::Deletion).unwrap();
+    let _recorded = spool.durable(last).await.unwrap();
+    let end = *spool.written().borrow();
+    let batch = alone.reader.read(end, usize::MAX, usize::MAX).unwrap();
+    let events = batch.payloads().iter();
+    let mut events = events.map(|json| serde_json::from_slice::<Event>(json).unwrap());
+    assert!(events.any(|event| {
+        matches!(event.body, Body::Access { session: Some(of), fact, .. } if of == session && is_tombstone(&fact))
+    }));
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_when_nobody_could_be_told() {
+    let session = SessionId::new(Timestamp::from_seconds(1_790_000_000), [77; 10]);
+    let alone = Alone::start(session).await;
+    alone.fill(Rank::Deletion);
+    alone.expire(session).await;
+    assert!(alone.recording.exists());
+    assert_eq!(alone.ca.asked_to_delete(), 0);
+}
+
+fn last_word() -> Event {
+    let at = Timestamp::from_seconds(1_790_000_000);
+    Event {
+        id: EventId::new(at, [1; 10]),
+        at,
+        source: Machine::Bastion("bastion-1".parse().unwrap()),
+        body: Body::Machine {
+            fact: MachineFact::Stopped,
+        },
+    }
 }
