@@ -4,6 +4,7 @@
 
 mod agents;
 mod allowance;
+mod earlier;
 mod heads;
 mod hearing;
 mod notes;
@@ -30,14 +31,16 @@ use crate::host::control::{Control, ControlNews};
 use crate::report::About;
 use crate::request::Asked;
 use crate::room::Shortage;
-use crate::session::{ChannelNumber, Input, Notice, Observed, Opening, Session};
+use crate::session::{ChannelNumber, Effect, Input, Notice, Observed, Opening, Session};
 use crate::spool::{Health, Ticket};
 use crate::tap::{Activity, Tap};
 
 pub use agents::AgentConnection;
 use agents::Agents;
 use allowance::Allowance;
+pub use earlier::EarlierReports;
 use heads::Heads;
+use hearing::Heard;
 use notes::Notes;
 pub use world::World;
 
@@ -119,8 +122,8 @@ struct Driver {
     last_event: Option<Ticket>,
     /// How much it may still put into the trail.
     allowance: Allowance,
-    /// A report of the host was not kept, and those after it must not come before it.
-    lacks_report: bool,
+    /// What the host said that counts for what it says next.
+    heard: Heard,
     inputs: VecDeque<Input>,
 }
 
@@ -132,56 +135,7 @@ pub fn start(
     agent_address: IpAddr,
     done: impl FnOnce() + Send + 'static,
 ) -> SessionLink {
-    let (back, inbox) = mpsc::channel(INBOX);
-    let ending = watch::Sender::new(None);
-    let (presence, absence) = mpsc::channel(1);
-    let link = SessionLink {
-        inbox: back.clone(),
-        ending: ending.subscribe(),
-        numbers: Arc::new(AtomicU32::new(0)),
-        queued: queue::Total::default(),
-        presence: presence.downgrade(),
-    };
-    let grant = access.grant();
-    let now = world.clock.now();
-    let opening = Opening {
-        connect_by: grant.connect_by,
-        expires_at: grant.expires_at,
-        idle: grant.idle.as_duration(),
-        linger: grant.linger.as_duration(),
-        stale_after: world.stale_after,
-        feed_heard: world.feed.heard().unwrap_or_default(),
-    };
-    let (session, effects) = Session::begin(&opening, now);
-    let driver = Driver {
-        session,
-        about: About {
-            pair: grant.pair.clone(),
-            task: grant.task.clone(),
-            session: grant.session,
-        },
-        facts: Arc::new(Facts::of(grant, agent_address)),
-        agent_address,
-        inbox,
-        back,
-        control_news: mpsc::channel(INBOX),
-        agents: Agents::new(ending, (presence, absence), Arc::clone(&link.numbers)),
-        waiting: HashMap::new(),
-        host: None,
-        control: None,
-        activity: Arc::new(Activity::since(now.steady)),
-        tap: None,
-        notes: None,
-        recorder_failed: None,
-        recorder_full: None,
-        heads: Heads::since(now.steady),
-        last_event: None,
-        allowance: Allowance::since(now.steady),
-        lacks_report: false,
-        inputs: VecDeque::new(),
-        access,
-        world,
-    };
+    let (driver, link, effects) = Driver::new(world, access, agent_address);
     let id = driver.about.session;
     let span = tracing::info_span!("session", %id);
     tokio::spawn(tracing::Instrument::instrument(
@@ -195,7 +149,66 @@ pub fn start(
 }
 
 impl Driver {
-    async fn run(mut self, effects: Vec<crate::session::Effect>, first: AgentConnection) {
+    /// One for a session that begins now, with the way to it and what is to be done first.
+    fn new(
+        world: Arc<World>,
+        access: Arc<AccessProven>,
+        agent_address: IpAddr,
+    ) -> (Self, SessionLink, Vec<Effect>) {
+        let (back, inbox) = mpsc::channel(INBOX);
+        let ending = watch::Sender::new(None);
+        let (presence, absence) = mpsc::channel(1);
+        let link = SessionLink {
+            inbox: back.clone(),
+            ending: ending.subscribe(),
+            numbers: Arc::new(AtomicU32::new(0)),
+            queued: queue::Total::default(),
+            presence: presence.downgrade(),
+        };
+        let grant = access.grant();
+        let now = world.clock.now();
+        let opening = Opening {
+            connect_by: grant.connect_by,
+            expires_at: grant.expires_at,
+            idle: grant.idle.as_duration(),
+            linger: grant.linger.as_duration(),
+            stale_after: world.stale_after,
+            feed_heard: world.feed.heard().unwrap_or_default(),
+        };
+        let (session, effects) = Session::begin(&opening, now);
+        let driver = Self {
+            session,
+            about: About {
+                pair: grant.pair.clone(),
+                task: grant.task.clone(),
+                session: grant.session,
+            },
+            facts: Arc::new(Facts::of(grant, agent_address)),
+            agent_address,
+            inbox,
+            back,
+            control_news: mpsc::channel(INBOX),
+            agents: Agents::new(ending, (presence, absence), Arc::clone(&link.numbers)),
+            waiting: HashMap::new(),
+            host: None,
+            control: None,
+            activity: Arc::new(Activity::since(now.steady)),
+            tap: None,
+            notes: None,
+            recorder_failed: None,
+            recorder_full: None,
+            heads: Heads::since(now.steady),
+            last_event: None,
+            allowance: Allowance::since(now.steady),
+            heard: Heard::default(),
+            inputs: VecDeque::new(),
+            access,
+            world,
+        };
+        (driver, link, effects)
+    }
+
+    async fn run(mut self, effects: Vec<Effect>, first: AgentConnection) {
         tracing::info!(pair = %self.about.pair, host = %self.access.grant().host.name, "a session begins");
         self.connected(first);
         self.perform_all(effects);

@@ -17,7 +17,7 @@ use crate::accept::Acceptor;
 use crate::ca::{Assertions, Ca};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::drive::World;
+use crate::drive::{EarlierReports, World};
 use crate::feed::{self, Expired, Feed, Hands, Kill};
 use crate::keep::{Keeper, Uploads};
 use crate::look::Looks;
@@ -236,6 +236,7 @@ async fn parts(
         reporter,
         recorders,
         recordings,
+        earlier: EarlierReports::default(),
         room,
         recipients,
         live: folder(LIVE)?,

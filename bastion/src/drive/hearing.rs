@@ -13,6 +13,18 @@ use crate::host::control::{Control, ControlNews};
 use crate::host::{GoneProven, HostProven};
 use crate::report::About;
 use crate::session::Input;
+use crate::spool::{Rank, Ticket};
+
+/// What a host said that counts for what it says next. One that says too much, or what proves nothing, is told of once.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// A report of this session was not kept, and those after it must not come before it.
+    lacks_report: bool,
+    /// The same of the sessions before.
+    lacks_earlier: bool,
+    /// Something proved nothing.
+    is_doubtful: bool,
+}
 
 impl Driver {
     pub(super) fn hear_control(&mut self, news: ControlNews) {
@@ -55,7 +67,7 @@ impl Driver {
                 let proven = match GoneProven::check(&self.access, receipt) {
                     Ok(proven) => proven,
                     Err(error) => {
-                        self.alarm(format!("a receipt proves nothing: {error}"));
+                        self.doubt(&format!("a receipt proves nothing: {error}"));
                         return None;
                     }
                 };
@@ -77,7 +89,7 @@ impl Driver {
 
     /// A report of this session or, delivered late, of an earlier one. The CA puts the right pair to it.
     fn hear_report(&mut self, report: HostReport) {
-        if self.lacks_report {
+        if self.heard.lacks_report {
             // It comes again, after the one that is lacking.
             return;
         }
@@ -94,44 +106,77 @@ impl Driver {
         };
         match judged {
             Ok((session, digest, fact)) => {
-                self.note_in_recording(session, &fact);
-                if self.report_about(session, fact) {
-                    self.acknowledge(self.control.clone(), digest);
+                let is_own = session == self.about.session;
+                let kept = if is_own {
+                    self.keep_own(fact)
                 } else {
-                    self.lacks_report = true;
+                    self.keep_earlier(session, fact)
+                };
+                match kept {
+                    Some(()) => self.acknowledge(self.control.clone(), digest),
+                    None if is_own => self.heard.lacks_report = true,
+                    None => self.heard.lacks_earlier = true,
                 }
             }
-            Err(error) => self.alarm(format!(
-                "a report of host `{}` is not acknowledged: {error}",
-                self.access.grant().host.name
-            )),
+            Err(error) => self.doubt(&format!("a report is not acknowledged: {error}")),
         }
     }
 
-    fn report_about(&mut self, session: SessionId, fact: AccessFact) -> bool {
+    /// Keeps a report of this session, as long as the session may say something.
+    fn keep_own(&mut self, fact: AccessFact) -> Option<()> {
+        if self.allowance.is_used_up() {
+            tracing::warn!(
+                "the host has much to tell of a session that ended for it; the rest comes later"
+            );
+            return None;
+        }
+        self.note_in_recording(&fact);
+        let ticket = self.keep(self.about.session, fact, Rank::Host)?;
+        self.charge(ticket);
+        Some(())
+    }
+
+    /// Keeps a report of another session, as long as the host may say something. It is not this session's doing.
+    fn keep_earlier(&mut self, session: SessionId, fact: AccessFact) -> Option<()> {
+        if self.heard.lacks_earlier {
+            return None;
+        }
+        let host = self.access.grant().host.name.clone();
+        let now = self.world.clock.now().steady;
+        if let Err(too_much) = self.world.earlier.may_tell(&host, now) {
+            if too_much.is_news {
+                self.alarm(format!(
+                    "host `{host}` reports more of earlier sessions than this bastion takes of one host at a time; it \
+                     keeps the rest, which is taken as it is next connected to. Unless it had much to report and met no \
+                     bastion for long, see who is root there"
+                ));
+            }
+            return None;
+        }
+        let ticket = self.keep(session, fact, Rank::Earlier)?;
+        self.world.earlier.told(&host, ticket.bytes(), now);
+        Some(())
+    }
+
+    fn keep(&mut self, session: SessionId, fact: AccessFact, rank: Rank) -> Option<Ticket> {
         let about = About {
             session,
             ..self.about.clone()
         };
-        match self.world.reporter.access(&about, fact) {
+        match self.world.reporter.report_as(rank, about.body(fact)) {
             Ok(ticket) => {
                 self.last_event = Some(ticket);
-                // What earlier sessions left to say is not this one's doing.
-                if session == self.about.session {
-                    self.charge(ticket);
-                }
-                true
+                Some(ticket)
             }
             Err(error) => {
                 tracing::error!(%error, "a report of the host is not kept; it comes again");
-                false
+                None
             }
         }
     }
 
-    fn note_in_recording(&self, session: SessionId, fact: &AccessFact) {
+    fn note_in_recording(&self, fact: &AccessFact) {
         if let (Some(notes), Some(tap), AccessFact::Host { event }) = (&self.notes, &self.tap, fact)
-            && session == self.about.session
         {
             let json = event.unverified_payload().to_owned();
             notes.say(tap.clone(), Kind::HostEvent(json));
@@ -153,7 +198,15 @@ impl Driver {
         });
     }
 
-    pub(super) fn alarm(&mut self, detail: String) {
+    /// The host brought something that proves nothing. More of it is nothing new.
+    fn doubt(&mut self, what: &str) {
+        if !std::mem::replace(&mut self.heard.is_doubtful, true) {
+            let host = &self.access.grant().host.name;
+            self.alarm(format!("host `{host}`: {what}"));
+        }
+    }
+
+    fn alarm(&mut self, detail: String) {
         tracing::error!(detail, "somebody should look at this");
         match self.world.reporter.machine(MachineFact::Alarm { detail }) {
             Ok(ticket) => self.charge(ticket),
@@ -161,3 +214,6 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

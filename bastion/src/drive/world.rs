@@ -8,6 +8,7 @@ use portreeve_protocol::age::Recipient;
 use portreeve_recording::write::RecorderPool;
 use tokio::sync::watch;
 
+use super::earlier::EarlierReports;
 use crate::ca::Ca;
 use crate::clock::Clock;
 use crate::feed::Feed;
@@ -29,6 +30,8 @@ pub struct World {
     pub recorders: RecorderPool,
     /// Where recordings are.
     pub recordings: PathBuf,
+    /// How much hosts told of sessions that were before.
+    pub earlier: EarlierReports,
     /// Whether the disks take more.
     pub room: Room,
     /// Who can open those that begin now.

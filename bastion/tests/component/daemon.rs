@@ -38,6 +38,8 @@ struct Inner {
     reports: broadcast::Sender<(Timestamp, HostFact)>,
     /// What is reported before the receipt.
     last_words: Mutex<Option<(Timestamp, HostFact)>>,
+    /// What is reported once an account is ready, each so often.
+    brought: Mutex<Vec<(HostReport, u32)>>,
 }
 
 /// The events of one session, each of which names the one before.
@@ -60,6 +62,7 @@ impl Daemon {
             renewals: Mutex::default(),
             reports: broadcast::Sender::new(8),
             last_words: Mutex::default(),
+            brought: Mutex::default(),
         }));
         let serving = daemon.clone();
         tokio::spawn(async move {
@@ -94,6 +97,11 @@ impl Daemon {
     /// The same for sessions that are told to end, before their receipt.
     pub(crate) fn report_last(&self, at: Timestamp, fact: HostFact) {
         *self.0.last_words.lock().unwrap() = Some((at, fact));
+    }
+
+    /// Has a report brought so often by whatever session begins next.
+    pub(crate) fn bring(&self, report: HostReport, often: u32) {
+        self.0.brought.lock().unwrap().push((report, often));
     }
 
     async fn converse(self, stream: TcpStream) {
@@ -181,6 +189,13 @@ impl Daemon {
         let at = chain.order.issued_at;
         self.tell(&mut chain, at, HostFact::Login { pid: 1 }, write)
             .await;
+        let brought = std::mem::take(&mut *self.0.brought.lock().unwrap());
+        for (report, often) in brought {
+            for _ in 0..often {
+                let report = report.clone();
+                say(write, &FromHost::Report { report }).await;
+            }
+        }
         Some(chain)
     }
 

@@ -1,16 +1,21 @@
-//! What a host reports late is in the recording all the same.
+//! What a host reports late: of the session that runs, or of others.
 
 use std::fs::File;
 use std::time::{Duration, Instant};
 
 use portreeve_protocol::attest::{HostEvent, HostFact};
-use portreeve_protocol::event::AccessFact;
+use portreeve_protocol::control::HostReport;
+use portreeve_protocol::digest::Digest;
+use portreeve_protocol::event::{AccessFact, Body, MachineFact};
+use portreeve_protocol::id::SessionId;
+use portreeve_protocol::signed::Signed;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::event::{Channel, Event, Kind};
 use portreeve_recording::read::Recording;
 
 use crate::client::{Agent, assert_status, output};
 use crate::ends::closed;
+use crate::mint::key;
 use crate::world::World;
 
 /// How long anything may take. Much longer than it does.
@@ -94,11 +99,86 @@ fn reported(events: &[Event]) -> Vec<String> {
 
 /// The process of a login that is reported.
 fn login(event: &Event) -> Option<i32> {
-    let Kind::HostEvent(json) = &event.kind else {
-        return None;
-    };
+    match &event.kind {
+        Kind::HostEvent(json) => pid_of(json),
+        _ => None,
+    }
+}
+
+fn pid_of(json: &str) -> Option<i32> {
     match serde_json::from_str::<HostEvent>(json).unwrap().fact {
         HostFact::Login { pid } => Some(pid),
         _ => None,
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_host_reports_of_an_earlier_session_is_taken_and_acknowledged() {
+    let mut world = World::start().await;
+    let mint = world.mint();
+    let earlier = SessionId::new(LONG_AGO, [9; 10]);
+    let report = Signed::sign(&login_of(earlier), &mint.host_identity).unwrap();
+    world.daemon.bring(HostReport::Event(report), 1);
+    let agent = world.agent_of(&mint);
+    assert_status(&agent.run("true").await, 0);
+    let is_login = |fact: &AccessFact| login_in(fact) == Some(5);
+    world.ca.wait_for(earlier, "report", is_login).await;
+    let begin = Instant::now();
+    while world.daemon.acknowledged() < 2 {
+        assert!(begin.elapsed() < PATIENCE, "it is not acknowledged");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_that_prove_nothing_are_one_alarm_for_each_connection() {
+    let mut world = World::start().await;
+    let invented = SessionId::new(LONG_AGO, [9; 10]);
+    let forged = Signed::sign(&login_of(invented), &key(99)).unwrap();
+    for number in 1..=2 {
+        world.daemon.bring(HostReport::Event(forged.clone()), 20);
+        let agent = world.agent();
+        assert_status(&agent.run("true").await, 0);
+        world.daemon.report(LONG_AGO, HostFact::Login { pid: 7 });
+        let is_login = |fact: &AccessFact| login_in(fact) == Some(7);
+        world.ca.wait_for(agent.session, "login", is_login).await;
+        let told = alarms(&world);
+        assert_eq!(told.len(), number, "{told:?}");
+        assert!(told[0].contains("host `prod-1.example.com`"), "{told:?}");
+        world.ca.kill(agent.session, "enough");
+        world.ca.wait_for(agent.session, "end", closed).await;
+    }
+    assert_eq!(world.ca.facts(invented), []);
+}
+
+/// A login in a session that a host says there was.
+fn login_of(session: SessionId) -> HostEvent {
+    HostEvent {
+        host: "prod-1.example.com".parse().unwrap(),
+        session,
+        account: session.account(),
+        seq: 0,
+        previous: Digest::of(b"attestation"),
+        at: LONG_AGO,
+        fact: HostFact::Login { pid: 5 },
+    }
+}
+
+fn login_in(fact: &AccessFact) -> Option<i32> {
+    match fact {
+        AccessFact::Host { event } => pid_of(event.unverified_payload()),
+        _ => None,
+    }
+}
+
+/// The alarms about what a host said.
+fn alarms(world: &World) -> Vec<String> {
+    let events = world.ca.events().into_iter();
+    let alarms = events.filter_map(|event| match event.body {
+        Body::Machine {
+            fact: MachineFact::Alarm { detail },
+        } if detail.contains("report") => Some(detail),
+        _ => None,
+    });
+    alarms.collect()
 }
