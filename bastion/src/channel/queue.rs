@@ -4,8 +4,10 @@
 //! is bounded by what happens when it fills. Above the high-water mark the agent's windows are no longer given back, which
 //! holds a well-behaved agent ([`Gauge::is_high`], asked by the server adapter); one that sends on is cut off at the cap.
 
-use std::sync::Arc;
+mod waiting;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use portreeve_recording::event::{Terminal, WindowSize};
@@ -15,13 +17,14 @@ use tokio::sync::{mpsc, watch};
 use super::window;
 use crate::request::Wanted;
 use crate::ssh::settings::{AGENT_PACKETS, PACKET, WINDOW};
+use waiting::Waiting;
 
 /// From here on windows are not given back.
 const HIGH_WATER: usize = WINDOW as usize / 4;
 /// What was on its way here when the mark was looked at.
 const UNCOUNTED: usize = AGENT_PACKETS * PACKET as usize;
 /// An agent that keeps to its window does not get here: it may have sent all of it when the mark was passed, and half
-/// again. What is left, as much as half a window, is for what a held agent sends: two bytes at a time, for hours.
+/// again. What is left, as much as half a window, is for what a held agent sends: two bytes at a time, for days.
 const CAP: usize = HIGH_WATER + UNCOUNTED + 2 * WINDOW as usize;
 /// The same for all channels of a session together: what waits for one agent's programs must not take the memory that
 /// everybody's sessions need.
@@ -110,10 +113,23 @@ impl Drop for Gauge {
     }
 }
 
+/// What waits, for both ends.
+#[derive(Debug, Clone, Default)]
+struct Items(Arc<Mutex<Waiting>>);
+
+impl Items {
+    /// A panic elsewhere leaves it whole: each change is a single push or pop.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The reader's end.
 #[derive(Debug)]
 pub struct Sender {
-    items: mpsc::UnboundedSender<FromAgent>,
+    items: Items,
+    /// One word for each item.
+    more: mpsc::UnboundedSender<()>,
     gauge: Arc<Gauge>,
     gone: watch::Sender<Option<Gone>>,
 }
@@ -121,7 +137,8 @@ pub struct Sender {
 /// The channel's end.
 #[derive(Debug)]
 pub struct Receiver {
-    items: mpsc::UnboundedReceiver<FromAgent>,
+    items: Items,
+    more: mpsc::UnboundedReceiver<()>,
     gauge: Arc<Gauge>,
     gone: watch::Receiver<Option<Gone>>,
 }
@@ -133,16 +150,19 @@ pub struct WhenGone(watch::Receiver<Option<Gone>>);
 /// A new queue of a session.
 #[must_use]
 pub fn new(session: Total) -> (Sender, Receiver, Arc<Gauge>) {
+    let items = Items::default();
     let (sender, receiver) = mpsc::unbounded_channel();
     let gauge = Arc::new(Gauge::of(session));
     let gone = watch::Sender::new(None);
     let end = Receiver {
-        items: receiver,
+        items: items.clone(),
+        more: receiver,
         gauge: Arc::clone(&gauge),
         gone: gone.subscribe(),
     };
     let start = Sender {
-        items: sender,
+        items,
+        more: sender,
         gauge: Arc::clone(&gauge),
         gone,
     };
@@ -171,24 +191,36 @@ impl Sender {
     }
 
     pub(crate) fn push(&self, item: FromAgent) -> Result<(), Gone> {
-        if !self.gauge.add(size(&item)) {
+        if self.more.is_closed() {
+            return Err(Gone::Disconnected);
+        }
+        let mut items = self.items.lock();
+        if !self.gauge.add(items.cost(&item, size(&item))) {
             return Err(Gone::TooMuch);
         }
-        self.items.send(item).map_err(|_| Gone::Disconnected)
+        if items.push(item) {
+            // Whoever would have taken it went away just now; the next push says so.
+            let _ = self.more.send(());
+        }
+        Ok(())
     }
 }
 
 impl Receiver {
     /// The next item; nothing when the agent is gone and everything was taken.
     pub async fn pop(&mut self) -> Option<FromAgent> {
-        let item = self.items.recv().await?;
-        self.gauge.take(size(&item));
-        Some(item)
+        self.more.recv().await?;
+        self.take()
     }
 
     /// The next item, if one is there.
     pub fn try_pop(&mut self) -> Option<FromAgent> {
-        let item = self.items.try_recv().ok()?;
+        self.more.try_recv().ok()?;
+        self.take()
+    }
+
+    fn take(&self) -> Option<FromAgent> {
+        let item = self.items.lock().pop()?;
         self.gauge.take(size(&item));
         Some(item)
     }
@@ -311,6 +343,59 @@ mod tests {
             pushed -= 1;
         }
         assert!(!gauge.is_high());
+    }
+
+    #[tokio::test]
+    async fn a_held_agent_is_not_cut_off_for_what_it_sends_in_a_day() {
+        let (sender, mut receiver, gauge) = new(Total::default());
+        let push = |bytes: &'static [u8]| sender.push(FromAgent::Data(Bytes::from_static(bytes)));
+        let packet: &[u8] = &[0; 32 * 1024];
+        let full = HIGH_WATER + UNCOUNTED + WINDOW as usize;
+        for _ in 0..full / packet.len() {
+            push(packet).unwrap();
+        }
+        // Ten times a second, as the socket reads from one that is held.
+        let day = 24 * 60 * 60 * 10;
+        for _ in 0..day {
+            push(b"ab").unwrap();
+        }
+        let mut taken = 0;
+        while let Some(item) = receiver.try_pop() {
+            taken += waiting::data_of(&item).unwrap().len();
+        }
+        assert_eq!(taken, full / packet.len() * packet.len() + 2 * day);
+        assert_eq!(gauge.own.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn everything_that_was_sent_is_taken_in_its_order_while_more_comes() {
+        let (sender, mut receiver, gauge) = new(Total::default());
+        let all: Vec<u8> = (0..200_000_u32).map(|number| number as u8).collect();
+        let sent = all.clone();
+        let sending = tokio::task::spawn_blocking(move || {
+            for (number, bytes) in sent.chunks(3).enumerate() {
+                sender
+                    .push(FromAgent::Data(Bytes::copy_from_slice(bytes)))
+                    .unwrap();
+                if number % 100 == 0 {
+                    sender.push(FromAgent::Forward("agent")).unwrap();
+                }
+            }
+        });
+        let (mut taken, mut others) = (Vec::new(), 0);
+        while let Some(item) = receiver.pop().await {
+            if let Some(bytes) = waiting::data_of(&item) {
+                taken.extend_from_slice(bytes);
+            } else {
+                others += 1;
+                // Each came after so many bytes, and still does.
+                assert_eq!(taken.len(), (others - 1) * 300 + 3);
+            }
+        }
+        sending.await.unwrap();
+        assert!(taken == all, "{} of {}", taken.len(), all.len());
+        assert_eq!(others, all.len().div_ceil(300));
+        assert_eq!(gauge.own.load(Ordering::Relaxed), 0);
     }
 
     /// How often an item fits into a queue from which nobody takes.
