@@ -137,18 +137,35 @@ impl Content {
         }
     }
 
+    /// Keeps a part until its turn. One that begins where another ends is joined with it, so that it does not matter how
+    /// a host cuts what it says.
     fn keep(&mut self, offset: u64, bytes: &[u8], room: &mut usize) {
         let after = self.early_bytes + bytes.len();
-        // Nothing has its place behind the last number, however a host cuts what it says.
-        let has_place = offset.checked_add(bytes.len() as u64).is_some();
-        if !has_place || after > WINDOW || bytes.len() > *room || self.early.len() >= MAX_PARTS {
+        // Nothing has its place behind the last number.
+        let is_new = offset
+            .checked_add(bytes.len() as u64)
+            .is_some_and(|end| self.early_end(end) <= offset);
+        if !is_new || after > WINDOW || bytes.len() > *room {
             return self.lose(Lost::Order, room);
         }
-        if self.early.insert(offset, bytes.to_vec()).is_some() {
-            return self.lose(Lost::Order, room);
+        let is_full = self.early.len() >= MAX_PARTS;
+        match self.early.range_mut(..offset).next_back() {
+            Some((start, part)) if start + part.len() as u64 == offset => {
+                part.extend_from_slice(bytes);
+            }
+            Some(_) | None if is_full => return self.lose(Lost::Order, room),
+            Some(_) | None => {
+                self.early.insert(offset, bytes.to_vec());
+            }
         }
         self.early_bytes = after;
         *room -= bytes.len();
+    }
+
+    /// Where the last of the parts ends that begin before `limit`. They do not overlap.
+    fn early_end(&self, limit: u64) -> u64 {
+        let last = self.early.range(..limit).next_back();
+        last.map_or(0, |(start, part)| start + part.len() as u64)
     }
 }
 
@@ -181,6 +198,10 @@ mod tests {
             (vec![(0, b"ab"), (4, b"ef")], Err(Lost::Gap)),
             (vec![(0, b"ab"), (1, b"bc")], Err(Lost::Order)),
             (vec![(2, b"cd"), (2, b"cd"), (0, b"ab")], Err(Lost::Order)),
+            (vec![(2, b"cd"), (3, b"d")], Err(Lost::Order)),
+            (vec![(3, b"de"), (2, b"cd")], Err(Lost::Order)),
+            (vec![(2, b"cdef"), (3, b"d")], Err(Lost::Order)),
+            (vec![(6, b"g"), (2, b"cd"), (4, b"ef")], Err(Lost::Gap)),
             (vec![(1, b"bc"), (0, b"ab")], Err(Lost::Order)),
             (vec![(u64::MAX - 2, b"ab"), (0, b"ab")], Err(Lost::Gap)),
             (vec![(u64::MAX, b"ab"), (0, b"ab")], Err(Lost::Order)),
@@ -204,6 +225,21 @@ mod tests {
         let (mut content, mut room) = (Content::default(), 10);
         content.take(Direction::Read, 1, &part, &mut room);
         assert_eq!((content.finish(&mut room), room), (Err(Lost::Order), 10));
+    }
+
+    #[test]
+    fn it_does_not_matter_in_what_pieces_a_part_comes() {
+        let whole: Vec<u8> = (0..3 * MAX_PARTS).map(|at| (at % 251) as u8).collect();
+        for early in [MAX_PARTS, whole.len() - 1] {
+            let (first, rest) = whole.split_at(whole.len() - early);
+            let (mut content, mut room) = (Content::default(), CHANNEL_WINDOW);
+            for (at, byte) in (first.len() as u64..).zip(rest) {
+                content.take(Direction::Read, at, &[*byte], &mut room);
+            }
+            content.take(Direction::Read, 0, first, &mut room);
+            assert_eq!(content.finish(&mut room), Ok(Digest::of(&whole)));
+            assert_eq!(room, CHANNEL_WINDOW);
+        }
     }
 
     #[test]
