@@ -23,6 +23,9 @@ const START: Duration = Duration::from_secs(5);
 /// How many links are followed to a folder that is not there; the system follows as many to one that is.
 const LINKS: u8 = 40;
 
+/// How many threads write, read, list and delete at a time: more than a bastion's uploads and deletions need.
+const AT_ONCE: usize = 8;
+
 /// A folder that is a store.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -32,6 +35,8 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// Whose turn it is to ask the disk.
     turn: Arc<Semaphore>,
+    /// Places for everything else that is asked of it.
+    places: Arc<Semaphore>,
 }
 
 /// Why a path cannot lead to a folder that is a store.
@@ -59,6 +64,7 @@ impl Folder {
             written,
             path,
             turn: Arc::new(Semaphore::new(1)),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
 
@@ -87,6 +93,25 @@ impl Folder {
             Ok(found) => found,
             Err(error) => Err(StoreError::Failed(error.into())),
         }
+    }
+
+    /// What `work` comes to, which is one thing that the disk is asked. It goes on to its end and keeps its place until
+    /// then, also when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// When this program ends.
+    pub(crate) async fn hold<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // Nobody closes it. Who comes later stands in line here, and has begun nothing when they leave it.
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let held = tokio::spawn(async move {
+            let done = work.await;
+            drop(place);
+            done
+        });
+        held.await.map_err(|error| StoreError::Failed(error.into()))
     }
 
     /// What is in it, if it is there and this program may use it. Blocking.
@@ -290,5 +315,29 @@ mod tests {
         assert!(later.is_err());
         drop(release);
         folder.look(|_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_hangs_keeps_its_place_until_the_disk_answers() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Arc::new(Folder::at(root.path()).unwrap());
+        let (release, hangs) = tokio::sync::watch::channel(());
+        for _ in 0..AT_ONCE {
+            let (same, mut hangs) = (Arc::clone(&folder), hangs.clone());
+            let (began, begun) = tokio::sync::oneshot::channel();
+            let given_up = tokio::spawn(async move {
+                let work = async move {
+                    let _ = (began.send(()), hangs.changed().await);
+                };
+                same.hold(work).await
+            });
+            begun.await.unwrap();
+            given_up.abort();
+        }
+        let later = folder.hold(async {});
+        let later = tokio::time::timeout(Duration::from_millis(10), later).await;
+        assert!(later.is_err());
+        drop(release);
+        folder.hold(async {}).await.unwrap();
     }
 }

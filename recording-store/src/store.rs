@@ -240,14 +240,23 @@ impl Store {
         number: u32,
         content: Bytes,
     ) -> Result<Put, StoreError> {
-        let place = self.place(session).join(part::name(number));
         let objects = self.objects(Use::Write).await?;
-        let put = objects.put_opts(
-            &place,
-            PutPayload::from_bytes(content),
-            PutMode::Create.into(),
-        );
-        match self.answered(async { Ok(put.await) }).await? {
+        let place = self.place(session).join(part::name(number));
+        self.put_into(objects, place, content).await
+    }
+
+    async fn put_into(
+        &self,
+        objects: Arc<dyn ObjectStore>,
+        place: Path,
+        content: Bytes,
+    ) -> Result<Put, StoreError> {
+        let payload = PutPayload::from_bytes(content);
+        let put = async move {
+            let created = objects.put_opts(&place, payload, PutMode::Create.into());
+            created.await
+        };
+        match self.asked(put).await? {
             Ok(_) => Ok(Put::Done),
             Err(
                 object_store::Error::AlreadyExists { .. }
@@ -274,13 +283,14 @@ impl Store {
             ..GetOptions::default()
         };
         let objects = self.objects(Use::Read).await?;
-        let found = async { Ok(objects.get_opts(&place, options).await?) };
-        let found = self.answered(found).await?;
+        let found = async move { objects.get_opts(&place, options).await };
+        let found = self.asked(found).await??;
         if found.meta.size != range.end {
             return Err(changed);
         }
         let wanted = range.end.saturating_sub(range.start);
-        Ok(exactly(self.patience, found.into_stream(), wanted, changed).boxed())
+        let store = self.clone();
+        Ok(exactly(store, found.into_stream(), wanted, changed).boxed())
     }
 
     async fn listed(&self, session: SessionId) -> Result<Parts, StoreError> {
@@ -295,7 +305,8 @@ impl Store {
     async fn objects_of(&self, session: SessionId) -> Result<Vec<ObjectMeta>, StoreError> {
         let place = self.place(session);
         let objects = self.objects(Use::Read).await?;
-        match objects.list(Some(&place)).try_collect().await {
+        let listed = async move { objects.list(Some(&place)).try_collect().await };
+        match self.asked(listed).await? {
             Ok(listed) => Ok(listed),
             Err(error) => Err(self.explained(session, error).await),
         }
@@ -337,11 +348,27 @@ impl Store {
         }
     }
 
+    /// What the store says when it is asked one thing. A folder goes on with it when it is not waited for any more, and
+    /// does so with a few things only.
+    async fn asked<T: Send + 'static>(
+        &self,
+        asked: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let said = async {
+            match &self.place {
+                Place::Folder(folder) => folder.hold(asked).await,
+                Place::Remote(_) => Ok(asked.await),
+            }
+        };
+        self.answered(said).await
+    }
+
     async fn answered<T>(
         &self,
         asked: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        answered(self.patience, asked).await
+        let answer = tokio::time::timeout(self.patience, asked).await;
+        answer.unwrap_or(Err(StoreError::Silent(self.patience)))
     }
 
     fn place(&self, session: SessionId) -> Path {
@@ -355,41 +382,56 @@ impl fmt::Debug for Store {
     }
 }
 
-/// What `asked` comes to within `patience`.
-async fn answered<T>(
-    patience: Duration,
-    asked: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let answer = tokio::time::timeout(patience, asked).await;
-    answer.unwrap_or(Err(StoreError::Silent(patience)))
-}
-
-/// The next of many, if it comes within `patience`.
-async fn next<T>(
-    patience: Duration,
-    many: &mut BoxStream<'static, T>,
-) -> Result<Option<T>, StoreError> {
-    answered(patience, async { Ok(many.next().await) }).await
-}
-
 /// What a store sends, and `changed` at its end unless it is exactly `wanted` bytes.
 fn exactly(
-    patience: Duration,
+    store: Store,
     content: BoxStream<'static, object_store::Result<Bytes>>,
     wanted: u64,
     changed: StoreError,
 ) -> impl futures_util::Stream<Item = Result<Bytes, StoreError>> {
-    stream::unfold(Some((content, wanted, changed)), move |state| async move {
-        let (mut content, wanted, changed) = state?;
-        match next(patience, &mut content).await {
-            Ok(Some(Ok(chunk))) => match wanted.checked_sub(chunk.len() as u64) {
-                Some(left) => Some((Ok(chunk), Some((content, left, changed)))),
-                None => Some((Err(changed), None)),
-            },
-            Ok(Some(Err(error))) => Some((Err(error.into()), None)),
-            Ok(None) if wanted > 0 => Some((Err(changed), None)),
-            Ok(None) => None,
-            Err(silent) => Some((Err(silent), None)),
+    stream::unfold(Some((content, wanted, changed)), move |state| {
+        let store = store.clone();
+        async move {
+            let (mut content, wanted, changed) = state?;
+            let next = async move { (content.next().await, content) };
+            match store.asked(next).await {
+                Ok((Some(Ok(chunk)), content)) => match wanted.checked_sub(chunk.len() as u64) {
+                    Some(left) => Some((Ok(chunk), Some((content, left, changed)))),
+                    None => Some((Err(changed), None)),
+                },
+                Ok((Some(Err(error)), _)) => Some((Err(error.into()), None)),
+                Ok((None, _)) if wanted > 0 => Some((Err(changed), None)),
+                Ok((None, _)) => None,
+                Err(silent) => Some((Err(silent), None)),
+            }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+    use object_store::throttle::{ThrottleConfig, ThrottledStore};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_put_that_is_given_up_is_one_of_a_few() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::at(root.path()).unwrap();
+        let store = Store::in_folder(folder, "file:/recordings".parse().unwrap());
+        let store = store.within(Duration::from_millis(10));
+        let hangs = ThrottleConfig {
+            wait_put_per_call: Duration::from_secs(3600),
+            ..ThrottleConfig::default()
+        };
+        let hangs: Arc<dyn ObjectStore> = Arc::new(ThrottledStore::new(InMemory::new(), hangs));
+        let mut tries = 0;
+        while store.asked(async {}).await.is_ok() {
+            let put = store.put_into(Arc::clone(&hangs), "part".into(), Bytes::new());
+            assert!(matches!(put.await, Err(StoreError::Silent(_))));
+            tries += 1;
+            assert!(tries < 100, "it is not limited");
+        }
+    }
 }

@@ -16,6 +16,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording_store::access::Use;
@@ -177,4 +179,36 @@ async fn a_store_that_falls_silent_in_the_middle_of_a_part_is_not_waited_for() {
     assert_eq!(content.try_next().await.unwrap().unwrap(), "begin");
     let error = content.try_next().await.unwrap_err();
     assert!(matches!(error, StoreError::Silent(_)), "{error:?}");
+}
+
+#[test]
+fn what_a_disk_does_not_answer_leaves_threads_for_everything_else() {
+    const THREADS: usize = 16;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime
+        .enable_all()
+        .max_blocking_threads(THREADS)
+        .build()
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let is_one_left = runtime.block_on(async {
+        let store = in_folder(folder.path());
+        whole(&store, session()).await;
+        let parts = store.parts(session()).await.unwrap();
+        // Whoever opens a pipe waits for somebody to write into it.
+        let place = folder.path().join(session().to_string());
+        fs::remove_file(place.join("part-000000")).unwrap();
+        mkfifo(&place.join("part-000000"), Mode::S_IRUSR).unwrap();
+        let store = store.within(Duration::from_millis(50));
+        let mut are_silent = true;
+        for _ in 0..2 * THREADS {
+            let read = store.read(session(), &parts, 0).try_next().await;
+            are_silent &= matches!(read, Err(StoreError::Silent(_)));
+        }
+        let other = tokio::task::spawn_blocking(move || are_silent);
+        tokio::time::timeout(Duration::from_secs(30), other).await
+    });
+    // Those that hang would be waited for, also when this test fails.
+    runtime.shutdown_background();
+    assert!(is_one_left.unwrap().unwrap());
 }

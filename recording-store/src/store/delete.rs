@@ -2,12 +2,19 @@
 //!
 //! Whoever has to break off learns so whether anything may be gone. Who may delete, and when, is not decided here.
 
-use futures_util::stream::{self, StreamExt as _};
+use std::sync::Arc;
+
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 use portreeve_protocol::id::SessionId;
 
-use super::{Store, StoreError, next};
-use crate::access::Use;
+use super::{Place, Store, StoreError};
+use crate::access::{self, Use};
+use crate::folder::Folder;
+
+/// How many objects a folder removes at a time.
+const AT_ONCE: usize = 4;
 
 /// Everything that a store has of a recording, to be removed.
 #[derive(Debug)]
@@ -41,6 +48,27 @@ pub struct Removal {
 }
 
 impl Store {
+    /// Whether everything that is stored of a recording may be removed, as far as that shows without trying: the store
+    /// says what it is, and a folder lets this program write.
+    ///
+    /// # Errors
+    /// When it is not so, or the store fails.
+    pub async fn deletable(&self, session: SessionId) -> Result<(), StoreError> {
+        if let Place::Folder(folder) = &self.place {
+            let looked = move |folder: &Folder| {
+                folder.open(Use::Write)?;
+                let place = folder.path().join(session.to_string());
+                // Of which nothing is stored, there is none.
+                if place.symlink_metadata().is_ok() {
+                    access::folder(&place, Use::Write)?;
+                }
+                Ok(())
+            };
+            self.answered(folder.look(looked)).await?;
+        }
+        self.everything_of(session).await.map(drop)
+    }
+
     /// Everything that is stored of a recording.
     ///
     /// # Errors
@@ -68,18 +96,41 @@ impl Store {
         let Found {
             session, places, ..
         } = found;
-        let places = stream::iter(places).map(Ok).boxed();
-        let mut removed = objects.delete_stream(places);
-        while let Some(one) = next(self.patience, &mut removed).await? {
+        let mut removed = self.removed(objects, places);
+        while let Some(one) = self.answered(async { Ok(removed.next().await) }).await? {
             match one {
                 // Another bastion of the same store was faster.
-                Ok(_) | Err(object_store::Error::NotFound { .. }) => removal.gone += 1,
-                Err(error) => return Err(error.into()),
+                Ok(()) | Err(StoreError::Failed(object_store::Error::NotFound { .. })) => {
+                    removal.gone += 1;
+                }
+                Err(error) => return Err(error),
             }
         }
         match self.answered(self.objects_of(session)).await?.len() {
             0 => Ok(()),
             left => Err(StoreError::Left { session, left }),
         }
+    }
+
+    /// What comes of removing each. Of a folder it is asked one by one, so that whoever stops waiting stops the rest.
+    fn removed(
+        &self,
+        objects: Arc<dyn ObjectStore>,
+        places: Vec<Path>,
+    ) -> BoxStream<'static, Result<(), StoreError>> {
+        let places = stream::iter(places);
+        if let Place::Remote(_) = self.place {
+            let removed = objects.delete_stream(places.map(Ok).boxed());
+            return removed.map(|one| Ok(one.map(drop)?)).boxed();
+        }
+        let store = self.clone();
+        let remove = move |place| {
+            let (store, objects) = (store.clone(), Arc::clone(&objects));
+            async move {
+                let removed = async move { objects.delete(&place).await };
+                Ok(store.asked(removed).await??)
+            }
+        };
+        places.map(remove).buffered(AT_ONCE).boxed()
     }
 }
