@@ -8,6 +8,7 @@
 mod delete;
 mod pace;
 mod permission;
+mod turn;
 mod upload;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -26,6 +27,7 @@ use portreeve_recording_store::store::{Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use self::delete::Deleting;
 use crate::ca::Ca;
 use crate::feed::Expired;
 use crate::report::Reporter;
@@ -99,14 +101,12 @@ impl Default for Uploads {
 
 impl Keeper {
     /// Keeps recordings until nobody says any more which ones expire.
-    pub async fn keep(self: Arc<Self>, mut expired: mpsc::Receiver<Expired>) {
+    pub async fn keep(self: Arc<Self>, expired: mpsc::Receiver<Expired>) {
         let storing = self
             .store
             .clone()
             .map(|store| tokio::spawn(Arc::clone(&self).store_all(store)));
-        while let Some(one) = expired.recv().await {
-            self.expire(&one).await;
-        }
+        Deleting::new().delete_all(&self, expired).await;
         if let Some(storing) = storing {
             storing.abort();
         }

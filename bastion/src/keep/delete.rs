@@ -6,12 +6,15 @@ use std::time::Duration;
 use portreeve_protocol::event::{AccessFact, Body, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording_store::store::{Removal, Store, StoreError};
+use tokio::sync::mpsc;
 
 use super::Keeper;
 use super::permission::Permission;
+use super::turn::Turns;
 use crate::ca::CaError;
 use crate::feed::Expired;
 use crate::spool::{Rank, SpoolError};
+use crate::trouble::Trouble;
 
 /// How long a store may take to say what it has of a recording, before the CA is asked.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -19,6 +22,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Why a recording is not deleted now. The CA says it again.
 #[derive(Debug, thiserror::Error)]
 enum NotDeleted {
+    #[error("the store lets nothing be deleted, so the CA is not asked")]
+    NotAsked(#[source] StoreError),
     #[error("the CA does not permit it now")]
     Ca(#[from] CaError),
     #[error("the permission was over before everything was deleted")]
@@ -59,37 +64,101 @@ impl Done {
     }
 }
 
-impl Keeper {
+/// Deletes recordings whose time is over, one after the other.
+#[derive(Debug)]
+pub(super) struct Deleting {
+    turns: Turns,
+    /// What keeps them from being asked for.
+    trouble: Trouble,
+}
+
+impl Deleting {
+    pub(super) fn new() -> Self {
+        Self {
+            turns: Turns::new(),
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// Deletes what the CA says has expired, until nobody says so any more.
+    pub(super) async fn delete_all(
+        mut self,
+        keeper: &Keeper,
+        mut expired: mpsc::Receiver<Expired>,
+    ) {
+        let clock = keeper.reporter.clock;
+        loop {
+            while let Some(next) = self.turns.next(clock.now().steady) {
+                self.expire(keeper, &next).await;
+            }
+            let next_at = self.turns.next_at();
+            let at = clock.instant(next_at.unwrap_or_default());
+            tokio::select! {
+                told = expired.recv() => match told {
+                    Some(told) => self.take_up(keeper, told),
+                    None => return,
+                },
+                () = tokio::time::sleep_until(at), if next_at.is_some() => {}
+            }
+        }
+    }
+
+    fn take_up(&mut self, keeper: &Keeper, expired: Expired) {
+        if keeper.concerned(&expired).is_none() {
+            return;
+        }
+        let session = expired.session;
+        if !self.turns.take_up(expired) {
+            tracing::warn!(%session, "more recordings expire than are deleted; this one waits until the CA says it again");
+        } else if self.turns.next_at().is_some() {
+            tracing::info!(%session, "a recording expired and waits: the store kept what it was to remove before");
+        }
+    }
+
     /// Deletes a recording if that is this bastion's to do and the CA still permits it.
-    pub(super) async fn expire(&self, expired: &Expired) {
-        let Some(store) = self.concerned(expired) else {
+    async fn expire(&mut self, keeper: &Keeper, expired: &Expired) {
+        let Some(store) = keeper.concerned(expired) else {
             return;
         };
         let session = expired.session;
         let mut done = Done::default();
-        match self.delete(session, store, &mut done).await {
+        let deleted = keeper.delete(session, store, &mut done).await;
+        let now = keeper.reporter.clock.now().steady;
+        // Without room for the word of it, nobody looked at the store.
+        let was_looked = !matches!(deleted, Err(NotDeleted::NotAsked(_) | NotDeleted::Event(_)));
+        if was_looked && self.trouble.ends() {
+            tracing::info!("the store lets recordings be deleted again");
+        }
+        match &deleted {
             Ok(bytes) => tracing::info!(%session, bytes, "a recording is deleted"),
             // It was held, or it is gone already: the feed also tells what was before this program started.
             Err(NotDeleted::Ca(CaError::Refused(problem))) => {
                 tracing::info!(%session, detail = problem.detail, "a recording may not be deleted");
             }
+            Err(NotDeleted::NotAsked(_)) if !self.trouble.is_news(now) => {}
             Err(error) => {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = error as &dyn std::error::Error,
                     %session,
                     "a recording is not deleted"
                 );
-                if let Some(detail) = done.broken_off(session, &error) {
+                if let Some(detail) = done.broken_off(session, error) {
                     let fact = MachineFact::Alarm { detail };
                     let alarm = Body::Machine { fact };
-                    if let Err(error) = self.reporter.report_as(Rank::Deletion, alarm) {
+                    if let Err(error) = keeper.reporter.report_as(Rank::Deletion, alarm) {
                         tracing::error!(%error, "an alarm is not kept");
                     }
                 }
             }
         }
+        if let Some(pause) = self.turns.tried(done.there, now) {
+            let seconds = pause.as_secs();
+            tracing::warn!(%session, seconds, "the store keeps what it is to remove; for so long no recording is deleted there");
+        }
     }
+}
 
+impl Keeper {
     /// Nothing when another bastion is to do it; else the store, where the recording is in ours.
     fn concerned(&self, expired: &Expired) -> Option<Option<&Store>> {
         let is_ours = expired.bastion == self.reporter.name;
@@ -125,7 +194,9 @@ impl Keeper {
         self.reporter.spool.takes(Rank::Deletion)?;
         // A permission that cannot be used is none that anybody should have to account for.
         if let Some(store) = store {
-            let _is_there = store.clone().within(ANSWER).everything_of(session).await?;
+            let deletable = store.clone().within(ANSWER);
+            let deletable = deletable.deletable(session).await;
+            deletable.map_err(NotDeleted::NotAsked)?;
         }
         let clock = self.reporter.clock;
         let asked = clock.now();

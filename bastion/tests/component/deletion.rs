@@ -349,3 +349,55 @@ fn last_word() -> Event {
         },
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_keeps_what_it_is_to_remove_is_one_alarm_and_not_one_for_each_recording() {
+    let (store, at) = Stubborn::start().await;
+    let (world, session, name) = storing(at).await;
+    store.set(|mood| (mood.parts, mood.keeps) = (vec![0], Some(0)));
+    expire(&world, session, &name, 2);
+    until("an alarm", || !alarms(&world).is_empty()).await;
+    for seed in 1..4 {
+        let other = SessionId::new(Timestamp::from_seconds(1_790_000_000), [seed; 10]);
+        expire(&world, other, &name, 2);
+        let waits = format!(
+            "a recording expired and waits: the store kept what it was to remove before session={other}"
+        );
+        until("a word about it", || world.log().contains(&waits)).await;
+    }
+    assert_eq!(world.ca.asked_to_delete(), 1);
+    assert_eq!(alarms(&world).len(), 1);
+    assert_eq!(store.parts(), [0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_folder_that_lets_nothing_be_deleted_the_ca_is_not_asked() {
+    let mut world = World::start().await;
+    let place = world.path().join("recordings");
+    fs::create_dir(&place).unwrap();
+    let section = format!("\n[store]\nfolder = '{}'\n", place.display());
+    world.configure(|config| config + &section).await;
+    world.ca.permit_deletions(Some(60));
+    let session = SessionId::new(Timestamp::from_seconds(1_790_000_000), [77; 10]);
+    let name = format!("file:{}", place.canonicalize().unwrap().display());
+    let name = name.parse().unwrap();
+    // Root may write wherever there is a folder.
+    fs::write(place.join(session.to_string()), "").unwrap();
+    expire(&world, session, &name, 2);
+    until("a word about it", || {
+        world.log().contains("so the CA is not asked")
+    })
+    .await;
+    assert_eq!(world.ca.asked_to_delete(), 0);
+
+    fs::remove_file(place.join(session.to_string())).unwrap();
+    expire(&world, session, &name, 3);
+    world.ca.wait_for(session, "tombstone", is_tombstone).await;
+    assert_eq!(world.ca.asked_to_delete(), 1);
+    assert_eq!(alarms(&world), [""; 0]);
+    assert!(
+        world
+            .log()
+            .contains("the store lets recordings be deleted again")
+    );
+}
