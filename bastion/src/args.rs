@@ -17,7 +17,7 @@ Exit codes:
   1  it could not start, or failed; standard error says why
   2  the command line is wrong
   3  the configuration, or a key that it names, is wrong, or it would serve as root without `--allow-root`
-  4  `status`: the bastion does not run, or still recovers recordings
+  4  `status`: the bastion does not run, or is still starting
   5  `status`: something needs a look";
 
 /// The recording bastion: the only way to a host. It lets agents in, decides each command, and records what passes.

@@ -70,7 +70,10 @@ pub struct Uploads {
 #[derive(Debug, Default)]
 struct Troubled {
     told: Trouble,
+    /// What an upload met last.
     away: Option<Away>,
+    /// What the check at the start met last.
+    unusable: Option<Away>,
 }
 
 #[derive(Debug, Default)]
@@ -127,13 +130,18 @@ impl Keeper {
     #[must_use]
     pub fn said(&self) -> Option<StoreSaid> {
         let store = self.store.as_ref()?;
-        let away = self.trouble().away.clone();
+        let (away, unusable) = {
+            let troubled = self.trouble();
+            (troubled.away.clone(), troubled.unusable.clone())
+        };
         let known = self.known();
         let waits = |followed: &Followed| !followed.task.is_finished();
         Some(StoreSaid {
             name: store.name().as_str().to_owned(),
             // What it was about may be deleted by now.
-            away: away.filter(|_| known.followed.values().any(waits)),
+            away: away
+                .filter(|_| known.followed.values().any(waits))
+                .or(unusable),
             given_up: known.given_up.iter().copied().collect(),
         })
     }
@@ -141,7 +149,33 @@ impl Keeper {
     /// Follows every recording in the folder, and those that are made later.
     async fn store_all(self: Arc<Self>, store: Store) {
         tracing::info!(store = %store.name(), "recordings go to the store");
-        tokio::join!(look_at(&store), self.follow_all(&store));
+        tokio::join!(self.look_at(&store), self.follow_all(&store));
+    }
+
+    /// Says before the first session what will keep its recording here, until nothing does.
+    async fn look_at(&self, store: &Store) {
+        let away = |error: &StoreError| {
+            let now = self.reporter.clock.now().wall;
+            let mut troubled = self.trouble();
+            troubled.unusable = Some(Away::after(troubled.unusable.take(), now, error));
+            drop(troubled);
+            tracing::error!(
+                store = %store.name(),
+                error = error as &dyn std::error::Error,
+                "the store takes no recordings; they stay on this disk until it does"
+            );
+        };
+        if store.usable(Use::Write, away).await {
+            self.trouble().unusable = None;
+            tracing::info!(store = %store.name(), "the store is there");
+        }
+        if store.looks_unmounted().await {
+            tracing::warn!(
+                store = %store.name(),
+                "the store's folder is empty and on the disk of `/`, which recordings fill from now on; if it is a mount \
+                 point, nothing is mounted there: name a folder below it, which only the mount has"
+            );
+        }
     }
 
     async fn follow_all(self: &Arc<Self>, store: &Store) {
@@ -204,27 +238,6 @@ impl Keeper {
             .known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Says before the first session what will keep its recording here, until nothing does.
-async fn look_at(store: &Store) {
-    let away = |error: &StoreError| {
-        tracing::error!(
-            store = %store.name(),
-            error = error as &dyn std::error::Error,
-            "the store takes no recordings; they stay on this disk until it does"
-        );
-    };
-    if store.usable(Use::Write, away).await {
-        tracing::info!(store = %store.name(), "the store is there");
-    }
-    if store.looks_unmounted().await {
-        tracing::warn!(
-            store = %store.name(),
-            "the store's folder is empty and on the disk of `/`, which recordings fill from now on; if it is a mount \
-             point, nothing is mounted there: name a folder below it, which only the mount has"
-        );
     }
 }
 

@@ -17,6 +17,7 @@ use crate::accept::Acceptor;
 use crate::ca::{Assertions, Ca};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::deliver::Oldest;
 use crate::drive::{EarlierReports, World};
 use crate::feed::{self, Expired, Feed, Hands, Kill};
 use crate::keep::{Keeper, Uploads};
@@ -28,7 +29,7 @@ use crate::sessions::Sessions;
 use crate::spool::{Health, Limits, Spool};
 use crate::ssh::starting::Starting;
 use crate::ssh::{connection, settings};
-use crate::status::tell::{self, Teller};
+use crate::status::tell::{self, Serving, Teller};
 use crate::{deliver, entropy, files, recover};
 
 /// The folders below that of the state.
@@ -65,6 +66,9 @@ pub async fn serve(
         listeners,
     } = parts(&config, recording, clock, recipients, is_stopping).await?;
     let reporter = world.reporter.clone();
+    // After the ports, which another bastion of this state would have; before what may take long.
+    let teller = Arc::new(Teller::starting(since));
+    tokio::spawn(Arc::clone(&teller).tell(tell::socket(&config.file.state)));
     recover::recover(&world.recordings, &world.live, &config.identity, &reporter).with_context(
         || {
             let state = config.file.state.display();
@@ -76,11 +80,13 @@ pub async fn serve(
     })?;
 
     let ca = Arc::clone(&world.ca);
+    let oldest = Arc::new(Oldest::default());
     let mut delivery = tokio::spawn(deliver::deliver(
         reporter.spool.clone(),
         reader,
         Arc::clone(&ca),
         clock,
+        Arc::clone(&oldest),
     ));
     let (kills, mut killed) = mpsc::channel::<Kill>(256);
     let (looks, mut asked) = mpsc::channel(64);
@@ -113,13 +119,12 @@ pub async fn serve(
         Arc::clone(&world),
         config.file.max_sessions,
     ));
-    let teller = Arc::new(Teller {
-        since,
+    teller.serves(Serving {
         world: Arc::clone(&world),
         sessions: Arc::clone(&sessions),
         keeper: Arc::clone(&keeper),
+        oldest,
     });
-    tokio::spawn(teller.tell(tell::socket(&config.file.state)));
     let door = Arc::new(Door {
         sessions: Arc::clone(&sessions),
         config: Arc::new(settings::server(config.host_key, config.host_certificate)),

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use portreeve_protocol::id::SessionId;
+use portreeve_protocol::look::shortened;
 use portreeve_protocol::name::{BastionName, HostName};
 use portreeve_protocol::pair::Pair;
 use portreeve_protocol::time::Timestamp;
@@ -31,8 +32,8 @@ pub struct Found {
     pub bastion: BastionName,
     /// Its configuration.
     pub config: ConfigFound,
-    /// What the running program says, or why nothing is heard.
-    #[serde(serialize_with = "what_is_said")]
+    /// What the running program says, or why nothing of that is heard.
+    #[serde(flatten, serialize_with = "what_is_said")]
     pub running: Result<Running, Unheard>,
     /// The recordings on this disk; nothing when they cannot be looked at.
     pub recordings: Option<Recordings>,
@@ -58,17 +59,22 @@ pub struct ConfigFound {
 pub enum Unheard {
     /// There is no socket.
     #[error(
-        "it does not run, or is of a version that has no status yet, or recovers recordings after a crash: \
+        "it does not run, or is of a version that has no status yet, or begins to start: \
          `systemctl is-active portreeve-bastion`; if not, `systemctl start portreeve-bastion`; \
          `journalctl -u portreeve-bastion` says why it ended"
     )]
     NoSocket,
-    /// There is a socket, and nobody listens. One that recovers has not replaced it yet.
+    /// There is a socket, and nobody listens. One that begins to start has not replaced it yet.
     #[error(
-        "it does not run, or recovers recordings after a crash: `systemctl is-active portreeve-bastion`; if not, \
+        "it does not run, or begins to start: `systemctl is-active portreeve-bastion`; if not, \
          `systemctl start portreeve-bastion`; `journalctl -u portreeve-bastion` says why it ended"
     )]
     NobodyListens,
+    /// It does not serve yet.
+    #[error(
+        "it is starting since {}: it recovers recordings of before, and no session begins until it has them", text::moment(*.0)
+    )]
+    Starting(Timestamp),
     /// Somebody listens, and the answer is not there in time.
     #[error(
         "it runs and does not answer: `journalctl -u portreeve-bastion` may say what holds it up; \
@@ -84,6 +90,16 @@ pub enum Unheard {
     /// The socket cannot be used.
     #[error("it cannot be asked: {0}; `systemctl status portreeve-bastion` says whether it runs")]
     CannotBeAsked(String),
+}
+
+/// What a program says to whoever connects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// It does not serve yet; since when it starts.
+    Starting(Timestamp),
+    /// It serves.
+    Running(Box<Running>),
 }
 
 /// What the running program says of itself.
@@ -105,6 +121,8 @@ pub struct Running {
     pub events_waiting: u64,
     /// How many there may be before sessions end.
     pub events_limit: u64,
+    /// How many seconds the oldest of them waits; nothing when none does.
+    pub events_oldest: Option<u64>,
     /// The store of recordings, if there is one.
     pub store: Option<StoreSaid>,
 }
@@ -127,7 +145,7 @@ pub struct LiveSession {
 pub struct StoreSaid {
     /// Its name.
     pub name: String,
-    /// Since when recordings wait for it, and why; nothing when they do not.
+    /// Since when it takes no recordings, and why; nothing when it does, as far as that is known.
     pub away: Option<Away>,
     /// Recordings that are not stored before the program is started again.
     pub given_up: Vec<SessionId>,
@@ -168,6 +186,23 @@ pub struct DiskFound {
     pub reserve: u64,
 }
 
+impl Away {
+    /// What does not work now, and maybe did not before.
+    #[must_use]
+    pub fn after(
+        before: Option<Self>,
+        now: Timestamp,
+        why: &(dyn std::error::Error + 'static),
+    ) -> Self {
+        let why = anyhow::Chain::new(why).map(ToString::to_string);
+        Self {
+            since: before.map_or(now, |before| before.since),
+            // A store chooses how much of this there is.
+            why: shortened(&why.collect::<Vec<_>>().join(": ")),
+        }
+    }
+}
+
 impl Found {
     /// The exit code, which `--help` explains.
     #[must_use]
@@ -176,7 +211,7 @@ impl Found {
             3
         } else if matches!(
             self.running,
-            Err(Unheard::NoSocket | Unheard::NobodyListens)
+            Err(Unheard::NoSocket | Unheard::NobodyListens | Unheard::Starting(_))
         ) {
             4
         } else if self.look.is_empty() {
@@ -230,7 +265,7 @@ impl Found {
         };
         if let Some(away) = &store.away {
             look.push(format!(
-                "recordings wait for the store since {}: {}",
+                "the store takes no recordings since {}: {}",
                 text::moment(away.since),
                 away.why
             ));
@@ -250,12 +285,22 @@ impl Found {
     }
 }
 
-/// What a program said; null when none was heard.
+/// What a program said, as `running` and `starting`; null where it said no such thing.
 fn what_is_said<S: Serializer>(
     running: &Result<Running, Unheard>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    running.as_ref().ok().serialize(serializer)
+    #[derive(Serialize)]
+    struct Told<'a> {
+        running: Option<&'a Running>,
+        starting: Option<Timestamp>,
+    }
+    let starting = match running {
+        Err(Unheard::Starting(since)) => Some(*since),
+        Ok(_) | Err(_) => None,
+    };
+    let running = running.as_ref().ok();
+    Told { running, starting }.serialize(serializer)
 }
 
 #[cfg(test)]

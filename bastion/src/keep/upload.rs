@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use portreeve_protocol::event::AccessFact;
 use portreeve_protocol::id::SessionId;
-use portreeve_protocol::look::shortened;
 use portreeve_recording::info::SessionInfo;
 use portreeve_recording::read::Recording;
 use portreeve_recording_store::confirm::{ConfirmError, Confirmed, confirm};
@@ -173,6 +172,7 @@ impl Keeper {
     fn is_well(&self) {
         let mut trouble = self.trouble();
         trouble.away = None;
+        trouble.unusable = None;
         if trouble.told.ends() {
             tracing::info!("the recording store takes recordings again");
         }
@@ -181,13 +181,7 @@ impl Keeper {
     fn tell(&self, session: SessionId, trouble: &Trouble) {
         let now = self.reporter.clock.now();
         let mut troubled = self.trouble();
-        let since = troubled.away.take().map_or(now.wall, |away| away.since);
-        let why = anyhow::Chain::new(trouble).map(ToString::to_string);
-        troubled.away = Some(Away {
-            since,
-            // A store chooses how much of this there is.
-            why: shortened(&why.collect::<Vec<_>>().join(": ")),
-        });
+        troubled.away = Some(Away::after(troubled.away.take(), now.wall, trouble));
         if troubled.told.is_news(now.steady) {
             tracing::warn!(
                 error = trouble as &dyn std::error::Error,

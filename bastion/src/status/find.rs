@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::file_name;
 
-use super::{ConfigFound, DiskFound, Found, Recordings, Running, Unheard, tell};
+use super::{ConfigFound, DiskFound, Found, Recordings, Running, Said, Unheard, tell};
 use crate::config::{Config, File};
 use crate::live;
 use crate::room::{self, Reserve};
@@ -69,10 +69,14 @@ fn hear(socket: &Path) -> io::Result<Result<Running, Unheard>> {
         }
         Err(error) => return Ok(Err(Unheard::CannotBeAsked(error.to_string()))),
     };
-    Ok(read(stream).map_err(|error| Unheard::NotUnderstood(error.to_string())))
+    Ok(match read(stream) {
+        Ok(Said::Running(running)) => Ok(*running),
+        Ok(Said::Starting(since)) => Err(Unheard::Starting(since)),
+        Err(error) => Err(Unheard::NotUnderstood(error.to_string())),
+    })
 }
 
-fn read(stream: UnixStream) -> io::Result<Running> {
+fn read(stream: UnixStream) -> io::Result<Said> {
     let mut answer = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
     Ok(serde_json::from_slice(&answer)?)

@@ -27,6 +27,7 @@ fn well() -> Found {
             ca_heard: Some(1),
             events_waiting: 1,
             events_limit: 192 << 20,
+            events_oldest: Some(180),
             store: Some(StoreSaid {
                 name: "s3://s3.example.com/recordings".into(),
                 away: None,
@@ -77,7 +78,7 @@ bastion     bastion-1
 version     0.1.0, runs since 2026-09-21T14:12:20Z
 sessions    0 live of 2000 at most, and more begin
 ca          heard 1 s ago
-events      1 KiB wait for the CA, of 192 MiB at most
+events      1 KiB wait for the CA, of 192 MiB at most, the oldest for 3 min
 store       s3://s3.example.com/recordings
 recordings  2 here, 3 MiB; 1 of sessions that ended, the oldest for 10 min
 disk        /var/lib/portreeve-bastion/recordings: 3072 MiB left of 4096, reserve 512 MiB
@@ -120,12 +121,17 @@ fn what_needs_a_look_is_said_and_shows_in_the_exit_code() {
         (
             unheard(Unheard::NoSocket),
             4,
-            "it does not run, or is of a version that has no status yet, or recovers",
+            "it does not run, or is of a version that has no status yet, or begins to start",
         ),
         (
             unheard(Unheard::NobodyListens),
             4,
-            "it does not run, or recovers recordings after a crash: `systemctl is-active",
+            "it does not run, or begins to start: `systemctl is-active",
+        ),
+        (
+            unheard(Unheard::Starting(Timestamp::from_seconds(NOW - 500))),
+            4,
+            "it is starting since 2026-09-21T14:05:00Z: it recovers recordings",
         ),
         (
             unheard(Unheard::Silent),
@@ -150,7 +156,7 @@ fn what_needs_a_look_is_said_and_shows_in_the_exit_code() {
         (
             store(|store| store.away = Some(away)),
             5,
-            "recordings wait for the store since 2026-09-21T14:05:00Z: the recording store failed: refused",
+            "the store takes no recordings since 2026-09-21T14:05:00Z: the recording store failed: refused",
         ),
         (
             store(|store| store.given_up = vec![session]),
@@ -217,11 +223,25 @@ fn nothing_that_another_process_says_drives_the_terminal() {
 }
 
 #[test]
-fn a_program_that_is_not_heard_is_null() {
+fn a_program_that_is_not_heard_is_null_and_one_that_starts_says_since_when() {
+    for (unheard, starting) in [
+        (Unheard::Silent, serde_json::Value::Null),
+        (Unheard::Starting(now()), serde_json::json!(now())),
+    ] {
+        let mut found = well();
+        found.running = Err(unheard);
+        let said = serde_json::to_value(&found).unwrap();
+        assert_eq!(said["running"], serde_json::Value::Null);
+        assert_eq!(said["starting"], starting);
+        assert_eq!(said["recordings"]["count"], 2);
+    }
     let mut found = well();
-    found.running = Err(Unheard::Silent);
-    let said = serde_json::to_value(&found).unwrap();
-    assert_eq!(said["running"], serde_json::Value::Null);
+    found.running = Err(Unheard::Starting(now()));
+    let text = text(&found);
+    assert!(
+        text.contains("\nversion     starting since 2026-09-21T14:13:20Z\n"),
+        "{text}"
+    );
 }
 
 #[test]

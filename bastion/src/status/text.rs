@@ -5,7 +5,7 @@ use std::fmt::Display;
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::printable;
 
-use super::{ConfigFound, Found, Recordings, Running, StoreSaid};
+use super::{ConfigFound, Found, Recordings, Running, StoreSaid, Unheard};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -16,6 +16,9 @@ pub fn text(found: &Found) -> String {
     lines.push("bastion", &found.bastion);
     match &found.running {
         Ok(running) => push_running(&mut lines, running),
+        Err(Unheard::Starting(since)) => {
+            lines.push("version", format_args!("starting since {}", moment(*since)));
+        }
         Err(_) => lines.push("version", "not heard"),
     }
     if let Some(recordings) = &found.recordings {
@@ -83,10 +86,13 @@ fn push_running(lines: &mut Lines, running: &Running) {
         Some(seconds) => lines.push("ca", format_args!("heard {} ago", duration(seconds))),
         None => lines.push("ca", "not heard since the start"),
     }
+    let oldest = running.events_oldest.map_or_else(String::new, |seconds| {
+        format!(", the oldest for {}", duration(seconds))
+    });
     lines.push(
         "events",
         format_args!(
-            "{} KiB wait for the CA, of {} MiB at most",
+            "{} KiB wait for the CA, of {} MiB at most{oldest}",
             running.events_waiting.div_ceil(1024),
             running.events_limit / MIB
         ),
@@ -100,7 +106,7 @@ fn push_running(lines: &mut Lines, running: &Running) {
 fn of_store(store: &StoreSaid) -> String {
     let away = match &store.away {
         None => String::new(),
-        Some(away) => format!(", recordings wait since {}", moment(away.since)),
+        Some(away) => format!(", takes no recordings since {}", moment(away.since)),
     };
     format!("{}{away}", store.name)
 }

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use portreeve_protocol::event::AccessFact;
 
 use crate::client::{assert_status, finish};
-use crate::world::World;
+use crate::world::{World, status};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_names_live_sessions_and_says_when_the_bastion_does_not_run() {
@@ -44,6 +47,7 @@ async fn the_status_names_live_sessions_and_says_when_the_bastion_does_not_run()
     let (code, status) = world.status();
     assert_eq!(code, 4, "{status:#}");
     assert_eq!(status["running"], serde_json::Value::Null);
+    assert_eq!(status["starting"], serde_json::Value::Null);
     assert_eq!(status["recordings"]["count"], 1);
     world.start_bastion().await;
     assert_status(&world.agent().run("true").await, 0);
@@ -61,4 +65,32 @@ async fn the_status_names_what_is_wrong_with_the_configuration_of_one_that_runs(
     let wrong = status["config"]["wrong"].as_str().unwrap();
     assert!(wrong.contains("can be read by others"), "{wrong}");
     assert!(status["running"]["since"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_of_a_bastion_that_still_recovers_says_that_it_starts() {
+    let mut world = World::start().await;
+    world.stop_bastion("-TERM").await;
+    let folder = world.path().to_owned();
+    // Whoever opens a pipe waits for somebody to write into it.
+    let note = folder.join("state/live/01890a5d-ac96-774b-bcce-b302099a8057.json");
+    mkfifo(&note, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let looking = tokio::task::spawn_blocking(move || {
+        let mut tries = (0..60).map(|_| {
+            // Before the socket is made it is heard no more than one that does not run.
+            std::thread::sleep(Duration::from_millis(50));
+            status(&folder)
+        });
+        let starting = tries.find(|(_, status)| !status["starting"].is_null());
+        drop(fs::OpenOptions::new().write(true).open(&note).unwrap());
+        fs::remove_file(&note).unwrap();
+        starting
+    });
+    world.start_bastion().await;
+    let (code, status) = looking.await.unwrap().unwrap();
+    assert_eq!(code, 4, "{status:#}");
+    assert_eq!(status["running"], serde_json::Value::Null);
+    let (_, status) = world.status();
+    assert_eq!(status["starting"], serde_json::Value::Null);
+    assert!(status["running"]["sessions"].is_array(), "{status:#}");
 }

@@ -207,6 +207,15 @@ async fn a_folder_that_is_mounted_late_gets_everything_without_a_restart() {
     let place = world.path().join("mnt/recordings");
     let section = format!("\n[store]\nfolder = '{}'\n", place.display());
     world.configure(|config| config + &section).await;
+    until(
+        "a store that is away before anything waits for it",
+        async || {
+            let (_, status) = world.status();
+            let why = status["running"]["store"]["away"]["why"].as_str();
+            why.is_some_and(|why| why.contains("/mnt` is not there: mount"))
+        },
+    )
+    .await;
     let agent = world.agent();
     assert_status(&agent.run("echo kept").await, 0);
     end(&world, &agent).await;
@@ -232,6 +241,10 @@ async fn a_folder_that_is_mounted_late_gets_everything_without_a_restart() {
     };
     let store = config.open(Path::new("/"), |_| None).unwrap();
     assert_eq!(&name, store.name());
+    until("a store that is away no more", async || {
+        world.status().1["running"]["store"]["away"].is_null()
+    })
+    .await;
     let path = fetch(&store, agent.session, &world).await;
     assert_eq!(output_of(&path, &world.review), b"kept\n");
     until("the end of the local copy", async || {

@@ -165,14 +165,7 @@ impl World {
 
     /// What `portreeve-bastion status` says, with its exit code.
     pub(crate) fn status(&self) -> (i32, serde_json::Value) {
-        let output = Command::new(env!("CARGO_BIN_EXE_portreeve-bastion"))
-            .args(["status", "--json", "--config"])
-            .arg(self.folder.path().join("bastion/config.toml"))
-            .output()
-            .unwrap();
-        let said = serde_json::from_slice(&output.stdout);
-        let said = said.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        (output.status.code().unwrap(), said)
+        status(self.folder.path())
     }
 
     /// The bastion's process id.
@@ -241,6 +234,18 @@ impl World {
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("bastion.log")).unwrap_or_default()
     }
+}
+
+/// What `portreeve-bastion status` says of the bastion in a world's folder, with its exit code.
+pub(crate) fn status(world: &Path) -> (i32, serde_json::Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_portreeve-bastion"))
+        .args(["status", "--json", "--config"])
+        .arg(world.join("bastion/config.toml"))
+        .output()
+        .unwrap();
+    let said = serde_json::from_slice(&output.stdout);
+    let said = said.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code().unwrap(), said)
 }
 
 impl Drop for World {
