@@ -35,7 +35,7 @@ enum Turn {
 
 /// Why a recording does not go on into the store now.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum NotStored {
     #[error(transparent)]
     Upload(#[from] UploadError),
     #[error(transparent)]
@@ -48,7 +48,7 @@ enum Trouble {
     Remove(#[source] std::io::Error),
 }
 
-impl Trouble {
+impl NotStored {
     const fn is_passing(&self) -> bool {
         match self {
             Self::Upload(error) => error.is_passing(),
@@ -85,14 +85,14 @@ impl Keeper {
                         () = tokio::time::sleep_until(overdue), if is_behind => {}
                     }
                 }
-                Err(trouble) if trouble.is_passing() => {
-                    self.tell(session, &trouble);
+                Err(why) if why.is_passing() => {
+                    self.tell(session, &why);
                     tokio::time::sleep(pace.failed()).await;
                     if size.has_changed().is_err() {
                         return;
                     }
                 }
-                Err(trouble) => return self.alarm(session, &trouble),
+                Err(why) => return self.alarm(session, &why),
             }
         }
     }
@@ -105,7 +105,7 @@ impl Keeper {
         size: u64,
         upload: &mut Option<Upload>,
         pace: &mut Pace,
-    ) -> Result<Turn, Trouble> {
+    ) -> Result<Turn, NotStored> {
         // Closed is only what nobody waits for any more.
         let _place = self.uploads.places.acquire().await;
         let mut going = match upload.take() {
@@ -137,7 +137,7 @@ impl Keeper {
         }
     }
 
-    async fn finish(&self, store: &Store, session: SessionId) -> Result<(), Trouble> {
+    async fn finish(&self, store: &Store, session: SessionId) -> Result<(), NotStored> {
         let confirmed = confirm(store, session, &self.path_of(session)).await?;
         let about = self.about(session).await?;
         let ticket = self.reporter.access(&about, stored(store, &confirmed))?;
@@ -146,7 +146,7 @@ impl Keeper {
         drop(recorded);
         tracing::info!(%session, parts = confirmed.parts, bytes = confirmed.bytes, "a recording is stored");
         self.is_well();
-        confirmed.remove_local().map_err(Trouble::Remove)
+        confirmed.remove_local().map_err(NotStored::Remove)
     }
 
     /// Whose session a recording is of, from the recording itself.
@@ -160,8 +160,8 @@ impl Keeper {
         read.await.map_err(|error| error.to_string())?
     }
 
-    async fn about(&self, session: SessionId) -> Result<About, Trouble> {
-        let info = self.info(session).await.map_err(Trouble::Info)?;
+    async fn about(&self, session: SessionId) -> Result<About, NotStored> {
+        let info = self.info(session).await.map_err(NotStored::Info)?;
         Ok(About {
             pair: info.pair,
             task: info.task,
@@ -170,21 +170,21 @@ impl Keeper {
     }
 
     fn is_well(&self) {
-        let mut trouble = self.trouble();
-        trouble.away = None;
-        trouble.unusable = None;
-        if trouble.told.ends() {
+        let mut troubled = self.trouble();
+        troubled.away = None;
+        troubled.unusable = None;
+        if troubled.told.ends() {
             tracing::info!("the recording store takes recordings again");
         }
     }
 
-    fn tell(&self, session: SessionId, trouble: &Trouble) {
+    fn tell(&self, session: SessionId, why: &NotStored) {
         let now = self.reporter.clock.now();
         let mut troubled = self.trouble();
-        troubled.away = Some(Away::after(troubled.away.take(), now.wall, trouble));
+        troubled.away = Some(Away::after(troubled.away.take(), now.wall, why));
         if troubled.told.is_news(now.steady) {
             tracing::warn!(
-                error = trouble as &dyn std::error::Error,
+                error = why as &dyn std::error::Error,
                 %session,
                 "recordings stay on this disk until the store takes them"
             );
@@ -192,14 +192,14 @@ impl Keeper {
     }
 
     /// Says in the trail that somebody must look at a recording, which stays where it is.
-    fn alarm(&self, session: SessionId, trouble: &Trouble) {
+    fn alarm(&self, session: SessionId, why: &NotStored) {
         self.known().given_up.insert(session);
         tracing::error!(
-            error = trouble as &dyn std::error::Error,
+            error = why as &dyn std::error::Error,
             %session,
             "a recording is not stored, and stays on this disk until the bastion is started again"
         );
-        let detail = format!("the recording of {session} is not stored: {trouble}");
+        let detail = format!("the recording of {session} is not stored: {why}");
         self.raise(detail);
     }
 

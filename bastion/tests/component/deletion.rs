@@ -4,7 +4,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -31,6 +30,7 @@ use tokio::sync::mpsc;
 use crate::ca::Ca;
 use crate::mint::Mint;
 use crate::sshd::secret;
+use crate::wait::until;
 use crate::world::World;
 
 /// A store as S3 that has three parts of whatever it is asked for, and does what a test wants of it.
@@ -159,16 +159,6 @@ fn alarms(world: &World) -> Vec<String> {
     alarms.collect()
 }
 
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..2400 {
-        if is_so() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{what} never came about");
-}
-
 fn is_tombstone(fact: &AccessFact) -> bool {
     matches!(fact, AccessFact::RecordingDeleted { .. })
 }
@@ -179,7 +169,7 @@ async fn a_deletion_that_a_store_breaks_off_is_an_alarm_and_finished_later() {
     let (world, session, name) = storing(at).await;
     store.set(|mood| mood.keeps = Some(1));
     expire(&world, session, &name, 2);
-    until("an alarm", || !alarms(&world).is_empty()).await;
+    until("an alarm", async || !alarms(&world).is_empty()).await;
     let alarms = alarms(&world);
     assert_eq!(alarms.len(), 1, "{alarms:?}");
     let told = format!("the deletion of the recording of {session} broke off");
@@ -199,7 +189,7 @@ async fn a_deletion_over_which_a_bastion_is_killed_is_finished_later() {
     let (mut world, session, name) = storing(at).await;
     store.set(|mood| mood.hangs = true);
     expire(&world, session, &name, 2);
-    until("one part less", || store.parts() == [1, 2]).await;
+    until("one part less", async || store.parts() == [1, 2]).await;
     world.stop_bastion("-KILL").await;
     assert!(!world.ca.facts(session).iter().any(is_tombstone));
     store.set(|mood| mood.hangs = false);
@@ -218,7 +208,7 @@ async fn a_store_that_does_not_say_what_it_has_lost_nothing_and_nobody_says_so()
         store.set(|mood| mood.lists = lists);
         let before = world.log().matches("a recording is not deleted").count();
         expire(&world, session, &name, 2);
-        until("a word about it", || {
+        until("a word about it", async || {
             world.log().matches("a recording is not deleted").count() > before
         })
         .await;
@@ -356,14 +346,14 @@ async fn a_store_that_keeps_what_it_is_to_remove_is_one_alarm_and_not_one_for_ea
     let (world, session, name) = storing(at).await;
     store.set(|mood| (mood.parts, mood.keeps) = (vec![0], Some(0)));
     expire(&world, session, &name, 2);
-    until("an alarm", || !alarms(&world).is_empty()).await;
+    until("an alarm", async || !alarms(&world).is_empty()).await;
     for seed in 1..4 {
         let other = SessionId::new(Timestamp::from_seconds(1_790_000_000), [seed; 10]);
         expire(&world, other, &name, 2);
         let waits = format!(
             "a recording expired and waits: the store kept what it was to remove before session={other}"
         );
-        until("a word about it", || world.log().contains(&waits)).await;
+        until("a word about it", async || world.log().contains(&waits)).await;
     }
     assert_eq!(world.ca.asked_to_delete(), 1);
     assert_eq!(alarms(&world).len(), 1);
@@ -384,7 +374,7 @@ async fn of_a_folder_that_lets_nothing_be_deleted_the_ca_is_not_asked() {
     // Root may write wherever there is a folder.
     fs::write(place.join(session.to_string()), "").unwrap();
     expire(&world, session, &name, 2);
-    until("a word about it", || {
+    until("a word about it", async || {
         world.log().contains("so the CA is not asked")
     })
     .await;

@@ -1,7 +1,6 @@
 //! What the log says of a recording while it grows.
 
 use std::fs::File;
-use std::time::{Duration, Instant};
 
 use portreeve_bastion::live;
 use portreeve_protocol::event::{AccessFact, Body, MachineFact};
@@ -12,10 +11,8 @@ use portreeve_recording::verify::{Evidence, Fault, Proved, Verdict, verify};
 
 use crate::ca::Ca;
 use crate::client::finish;
+use crate::wait::until;
 use crate::world::World;
-
-/// How long anything may take. Much longer than it does.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_knows_a_recording_that_grows_and_notices_when_it_is_cut() {
@@ -25,7 +22,7 @@ async fn the_log_knows_a_recording_that_grows_and_notices_when_it_is_cut() {
     // The cut leaves one segment. What the bastion noted for itself, which its alarm comes from, gets to the disk
     // apart from what the log knows.
     let folder = world.path().join("state/live");
-    until("a head of more than one segment", || {
+    until("a head of more than one segment", async || {
         let noted = live::noted_head(&folder, agent.session);
         let is_more = |head: &Head| head.segments > 1;
         heads(&world.ca, agent.session).iter().any(is_more) && noted.as_ref().is_some_and(is_more)
@@ -65,14 +62,6 @@ async fn the_log_knows_a_recording_that_grows_and_notices_when_it_is_cut() {
     );
     let is_alarm = |body: &Body| matches!(body, Body::Machine { fact: MachineFact::Alarm { detail } } if detail.contains("ends after 1 of the "));
     assert!(world.ca.events().iter().any(|event| is_alarm(&event.body)));
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "{what} never came about");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// What the log knows of a recording.

@@ -42,4 +42,5 @@ mod seed;
 mod sshd;
 mod status;
 mod stores;
+mod wait;
 mod world;

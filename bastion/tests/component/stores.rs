@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use portreeve_protocol::age::Identity;
@@ -19,6 +18,7 @@ use tokio::net::TcpSocket;
 use crate::client::{Agent, assert_status, finish};
 use crate::moto::Moto;
 use crate::sshd::secret;
+use crate::wait::until;
 use crate::world::World;
 
 const BUCKET: &str = "recordings";
@@ -62,17 +62,6 @@ async fn storing(moto: &Moto) -> (World, Store) {
         .open(Path::new("/"), |name| Some(name.into()))
         .unwrap();
     (world, store)
-}
-
-async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
-    // Whoever finds a store away for long asks again after a minute only.
-    for _ in 0..2400 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{what} never came about");
 }
 
 async fn parts(store: &Store, session: SessionId) -> u32 {
