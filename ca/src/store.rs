@@ -58,6 +58,7 @@ pub use feed::FeedEntry;
 pub use host::{Host, HostEnrolled};
 pub use human::KnownHuman;
 pub use inventory::NewInventory;
+pub use log::is_loggable;
 pub use look::{Look, LookOutcome, LookState, NewLook};
 pub use recording::{PERMISSION, Recording, Seal};
 pub use room::{Of, Spends};

@@ -4,7 +4,6 @@
 //! host's own signature is believed. Pair and task are always the registry's.
 
 use portreeve_protocol::attest;
-use portreeve_protocol::canonical;
 use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, Body, Event, MAX_EVENT, Machine, MachineFact};
 use portreeve_protocol::id::{EventId, SessionId};
@@ -16,7 +15,7 @@ use portreeve_protocol::time::Timestamp;
 
 use super::record::machine;
 use super::trail_room;
-use crate::store::{Attested, Change, Recording, Reported, Session};
+use crate::store::{Attested, Change, Recording, Reported, Session, is_loggable};
 
 /// A session with the key of its host.
 #[derive(Debug, Clone)]
@@ -34,7 +33,7 @@ pub(super) struct Subject {
 pub(super) enum NotTaken {
     #[error("its source is not the bastion that sends it")]
     Source,
-    #[error("it is larger than {MAX_EVENT} bytes or has no canonical form")]
+    #[error("it is larger than {MAX_EVENT} bytes as it would be logged, or has no canonical form")]
     Form,
     #[error("its id is one of those that the CA gives")]
     Id,
@@ -79,9 +78,22 @@ pub(super) fn check(
     if event.id.is_of_statement() {
         return Err(NotTaken::Id);
     }
-    if canonical::to_string(&event).map_or(usize::MAX, |text| text.len()) > MAX_EVENT {
-        return Err(NotTaken::Form);
+    let reported = judge(event, sender, subject, now)?;
+    // As it is logged, which is not as it came: nothing else of its batch may wait for what never can be.
+    let mut logged = std::iter::once(&reported.event).chain(&reported.alarm);
+    if logged.all(is_loggable) {
+        Ok(reported)
+    } else {
+        Err(NotTaken::Form)
     }
+}
+
+fn judge(
+    event: Event,
+    sender: &BastionName,
+    subject: Option<&Subject>,
+    now: Timestamp,
+) -> Result<Reported, NotTaken> {
     match event.body {
         Body::Refused { .. } => Ok(plain(event)),
         Body::Machine { ref fact } => match fact {

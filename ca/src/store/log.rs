@@ -58,6 +58,12 @@ impl Leaf {
     }
 }
 
+/// Whether the log can have an event: it has a canonical form, and that is not too long.
+#[must_use]
+pub fn is_loggable(event: &Event) -> bool {
+    Leaf::of(event).is_some()
+}
+
 /// Appends an event. The inner nodes that are complete now are added to `complete`, which is to be
 /// kept in the same transaction ([`keep_nodes`]).
 pub(super) async fn append(

@@ -1,8 +1,11 @@
 //! What bastions deliver: taken, refused, and what it changes.
 
 use portreeve_protocol::attest::{Attestation, EndCause, HostEvent, HostFact, HostWatch, Receipt};
+use portreeve_protocol::canonical;
 use portreeve_protocol::digest::Digest;
-use portreeve_protocol::event::{AccessFact, Body, Event, EventsStored, Machine, MachineFact};
+use portreeve_protocol::event::{
+    AccessFact, Body, Event, EventsStored, MAX_EVENT, Machine, MachineFact,
+};
 use portreeve_protocol::grant::Grant;
 use portreeve_protocol::id::EventId;
 use portreeve_protocol::order::Order;
@@ -193,6 +196,35 @@ async fn an_account_that_left_something_behind_is_not_confirmed() {
     let log = live.log().await;
     let alarms = log.matches("could not remove everything").count();
     assert_eq!(alarms, 1, "{log}");
+}
+
+/// Pair and task are the registry's in the log, and may be longer there than where the event was made.
+#[tokio::test]
+async fn an_event_that_grows_too_large_for_the_log_holds_nothing_else_up() {
+    let live = Live::start().await;
+    let mut receipt = live.receipt();
+    let mut event_with = |bytes: usize| {
+        receipt.left = vec!["x".repeat(bytes)];
+        let mut event = live.event(1, gone(&receipt));
+        let Body::Access { task, .. } = &mut event.body else {
+            unreachable!()
+        };
+        *task = None;
+        event
+    };
+    let size = |event: &Event| canonical::to_string(event).unwrap().len();
+    let frame = size(&event_with(0));
+    // What a host signed stands in the event as text, where each of these bytes is still one.
+    let event = event_with(MAX_EVENT - frame);
+    assert_eq!(size(&event), MAX_EVENT);
+    let ending = AccessFact::SessionEnding {
+        cause: EndCause::Idle,
+    };
+    let id = event.id;
+    let answer = live.deliver("b1", vec![event, live.event(2, ending)]).await;
+    let refused: Vec<_> = answer.refused.iter().map(|(id, _)| *id).collect();
+    assert_eq!((answer.stored, refused), (1, vec![id]));
+    assert!(answer.refused[0].1.contains("larger"), "{answer:?}");
 }
 
 #[tokio::test]
