@@ -13,6 +13,15 @@ pub(crate) fn number(text: &str) -> Option<u32> {
     (name(found) == text).then_some(found)
 }
 
+/// Whether a file of this name is a part that was being put into a folder: it gets its name when it is whole.
+pub(crate) fn is_unfinished(text: &str) -> bool {
+    let Some((name, count)) = text.split_once('#') else {
+        return false;
+    };
+    let is_count = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    number(name).is_some() && is_count
+}
+
 /// The parts of one recording, in order and without a gap.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parts {
@@ -94,6 +103,21 @@ mod tests {
             "000001",
         ] {
             assert_eq!(number(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_part_has_the_name_of_a_part_and_a_count() {
+        for (text, expected) in [
+            ("part-000000#1", true),
+            ("part-1000000#12", true),
+            ("part-000000", false),
+            ("part-000000#", false),
+            ("part-000000#1#2", false),
+            ("part-1#1", false),
+            ("notes#1", false),
+        ] {
+            assert_eq!(is_unfinished(text), expected, "{text}");
         }
     }
 

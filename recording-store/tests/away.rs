@@ -23,7 +23,7 @@ use portreeve_protocol::time::Timestamp;
 use portreeve_recording_store::access::Use;
 use portreeve_recording_store::config::StoreConfig;
 use portreeve_recording_store::confirm::confirm;
-use portreeve_recording_store::store::{Store, StoreError};
+use portreeve_recording_store::store::{Removal, Store, StoreError};
 use portreeve_recording_store::upload::{Step, Upload};
 use recordings::{Growing, whole};
 
@@ -211,4 +211,16 @@ fn what_a_disk_does_not_answer_leaves_threads_for_everything_else() {
     // Those that hang would be waited for, also when this test fails.
     runtime.shutdown_background();
     assert!(is_one_left.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn what_a_program_that_died_over_a_put_left_of_it_goes_with_the_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = in_folder(folder.path());
+    whole(&store, session()).await;
+    let place = folder.path().join(session().to_string());
+    fs::write(place.join("part-000001#1"), "what was recor").unwrap();
+    let found = store.everything_of(session()).await.unwrap();
+    store.remove(found, &mut Removal::default()).await.unwrap();
+    assert!(!place.exists());
 }

@@ -2,6 +2,9 @@
 //!
 //! Whoever has to break off learns so whether anything may be gone. Who may delete, and when, is not decided here.
 
+use std::fs;
+use std::io;
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -12,6 +15,8 @@ use portreeve_protocol::id::SessionId;
 use super::{Place, Store, StoreError};
 use crate::access::{self, Use};
 use crate::folder::Folder;
+use crate::part;
+use crate::upload::blocking;
 
 /// How many objects a folder removes at a time.
 const AT_ONCE: usize = 4;
@@ -106,6 +111,11 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
+        if let Place::Folder(folder) = &self.place {
+            let place = folder.path().join(session.to_string());
+            let cleared = self.asked(blocking(move || clear(&place))).await?;
+            cleared.map_err(StoreError::Folder)?;
+        }
         match self.answered(self.objects_of(session)).await?.len() {
             0 => Ok(()),
             left => Err(StoreError::Left { session, left }),
@@ -133,4 +143,26 @@ impl Store {
         };
         places.map(remove).buffered(AT_ONCE).boxed()
     }
+}
+
+/// Removes what programs that died over a put left of it, which no listing has, and the folder if nothing else is in it.
+/// Blocking.
+fn clear(place: &FilePath) -> io::Result<()> {
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let entries = match fs::read_dir(place) {
+        Err(error) if gone(&error) => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default();
+        if part::is_unfinished(&name.to_string_lossy()) {
+            // Another bastion of the same store was faster.
+            fs::remove_file(&path)
+                .or_else(|error| if gone(&error) { Ok(()) } else { Err(error) })?;
+        }
+    }
+    // What else is there was not made by a bastion.
+    let _ = fs::remove_dir(place);
+    Ok(())
 }
