@@ -6,26 +6,37 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use portreeve_protocol::name::HostName;
 
 use super::allowance::Pace;
 use crate::clock::Steady;
 
-/// What hosts told of such sessions and had not the time to tell.
+/// How long a host tells not too much before it is news that it does: much longer than it takes to make room for more.
+const QUIET: Duration = Duration::from_secs(3600);
+
+/// What hosts told of such sessions and had not the time to tell, and which of them are known for it.
 #[derive(Debug, Default)]
 pub struct EarlierReports(Mutex<HashMap<HostName, Told>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Told {
     pace: Pace,
-    is_known: bool,
+    /// When it told too much last, of the times since somebody was told.
+    known: Option<Steady>,
+}
+
+impl Told {
+    fn is_known(&self, now: Steady) -> bool {
+        self.known.is_some_and(|last| now.since(last) < QUIET)
+    }
 }
 
 /// A host told more than it may for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooMuch {
-    /// Nobody knows it yet. It is news again when there was time for all that the host told.
+    /// Nobody knows it yet, or it was long ago.
     pub(super) is_news: bool,
 }
 
@@ -33,12 +44,23 @@ impl EarlierReports {
     /// Whether this host may tell more now.
     pub(super) fn may_tell(&self, host: &HostName, now: Steady) -> Result<(), TooMuch> {
         let mut hosts = self.hosts();
-        hosts.retain(|_, told| !told.pace.is_rested(now));
+        hosts.retain(|_, told| !told.pace.is_rested(now) || told.is_known(now));
         match hosts.get_mut(host) {
-            Some(told) if told.pace.is_over(now) => Err(TooMuch {
-                is_news: !std::mem::replace(&mut told.is_known, true),
-            }),
+            Some(told) if told.pace.is_over(now) => {
+                let is_news = !told.is_known(now);
+                if !is_news {
+                    told.known = Some(now);
+                }
+                Err(TooMuch { is_news })
+            }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Somebody was told that this host tells too much.
+    pub(super) fn alarmed(&self, host: &HostName, now: Steady) {
+        if let Some(told) = self.hosts().get_mut(host) {
+            told.known = Some(now);
         }
     }
 
@@ -47,7 +69,7 @@ impl EarlierReports {
         let mut hosts = self.hosts();
         let told = hosts.entry(host.clone()).or_insert_with(|| Told {
             pace: Pace::since(now),
-            is_known: false,
+            known: None,
         });
         told.pace.take(bytes, now);
     }
@@ -60,8 +82,6 @@ impl EarlierReports {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const NEWS: Result<(), TooMuch> = Err(TooMuch { is_news: true });
@@ -89,25 +109,44 @@ mod tests {
         let (one, other) = ("one".parse().unwrap(), "other".parse().unwrap());
         let first = flood(&reports, &one, at(5));
         assert!((32 << 20..33 << 20).contains(&first), "{first}");
-        assert_eq!(reports.may_tell(&one, at(5)), OLD);
+        assert_eq!(reports.may_tell(&one, at(5)), NEWS);
         assert_eq!(reports.may_tell(&other, at(5)), Ok(()));
         let ten_seconds_later = flood(&reports, &one, at(15));
         assert!(ten_seconds_later <= 11 << 20, "{ten_seconds_later}");
     }
 
     #[test]
-    fn a_host_that_tells_too_much_is_news_once_until_it_is_quiet() {
+    fn a_host_that_tells_too_much_is_news_until_somebody_was_told() {
+        let reports = EarlierReports::default();
+        let (one, other) = ("one".parse().unwrap(), "other".parse().unwrap());
+        for host in [&one, &other] {
+            reports.told(host, 40 << 20, at(0));
+            assert_eq!(reports.may_tell(host, at(0)), NEWS);
+            assert_eq!(reports.may_tell(host, at(1)), NEWS);
+        }
+        reports.alarmed(&one, at(1));
+        assert_eq!(reports.may_tell(&one, at(1)), OLD);
+        assert_eq!(reports.may_tell(&other, at(1)), NEWS);
+    }
+
+    #[test]
+    fn a_known_host_is_news_again_after_an_hour_in_which_it_told_not_too_much() {
         let reports = EarlierReports::default();
         let host: HostName = "one".parse().unwrap();
         reports.told(&host, 40 << 20, at(0));
-        assert_eq!(reports.may_tell(&host, at(0)), NEWS);
-        assert_eq!(reports.may_tell(&host, at(1)), OLD);
-        assert_eq!(reports.may_tell(&host, at(20)), Ok(()));
-        reports.told(&host, 40 << 20, at(20));
-        assert_eq!(reports.may_tell(&host, at(20)), OLD);
-        assert_eq!(reports.may_tell(&host, at(100)), Ok(()));
+        reports.alarmed(&host, at(0));
+        // Each time there was room for some of it again.
+        let mut now = 0;
+        for quiet in [20, 100, 3500, 3599] {
+            now += quiet;
+            assert_eq!(reports.may_tell(&host, at(now)), Ok(()));
+            reports.told(&host, 40 << 20, at(now));
+            assert_eq!(reports.may_tell(&host, at(now)), OLD, "after {quiet} s");
+        }
+        now += 3600;
+        assert_eq!(reports.may_tell(&host, at(now)), Ok(()));
         assert!(reports.hosts().is_empty());
-        reports.told(&host, 40 << 20, at(100));
-        assert_eq!(reports.may_tell(&host, at(100)), NEWS);
+        reports.told(&host, 40 << 20, at(now));
+        assert_eq!(reports.may_tell(&host, at(now)), NEWS);
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Heard {
     lacks_report: bool,
     /// The same of the sessions before.
     lacks_earlier: bool,
-    /// Something proved nothing.
+    /// Something proved nothing, and the trail has that.
     is_doubtful: bool,
 }
 
@@ -144,12 +144,14 @@ impl Driver {
         let host = self.access.grant().host.name.clone();
         let now = self.world.clock.now().steady;
         if let Err(too_much) = self.world.earlier.may_tell(&host, now) {
-            if too_much.is_news {
-                self.alarm(format!(
+            let is_told = too_much.is_news
+                && self.alarm(format!(
                     "host `{host}` reports more of earlier sessions than this bastion takes of one host at a time; it \
                      keeps the rest, which is taken as it is next connected to. Unless it had much to report and met no \
                      bastion for long, see who is root there"
                 ));
+            if is_told {
+                self.world.earlier.alarmed(&host, now);
             }
             return None;
         }
@@ -200,17 +202,25 @@ impl Driver {
 
     /// The host brought something that proves nothing. More of it is nothing new.
     fn doubt(&mut self, what: &str) {
-        if !std::mem::replace(&mut self.heard.is_doubtful, true) {
+        if !self.heard.is_doubtful {
             let host = &self.access.grant().host.name;
-            self.alarm(format!("host `{host}`: {what}"));
+            self.heard.is_doubtful = self.alarm(format!("host `{host}`: {what}"));
         }
     }
 
-    fn alarm(&mut self, detail: String) {
+    /// Raises an alarm, and says whether it is kept.
+    #[must_use]
+    fn alarm(&mut self, detail: String) -> bool {
         tracing::error!(detail, "somebody should look at this");
         match self.world.reporter.machine(MachineFact::Alarm { detail }) {
-            Ok(ticket) => self.charge(ticket),
-            Err(error) => tracing::error!(%error, "an alarm is not kept"),
+            Ok(ticket) => {
+                self.charge(ticket);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "an alarm is not kept");
+                false
+            }
         }
     }
 }

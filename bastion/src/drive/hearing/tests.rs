@@ -88,7 +88,13 @@ impl Scene {
 
     /// What the host says of a session.
     fn report(&self, session: SessionId, seq: u64, identity: &PrivateKey) -> FromHost {
-        let event = HostEvent {
+        let event = Signed::sign(&self.event(session, seq), identity).unwrap();
+        let report = HostReport::Event(event);
+        FromHost::Report { report }
+    }
+
+    fn event(&self, session: SessionId, seq: u64) -> HostEvent {
+        HostEvent {
             host: self.mint.grant().host.name,
             session,
             account: session.account(),
@@ -96,10 +102,7 @@ impl Scene {
             previous: Digest::of(b"attestation"),
             at: NOW,
             fact: HostFact::Login { pid: 2 },
-        };
-        let event = Signed::sign(&event, identity).unwrap();
-        let report = HostReport::Event(event);
-        FromHost::Report { report }
+        }
     }
 
     fn own(&self, seq: u64) -> FromHost {
@@ -108,6 +111,18 @@ impl Scene {
 
     fn earlier(&self, seq: u64) -> FromHost {
         self.report(invented(), seq, &self.mint.host_identity)
+    }
+
+    /// The host told more of other sessions than it may for now.
+    fn exceed(&self) {
+        let host = self.mint.grant().host.name;
+        let now = self.world.clock.now().steady;
+        self.world.earlier.told(&host, FAR_TOO_MUCH, now);
+    }
+
+    /// The CA is away until so much waits that nothing is kept any more.
+    fn fill(&self) {
+        while self.world.reporter.report(stopped()).is_ok() {}
     }
 
     /// What was kept since this was asked last.
@@ -182,8 +197,7 @@ async fn a_host_that_reports_too_much_of_other_sessions_is_named_once_and_its_ow
     hear(&mut driver, [scene.earlier(0), scene.own(0)]);
     assert_eq!(scene.kept().await, [Kept::Earlier, Kept::Own]);
 
-    let now = scene.world.clock.now().steady;
-    scene.world.earlier.told(&host, FAR_TOO_MUCH, now);
+    scene.exceed();
     hear(
         &mut driver,
         [scene.earlier(1), scene.own(1), scene.earlier(2)],
@@ -210,16 +224,43 @@ async fn what_comes_after_a_report_of_another_session_that_was_not_kept_waits_fo
     let mut scene = Scene::new(Limits::default());
     let host = scene.mint.grant().host.name;
     let mut driver = scene.session();
-    let now = scene.world.clock.now().steady;
-    scene.world.earlier.told(&host, FAR_TOO_MUCH, now);
+    scene.exceed();
     hear(&mut driver, [scene.earlier(0)]);
-    let long_after = now.plus(Duration::from_secs(1_000_000));
+    let long_after = scene
+        .world
+        .clock
+        .now()
+        .steady
+        .plus(Duration::from_secs(1_000_000));
     assert_eq!(scene.world.earlier.may_tell(&host, long_after), Ok(()));
     hear(&mut driver, [scene.earlier(1)]);
     assert_eq!(scene.kept().await.len(), 1, "the alarm");
     let mut next = scene.session();
     hear(&mut next, [scene.earlier(0), scene.earlier(1)]);
     assert_eq!(scene.kept().await, [Kept::Earlier, Kept::Earlier]);
+}
+
+#[tokio::test]
+async fn an_alarm_that_was_not_kept_is_raised_again() {
+    let mut scene = Scene::new(Limits {
+        soft: 20_000,
+        hard: 40_000,
+    });
+    let forged = scene.report(scene.mint.session, 0, &key(99));
+    let mut driver = scene.session();
+    scene.exceed();
+    scene.fill();
+    hear(&mut driver, [forged.clone(), scene.earlier(0)]);
+    assert_eq!(scene.kept().await, []);
+    // The CA has what waited.
+    hear(&mut driver, [forged.clone(), forged]);
+    for _ in 0..2 {
+        hear(&mut scene.session(), [scene.earlier(0)]);
+    }
+    let kept = scene.kept().await;
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    assert!(kept[0].alarm().contains("not acknowledged"), "{kept:?}");
+    assert!(kept[1].alarm().contains("of earlier sessions"), "{kept:?}");
 }
 
 #[tokio::test]
