@@ -7,6 +7,7 @@ use portreeve_protocol::digest::Digest;
 use portreeve_protocol::event::{AccessFact, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::event::Kind;
+use serde::Deserialize;
 
 use super::Driver;
 use crate::host::control::{Control, ControlNews};
@@ -89,7 +90,8 @@ impl Driver {
 
     /// A report of this session or, delivered late, of an earlier one. The CA puts the right pair to it.
     fn hear_report(&mut self, report: HostReport) {
-        if self.heard.lacks_report {
+        let is_beyond = self.heard.lacks_earlier && self.names_another(&report);
+        if self.heard.lacks_report || is_beyond {
             // It comes again, after the one that is lacking.
             return;
         }
@@ -120,6 +122,16 @@ impl Driver {
             }
             Err(error) => self.doubt(&format!("a report is not acknowledged: {error}")),
         }
+    }
+
+    /// Whether a report says itself that it is of another session. Nothing was checked yet: good for leaving it at that.
+    fn names_another(&self, report: &HostReport) -> bool {
+        let payload = match report {
+            HostReport::Event(event) => event.unverified_payload(),
+            HostReport::Receipt(receipt) => receipt.unverified_payload(),
+        };
+        serde_json::from_str(payload)
+            .is_ok_and(|OfSession { session }| session != self.about.session)
     }
 
     /// Keeps a report of this session, as long as the session may say something.
@@ -223,6 +235,12 @@ impl Driver {
             }
         }
     }
+}
+
+/// The one thing in the text of a report that is of use before its signature is checked.
+#[derive(Deserialize)]
+struct OfSession {
+    session: SessionId,
 }
 
 #[cfg(test)]

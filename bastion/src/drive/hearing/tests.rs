@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use portreeve_protocol::attest::{HostEvent, HostFact};
 use portreeve_protocol::event::{Body, Event};
-use portreeve_protocol::signed::Signed;
+use portreeve_protocol::signed::{Signed, Statement};
 use portreeve_protocol::time::Timestamp;
 use portreeve_recording::write::{PoolOptions, RecorderPool};
-use ssh_key::PrivateKey;
+use ssh_key::{HashAlg, LineEnding, PrivateKey};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -105,6 +105,27 @@ impl Scene {
         }
     }
 
+    /// The same as a list of its values, which is understood too, but does not name its session as such.
+    fn list(&self, session: SessionId, seq: u64, identity: &PrivateKey) -> FromHost {
+        let said = self.event(session, seq);
+        let payload = serde_json::json!([
+            said.host,
+            said.session,
+            said.account,
+            said.seq,
+            said.previous,
+            said.at,
+            said.fact
+        ])
+        .to_string();
+        let signature = identity
+            .sign(HostEvent::NAMESPACE, HashAlg::Sha512, payload.as_bytes())
+            .unwrap();
+        let signature = signature.to_pem(LineEnding::LF).unwrap();
+        let report = HostReport::Event(Signed::assemble(payload, signature));
+        FromHost::Report { report }
+    }
+
     fn own(&self, seq: u64) -> FromHost {
         self.report(self.mint.session, seq, &self.mint.host_identity)
     }
@@ -162,6 +183,14 @@ impl Kept {
             other @ (Body::Administration { .. } | Body::Refused { .. } | Body::Machine { .. }) => {
                 panic!("{other:?}")
             }
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Earlier => "earlier",
+            Self::Alarm(_) => "alarm",
         }
     }
 
@@ -238,6 +267,32 @@ async fn what_comes_after_a_report_of_another_session_that_was_not_kept_waits_fo
     let mut next = scene.session();
     hear(&mut next, [scene.earlier(0), scene.earlier(1)]);
     assert_eq!(scene.kept().await, [Kept::Earlier, Kept::Earlier]);
+}
+
+#[tokio::test]
+async fn what_names_another_session_is_not_looked_at_once_one_of_those_was_not_kept() {
+    let mut scene = Scene::new(Limits::default());
+    let (own, host) = (scene.mint.session, &scene.mint.host_identity);
+    let cases = [
+        (scene.earlier(1), None),
+        (scene.report(invented(), 1, &key(99)), None),
+        (scene.list(invented(), 1, host), None),
+        (scene.own(1), Some("own")),
+        (scene.list(own, 1, host), Some("own")),
+        (scene.report(own, 1, &key(99)), Some("alarm")),
+        (scene.list(invented(), 1, &key(99)), Some("alarm")),
+    ];
+    scene.exceed();
+    let first = scene.earlier(0);
+    for (number, (report, expected)) in cases.into_iter().enumerate() {
+        let mut driver = scene.session();
+        hear(&mut driver, [first.clone()]);
+        let _alarm = scene.kept().await;
+        hear(&mut driver, [report]);
+        let kept = scene.kept().await;
+        let kept: Vec<_> = kept.iter().map(Kept::kind).collect();
+        assert_eq!(kept, Vec::from_iter(expected), "case {number}");
+    }
 }
 
 #[tokio::test]
