@@ -53,7 +53,7 @@ use crate::trail::tree::{Frontier, Source};
 
 pub use bastion::{Bastion, BastionEnrolled};
 pub use change::{Change, Refusal};
-pub use commit::{CommitError, Committed, EventOutcome, Reported};
+pub use commit::{Alarm, CommitError, Committed, EventOutcome, Reported};
 pub use feed::FeedEntry;
 pub use host::{Host, HostEnrolled};
 pub use human::KnownHuman;

@@ -15,7 +15,7 @@ use portreeve_protocol::time::Timestamp;
 
 use super::record::machine;
 use super::trail_room;
-use crate::store::{Attested, Change, Recording, Reported, Session, is_loggable};
+use crate::store::{Alarm, Attested, Change, Recording, Reported, Session, is_loggable};
 
 /// A session with the key of its host.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub(super) enum NotTaken {
     Conflict,
     #[error("the session put more into the trail than it may")]
     Full,
+    #[error("its host said more of the session than a session has to tell")]
+    HostFull,
 }
 
 /// The session that an event is about, if it is about one.
@@ -80,7 +82,8 @@ pub(super) fn check(
     }
     let reported = judge(event, sender, subject, now)?;
     // As it is logged, which is not as it came: nothing else of its batch may wait for what never can be.
-    let mut logged = std::iter::once(&reported.event).chain(&reported.alarm);
+    let alarm = reported.alarm.as_ref().map(|alarm| &alarm.event);
+    let mut logged = std::iter::once(&reported.event).chain(alarm);
     if logged.all(is_loggable) {
         Ok(reported)
     } else {
@@ -118,6 +121,10 @@ fn judge(
             )?;
             let summary = &subject.session.summary;
             let spends = trail_room::spends(summary.session, &fact, subject.trail_limit);
+            let alarm = alarm.map(|detail| Alarm {
+                event: machine(event.at, MachineFact::Alarm { detail }),
+                spends: trail_room::alarm_spends(summary.session, &fact),
+            });
             // What a host signed may come more than once, by this bastion or another: a host says it
             // again until it hears that somebody has it.
             let event = Event {
@@ -131,10 +138,10 @@ fn judge(
                 ..event
             };
             Ok(Reported {
-                alarm: alarm.map(|detail| machine(event.at, MachineFact::Alarm { detail })),
                 event,
                 change,
                 spends: Some(spends),
+                alarm,
             })
         }
     }
@@ -397,13 +404,31 @@ fn check_receipt(receipt: &Signed<attest::Receipt>, subject: &Subject) -> Outcom
         at: said.gone_at,
     };
     let alarm = (!said.left.is_empty()).then(|| {
-        let left = said.left.join("; ");
         format!(
-            "host `{}` could not remove everything of session {}: {left}",
-            summary.host, summary.session
+            "host `{}` could not remove everything of session {}: {}",
+            summary.host,
+            summary.session,
+            beginning(&said.left)
         )
     });
     Ok((Some(ended), alarm))
+}
+
+/// What was left behind, as far as an alarm repeats it: all of it stands in the receipt.
+fn beginning(left: &[String]) -> String {
+    let shown = left.iter().take(10).map(|one| {
+        let mut rest = one.chars();
+        let mut shown: String = rest.by_ref().take(300).collect();
+        if rest.next().is_some() {
+            shown.push('…');
+        }
+        shown
+    });
+    let shown = shown.collect::<Vec<_>>().join("; ");
+    match left.len().saturating_sub(10) {
+        0 => shown,
+        more => format!("{shown}; … and {more} more, which are in its receipt"),
+    }
 }
 
 /// The statement, if the host of the session signed it.

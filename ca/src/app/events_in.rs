@@ -50,9 +50,21 @@ impl App {
             }
         }
         let (stored, full) = self.store_taken(taken, &mut refused).await?;
-        for subject in full.iter().filter_map(|id| subjects.get(id)) {
-            self.trail_is_full(&subject.session, subject.trail_limit, now)
-                .await?;
+        for (id, of) in full {
+            let Some(Subject {
+                session,
+                trail_limit,
+                ..
+            }) = subjects.get(&id)
+            else {
+                continue;
+            };
+            match of {
+                Of::Session => self.trail_is_full(session, *trail_limit, now).await?,
+                Of::Host => self.host_says_too_much(session, now).await?,
+                // Refused connections are nobody's doing that could be named.
+                Of::Refusals | Of::Alarms => {}
+            }
         }
         if !alarms.is_empty() {
             self.log.append(alarms).await?;
@@ -101,33 +113,35 @@ impl App {
         Ok(subjects)
     }
 
-    /// Says how many are stored, and of which sessions something is not for lack of room.
+    /// Says how many are stored, and in which rooms of which sessions something is not.
     async fn store_taken(
         &self,
         taken: Vec<Reported>,
         refused: &mut Vec<(EventId, NotTaken)>,
-    ) -> Result<(u32, BTreeSet<SessionId>), Failure> {
+    ) -> Result<(u32, BTreeSet<(SessionId, Of)>), Failure> {
         let mut full = BTreeSet::new();
         if taken.is_empty() {
             return Ok((0, full));
         }
-        // Refused connections are not the session's doing, and do not end it.
-        let is_its_own = |one: &Reported| one.spends.is_some_and(|spends| spends.of == Of::Session);
-        let sessions: Vec<_> = taken
-            .iter()
-            .map(|one| session_of(&one.event).filter(|_| is_its_own(one)))
-            .collect();
+        let place = |one: &Reported| one.spends.map(|spends| (spends.session, spends.of));
+        let places: Vec<_> = taken.iter().map(place).collect();
         let committed = self.store.report(taken).await?;
         let mut stored = 0;
-        for (outcome, session) in committed.events.into_iter().zip(sessions) {
+        for (outcome, place) in committed.events.into_iter().zip(places) {
             match outcome {
                 EventOutcome::Logged(_) | EventOutcome::Known => stored += 1,
                 // The same statement, brought another time.
                 EventOutcome::Conflicting(id) if id.is_of_statement() => stored += 1,
                 EventOutcome::Conflicting(id) => refused.push((id, NotTaken::Conflict)),
                 EventOutcome::Full(id) => {
-                    full.extend(session);
-                    refused.push((id, NotTaken::Full));
+                    full.extend(place);
+                    let is_of_host = place.is_some_and(|(_, of)| of == Of::Host);
+                    let reason = if is_of_host {
+                        NotTaken::HostFull
+                    } else {
+                        NotTaken::Full
+                    };
+                    refused.push((id, reason));
                 }
             }
         }

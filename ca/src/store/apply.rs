@@ -151,6 +151,7 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> Applied
             session::claim(db, *session, &claim).await
         }
         Change::FillTrail { session, at } => session::fill_trail(db, *session, *at).await,
+        Change::FillHost { session, at } => session::fill_host(db, *session, *at).await,
         Change::OpenSession { session, attested } => session::open(db, *session, attested).await,
         Change::KillSession {
             session,

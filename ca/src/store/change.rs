@@ -203,6 +203,13 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
+    /// The log takes no more of what a host says of a session. Refused when that was so.
+    FillHost {
+        /// The session.
+        session: SessionId,
+        /// When this is done.
+        at: Timestamp,
+    },
     /// The host attested that the account is ready. Does nothing to a session that is over; that
     /// the UID was used is remembered all the same.
     OpenSession {

@@ -26,7 +26,16 @@ pub struct Reported {
     /// Whose room in the log it takes, if any session's.
     pub spends: Option<Spends>,
     /// What is logged after it.
-    pub alarm: Option<Event>,
+    pub alarm: Option<Alarm>,
+}
+
+/// An event that tells somebody to look at what was reported.
+#[derive(Debug, Clone)]
+pub struct Alarm {
+    /// The event.
+    pub event: Event,
+    /// Of which alarms of a session it is one, where no more than so many are logged; what was reported is all the same.
+    pub spends: Option<Spends>,
 }
 
 /// What became of one event.
@@ -101,7 +110,10 @@ impl Store {
                 leaf: leaf_of(&one.event)?,
                 change: one.change,
                 spends: one.spends,
-                alarm: one.alarm.as_ref().map(leaf_of).transpose()?,
+                alarm: match &one.alarm {
+                    Some(alarm) => Some((leaf_of(&alarm.event)?, alarm.spends)),
+                    None => None,
+                },
             });
         }
         self.write(Vec::new(), entries).await

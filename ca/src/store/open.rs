@@ -185,5 +185,10 @@ fn migrator() -> Migrator {
             "recordings of a bastion",
             include_str!("../../migrations/0014_recordings_of_a_bastion.sql"),
         ),
+        step(
+            15,
+            "host room",
+            include_str!("../../migrations/0015_host_room.sql"),
+        ),
     ])
 }

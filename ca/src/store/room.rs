@@ -14,10 +14,14 @@ use super::row::{Columns as _, signed};
 /// A room in the log that each session has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Of {
-    /// What came of the session.
+    /// What bastions told of the session.
     Session,
+    /// What its host signed about it, whoever brought it.
+    Host,
     /// Connections that were refused, of whoever has its certificate and at whatever bastion.
     Refusals,
+    /// Alarms about what its host did not remove. This counts alarms; the others count bytes.
+    Alarms,
 }
 
 /// Whose room an event takes, and up to where there is room for one of its kind.
@@ -27,7 +31,7 @@ pub struct Spends {
     pub session: SessionId,
     /// Which of its rooms.
     pub of: Of,
-    /// The most bytes that all events in this room have with this one.
+    /// How much all events in this room take at most with this one.
     pub most: u64,
 }
 
@@ -36,12 +40,12 @@ pub struct Spends {
 pub(super) struct Room(BTreeMap<(SessionId, Of), u64>);
 
 impl Room {
-    /// Whether there is room for so many bytes more.
+    /// Whether there is room for so much more.
     pub(super) async fn has(
         &mut self,
         db: &mut SqliteConnection,
         spends: Spends,
-        bytes: u64,
+        more: u64,
     ) -> Result<bool, StoreError> {
         let place = (spends.session, spends.of);
         let used = match self.0.get(&place) {
@@ -52,13 +56,13 @@ impl Room {
                 used
             }
         };
-        Ok(used.saturating_add(bytes) <= spends.most)
+        Ok(used.saturating_add(more) <= spends.most)
     }
 
-    /// So many bytes are in the log.
-    pub(super) fn take(&mut self, spends: Spends, bytes: u64) {
+    /// So much more is in the log.
+    pub(super) fn take(&mut self, spends: Spends, more: u64) {
         let used = self.0.entry((spends.session, spends.of)).or_default();
-        *used = used.saturating_add(bytes);
+        *used = used.saturating_add(more);
     }
 
     /// Remembers all of it.
@@ -66,7 +70,9 @@ impl Room {
         for ((session, of), used) in self.0 {
             let update = match of {
                 Of::Session => "UPDATE session SET trail_bytes = $1 WHERE session = $2",
+                Of::Host => "UPDATE session SET host_bytes = $1 WHERE session = $2",
                 Of::Refusals => "UPDATE session SET refusal_bytes = $1 WHERE session = $2",
+                Of::Alarms => "UPDATE session SET left_alarms = $1 WHERE session = $2",
             };
             sqlx::query(update)
                 .bind(signed(used))
@@ -81,11 +87,15 @@ impl Room {
 async fn used(db: &mut SqliteConnection, session: SessionId, of: Of) -> Result<u64, StoreError> {
     let column = match of {
         Of::Session => "trail_bytes",
+        Of::Host => "host_bytes",
         Of::Refusals => "refusal_bytes",
+        Of::Alarms => "left_alarms",
     };
-    let row = sqlx::query("SELECT trail_bytes, refusal_bytes FROM session WHERE session = $1")
-        .bind(session.to_string())
-        .fetch_optional(db)
-        .await?;
+    let row = sqlx::query(
+        "SELECT trail_bytes, host_bytes, refusal_bytes, left_alarms FROM session WHERE session = $1",
+    )
+    .bind(session.to_string())
+    .fetch_optional(db)
+    .await?;
     row.map_or(Ok(0), |row| row.count(column))
 }

@@ -14,7 +14,7 @@ use portreeve_protocol::task::Task;
 use portreeve_protocol::time::Timestamp;
 
 pub(super) use query::{live, live_with_bundle, one, retention, some};
-pub(super) use step::{Claim, add, claim, end, fill_trail, kill, open};
+pub(super) use step::{Claim, add, claim, end, fill_host, fill_trail, kill, open};
 
 /// A session whose certificates are signed.
 #[derive(Debug, Clone)]

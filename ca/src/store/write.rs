@@ -44,8 +44,8 @@ pub(super) struct Entry {
     pub(super) leaf: Leaf,
     pub(super) change: Option<Change>,
     pub(super) spends: Option<Spends>,
-    /// Another event.
-    pub(super) alarm: Option<Leaf>,
+    /// Another event, and of which alarms it is one, if those are counted.
+    pub(super) alarm: Option<(Leaf, Option<Spends>)>,
 }
 
 /// What the caller is told.
@@ -324,8 +324,17 @@ async fn steps(
             if let Some(spends) = entry.spends {
                 room.take(spends, bytes);
             }
-            if let Some(alarm) = &entry.alarm {
-                log_one(db, alarm, end, complete, now).await?;
+            if let Some((alarm, counted)) = &entry.alarm {
+                let has_room = match *counted {
+                    Some(counted) => room.has(db, counted, 1).await?,
+                    None => true,
+                };
+                if has_room {
+                    log_one(db, alarm, end, complete, now).await?;
+                    if let Some(counted) = *counted {
+                        room.take(counted, 1);
+                    }
+                }
             }
         }
         events.push(outcome);

@@ -110,7 +110,7 @@ impl Live {
         }
     }
 
-    fn receipt(&self) -> Receipt {
+    pub(super) fn receipt(&self) -> Receipt {
         let now = self.lab.now();
         Receipt {
             host: self.grant.host.name.clone(),
@@ -142,9 +142,25 @@ impl Live {
     pub(super) fn gone(&self) -> AccessFact {
         gone(&self.receipt())
     }
+
+    /// That the host saw a login.
+    pub(super) fn said(&self, seq: u64) -> AccessFact {
+        let event = HostEvent {
+            host: self.grant.host.name.clone(),
+            session: self.grant.session,
+            account: self.grant.account.clone(),
+            seq,
+            previous: Digest::of(b"before"),
+            at: self.lab.now(),
+            fact: HostFact::Login { pid: 7 },
+        };
+        AccessFact::Host {
+            event: signed(&event),
+        }
+    }
 }
 
-fn signed<T: Statement>(statement: &T) -> Signed<T> {
+pub(super) fn signed<T: Statement>(statement: &T) -> Signed<T> {
     Signed::sign(statement, &private(host_seed("prod-1"))).unwrap()
 }
 
@@ -154,7 +170,7 @@ pub(super) fn ready(attestation: &Attestation) -> AccessFact {
     }
 }
 
-fn gone(receipt: &Receipt) -> AccessFact {
+pub(super) fn gone(receipt: &Receipt) -> AccessFact {
     AccessFact::HostGone {
         receipt: signed(receipt),
     }
@@ -262,20 +278,7 @@ async fn an_event_that_comes_twice_is_stored_once_and_one_that_changed_is_refuse
 #[tokio::test]
 async fn what_a_host_signed_is_logged_once_whoever_brings_it() {
     let live = Live::start().await;
-    let event = |seq: u64| {
-        let event = HostEvent {
-            host: live.grant.host.name.clone(),
-            session: live.grant.session,
-            account: live.grant.account.clone(),
-            seq,
-            previous: Digest::of(b"before"),
-            at: live.lab.now(),
-            fact: HostFact::Login { pid: 7 },
-        };
-        AccessFact::Host {
-            event: signed(&event),
-        }
-    };
+    let event = |seq| live.said(seq);
     let mut first = live.event(1, event(0));
     assert_eq!(live.deliver("b1", vec![first.clone()]).await.stored, 1);
     // The bastion starts anew and reports it as something new; then another one brings it, too.

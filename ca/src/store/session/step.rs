@@ -98,6 +98,22 @@ pub(in crate::store) async fn fill_trail(
     end(db, session, EndCause::RecordingFailed, false, at).await
 }
 
+/// The session goes on: what its host says of it is not its doing.
+pub(in crate::store) async fn fill_host(
+    db: &mut SqliteConnection,
+    session: SessionId,
+    at: Timestamp,
+) -> Applied {
+    let done = sqlx::query(
+        "UPDATE session SET host_full_at = $1 WHERE session = $2 AND host_full_at IS NULL",
+    )
+    .bind(at.as_micros())
+    .bind(session.to_string())
+    .execute(db)
+    .await?;
+    changed_or(&done, Refusal::Over)
+}
+
 pub(in crate::store) async fn open(
     db: &mut SqliteConnection,
     session: SessionId,

@@ -253,7 +253,10 @@ async fn nothing_follows_from_an_event_whose_id_the_log_has() {
         event,
         change: Some(once(nonce)),
         spends: None,
-        alarm: Some(alarm),
+        alarm: Some(Alarm {
+            event: alarm,
+            spends: None,
+        }),
     };
     let first = home.store.report(vec![reported(event(1), "a", event(2))]);
     assert_eq!(first.await.unwrap().events, [EventOutcome::Logged(0)]);
