@@ -332,10 +332,9 @@ fn deliver_only(host: &Host, talk: &mut Talk) -> Result<(), Broken> {
                 FromBastion::Acknowledge { reports } => {
                     acknowledge_earlier(host, &mut parcel, reports)
                 }
-                FromBastion::Renew => {}
-                FromBastion::End { .. } | FromBastion::Order { .. } | FromBastion::Look { .. } => {
-                    return Ok(());
-                }
+                // A bastion ends what was refused at once, and has what it heard on its disk a moment later.
+                FromBastion::Renew | FromBastion::End { .. } => {}
+                FromBastion::Order { .. } | FromBastion::Look { .. } => return Ok(()),
             }
         }
     }

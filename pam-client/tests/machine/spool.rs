@@ -44,6 +44,44 @@ fn a_full_spool_refuses_sessions_until_there_is_room() {
     );
 }
 
+/// It says `end` as soon as it is refused, and acknowledges later.
+#[test]
+fn a_full_host_is_emptied_by_a_bastion_whose_order_it_refuses() {
+    sandbox::run(
+        "spool::a_full_host_is_emptied_by_a_bastion_whose_order_it_refuses",
+        || {
+            let ca = Ca::new();
+            let mut host = Host::start(&ca);
+            small_spool(&mut host);
+            let pass = ca.pass(STARTER_BUNDLE, 300);
+            let (control, _) = open(&pass, &host);
+            run_many(&pass, 300);
+            drop(control);
+            until("the end of the session", || {
+                !sh("cat /etc/passwd").contains(pass.order.account.as_str())
+            });
+            assert!(length(&pass) > 256 * 1024, "{}", length(&pass));
+            sh("head -c 2000000 /dev/zero >/var/lib/portreeve/journal/filler");
+
+            let next = ca.pass(STARTER_BUNDLE, 300);
+            let mut control = Control::open(&next);
+            let answer = control.order(&next);
+            assert!(matches!(answer, Answer::Refused(OrderRefusal::Full, _)));
+            control.say(&FromBastion::End {
+                cause: EndCause::HostFailed,
+            });
+            let receipt = loop {
+                match control.report() {
+                    HostReport::Event(event) => control.acknowledge(vec![event.digest()]),
+                    HostReport::Receipt(receipt) => break receipt,
+                }
+            };
+            control.acknowledge(vec![receipt.digest()]);
+            until("the room of the session", || length(&pass) < 64 * 1024);
+        },
+    );
+}
+
 /// Runs so many programs in a session, each with arguments that take room.
 fn run_many(pass: &Pass, programs: u32) {
     let script = format!(
