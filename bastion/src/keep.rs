@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use portreeve_protocol::event::MachineFact;
+use portreeve_protocol::event::{Body, MachineFact};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording::file_name;
 use portreeve_recording::write::OnDisk;
@@ -31,6 +31,7 @@ use self::delete::Deleting;
 use crate::ca::Ca;
 use crate::feed::Expired;
 use crate::report::Reporter;
+use crate::spool::Rank;
 use crate::status::{Away, StoreSaid};
 use crate::trouble::Trouble;
 
@@ -222,8 +223,9 @@ impl Keeper {
     }
 
     /// Raises an alarm in the audit log.
-    fn raise(&self, detail: String) {
-        if let Err(error) = self.reporter.machine(MachineFact::Alarm { detail }) {
+    fn raise(&self, rank: Rank, detail: String) {
+        let fact = MachineFact::Alarm { detail };
+        if let Err(error) = self.reporter.report_as(rank, Body::Machine { fact }) {
             tracing::error!(%error, "an alarm is not kept");
         }
     }

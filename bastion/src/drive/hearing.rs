@@ -14,7 +14,7 @@ use crate::host::control::{Control, ControlNews};
 use crate::host::{GoneProven, HostProven};
 use crate::report::About;
 use crate::session::Input;
-use crate::spool::{Rank, Ticket};
+use crate::spool::{Rank, SpoolError, Ticket};
 
 /// What a host said that counts for what it says next. One that says too much, or what proves nothing, is told of once.
 #[derive(Debug, Default)]
@@ -181,6 +181,13 @@ impl Driver {
             Ok(ticket) => {
                 self.last_event = Some(ticket);
                 Some(ticket)
+            }
+            // Sessions have room, and nobody has to do anything.
+            Err(SpoolError::Full) if rank == Rank::Earlier => {
+                tracing::warn!(
+                    "much waits for the CA: what the host reports of earlier sessions waits there until it is less"
+                );
+                None
             }
             Err(error) => {
                 tracing::error!(%error, "a report of the host is not kept; it comes again");

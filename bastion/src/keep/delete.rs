@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use portreeve_protocol::event::{AccessFact, Body, MachineFact};
+use portreeve_protocol::event::{AccessFact, Body};
 use portreeve_protocol::id::SessionId;
 use portreeve_recording_store::store::{Removal, Store, StoreError};
 use tokio::sync::mpsc;
@@ -143,11 +143,7 @@ impl Deleting {
                     "a recording is not deleted"
                 );
                 if let Some(detail) = done.broken_off(session, error) {
-                    let fact = MachineFact::Alarm { detail };
-                    let alarm = Body::Machine { fact };
-                    if let Err(error) = keeper.reporter.report_as(Rank::Deletion, alarm) {
-                        tracing::error!(%error, "an alarm is not kept");
-                    }
+                    keeper.raise(Rank::Deletion, detail);
                 }
             }
         }

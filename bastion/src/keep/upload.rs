@@ -16,7 +16,7 @@ use super::pace::Pace;
 use super::{Keeper, Troubled};
 use crate::live;
 use crate::report::About;
-use crate::spool::SpoolError;
+use crate::spool::{Rank, SpoolError};
 use crate::status::Away;
 
 /// How often it is looked whether a session's trail is closed.
@@ -200,7 +200,7 @@ impl Keeper {
             "a recording is not stored, and stays on this disk until the bastion is started again"
         );
         let detail = format!("the recording of {session} is not stored: {why}");
-        self.raise(detail);
+        self.raise(Rank::Own, detail);
     }
 
     pub(super) fn trouble(&self) -> MutexGuard<'_, Troubled> {
