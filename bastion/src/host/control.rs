@@ -39,6 +39,12 @@ pub enum ControlNews {
 pub struct Control(mpsc::Sender<FromBastion>);
 
 impl Control {
+    /// What is said arrives there.
+    #[cfg(test)]
+    pub(crate) const fn to(said: mpsc::Sender<FromBastion>) -> Self {
+        Self(said)
+    }
+
     /// Says something; nobody waits for it to arrive.
     pub fn say(&self, message: FromBastion) {
         // The queue holds more than a session ever says at once; a host that takes nothing is lost soon.

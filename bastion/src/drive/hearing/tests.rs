@@ -1,5 +1,6 @@
 //! Which reports of a host are kept.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use portreeve_protocol::time::Timestamp;
 use portreeve_recording::write::{PoolOptions, RecorderPool};
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::accept::tests::mint::{Mint, key};
@@ -246,6 +247,46 @@ async fn a_host_that_reports_too_much_of_other_sessions_is_named_once_and_its_ow
     let mut other = scene.session();
     hear(&mut other, [scene.earlier(1), scene.own(2)]);
     assert_eq!(scene.kept().await, [Kept::Own]);
+}
+
+/// What a host is told that somebody has, it forgets.
+#[tokio::test]
+async fn only_what_was_kept_is_acknowledged() {
+    let mut scene = Scene::new(Limits::default());
+    let (say, mut said) = mpsc::channel(16);
+    let mut driver = scene.session();
+    driver.control = Some(Control::to(say));
+    hear(&mut driver, [scene.own(0), scene.earlier(0)]);
+    scene.exceed();
+    let forged = scene.report(scene.mint.session, 2, &key(99));
+    hear(
+        &mut driver,
+        [scene.earlier(1), forged, scene.own(1), scene.earlier(2)],
+    );
+    let now = scene.world.clock.now().steady;
+    for _ in 0..2 {
+        let _excess = driver.allowance.take(FAR_TOO_MUCH, now);
+    }
+    hear(&mut driver, [scene.own(3)]);
+    let _kept = scene.kept().await;
+    drop(driver);
+
+    let mut acknowledged = BTreeSet::new();
+    while let Some(FromBastion::Acknowledge { reports }) = said.recv().await {
+        acknowledged.extend(reports);
+    }
+    let kept = [scene.own(0), scene.earlier(0), scene.own(1)];
+    assert_eq!(acknowledged, kept.iter().map(digest).collect());
+}
+
+fn digest(said: &FromHost) -> Digest {
+    let FromHost::Report {
+        report: HostReport::Event(event),
+    } = said
+    else {
+        panic!("{said:?}");
+    };
+    event.digest()
 }
 
 #[tokio::test]
