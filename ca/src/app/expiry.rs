@@ -1,11 +1,13 @@
 //! What is due: recordings whose time is over and that nobody holds. The CA says so in the log and tells the
 //! bastions, which ask once more before they delete. The same clock closes looks ([`super::look_lapse`]).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use portreeve_protocol::event::{AccessFact, MachineFact};
 use portreeve_protocol::feed::FeedItem;
 use portreeve_protocol::id::SessionId;
+use portreeve_protocol::name::BastionName;
 use portreeve_protocol::time::Timestamp;
 
 use super::record::{Access, machine};
@@ -67,7 +69,8 @@ impl App {
             let Some(known) = self.store.recording(session).await? else {
                 continue;
             };
-            let detail = unreported(session, &known);
+            let permitted = self.store.permitted_to_delete(session).await?;
+            let detail = unreported(session, &known, &permitted);
             let alarm = machine(now, MachineFact::Alarm { detail });
             let change = Change::MissDeletion { session, at: now };
             match self.store.commit(vec![change], vec![alarm]).await {
@@ -129,13 +132,9 @@ impl App {
     }
 }
 
-/// What is known of a deletion that nobody reported.
-fn unreported(session: SessionId, known: &Recording) -> String {
-    let names: Vec<String> = known
-        .permitted_to
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect();
+/// What is known of a deletion that nobody reported, which these bastions were permitted at some time.
+fn unreported(session: SessionId, known: &Recording, permitted: &BTreeSet<BastionName>) -> String {
+    let names: Vec<String> = permitted.iter().map(|name| format!("`{name}`")).collect();
     let who = match names.as_slice() {
         [] => "a bastion".to_owned(),
         [one] => format!("bastion {one}"),

@@ -88,3 +88,31 @@ async fn a_bastion_is_permitted_three_times_until_bastions_are_told_again() {
         .filter(|fact| *fact == "recording_deletion_permitted");
     assert_eq!(permissions.count(), 9);
 }
+
+/// The hold takes back what is over, and the alarm is about what was permitted all the same.
+#[tokio::test]
+async fn the_alarm_names_bastions_whose_permission_a_hold_took_back() {
+    let live = Live::due().await;
+    live.ask_deletion("b1").await.is(200);
+    live.lab.pass(61);
+    live.hold("/hold").await.is(200);
+    live.lab.pass(ACCOUNTED);
+    assert_eq!(live.miss().await, 1);
+    let log = live.log().await;
+    let told = "bastion `b1` was permitted to delete the recording of";
+    assert!(log.contains(told), "{log}");
+
+    // Another's later permission does not hide whose the first was.
+    let live = Live::due().await;
+    live.ask_deletion("b1").await.is(200);
+    live.lab.pass(61);
+    live.hold("/hold").await.is(200);
+    live.hold("/release").await.is(200);
+    live.lab.pass(3600);
+    assert_eq!(live.expire().await, 1);
+    live.ask_deletion("b2").await.is(200);
+    assert_eq!(live.miss().await, 1);
+    let log = live.log().await;
+    let told = "one of the bastions `b1`, `b2` was permitted to delete";
+    assert!(log.contains(told), "{log}");
+}

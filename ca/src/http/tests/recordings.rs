@@ -55,7 +55,7 @@ impl Live {
         assert_eq!(self.say(1, "b1", sealed).await.stored, 1);
     }
 
-    fn store(&self) -> StoreName {
+    pub(super) fn store(&self) -> StoreName {
         let folder = self
             .lab
             .home
@@ -77,7 +77,7 @@ impl Live {
     }
 
     /// A bastion says that the recording is there.
-    async fn stored_in(&self, store: StoreName) {
+    pub(super) async fn stored_in(&self, store: StoreName) {
         let stored = AccessFact::RecordingStored {
             store,
             parts: 2,
@@ -98,7 +98,7 @@ impl Live {
         self.say(number, bastion, deleted).await
     }
 
-    async fn row(&self) -> RecordingRow {
+    pub(super) async fn row(&self) -> RecordingRow {
         let listed = self
             .lab
             .get("/v1/recordings", &lead(&self.lab))
@@ -114,7 +114,7 @@ impl Live {
             .await
     }
 
-    async fn hold(&self, act: &str) -> Answer {
+    pub(super) async fn hold(&self, act: &str) -> Answer {
         let body = json!({ "reason": "case 42" });
         self.lab
             .post(&self.recording(act), &lead(&self.lab), &body)

@@ -1,5 +1,6 @@
 //! Permissions to delete a recording: to whom, how often, and whether anybody says what came of them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use portreeve_protocol::id::SessionId;
@@ -43,6 +44,25 @@ impl Store {
         .fetch_all(&self.shared.readers)
         .await?;
         rows.iter().map(|row| row.parsed("session")).collect()
+    }
+
+    /// Which bastions were ever permitted to delete a recording, also where a hold took that back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn permitted_to_delete(
+        &self,
+        session: SessionId,
+    ) -> Result<BTreeSet<BastionName>, StoreError> {
+        // Those of before permissions are counted stand in the recording only.
+        let rows = sqlx::query(
+            "SELECT bastion FROM deletion_permission WHERE session = $1
+             UNION SELECT value FROM recording, json_each(permitted_to) WHERE session = $1",
+        )
+        .bind(session.to_string())
+        .fetch_all(&self.shared.readers)
+        .await?;
+        rows.iter().map(|row| row.parsed("bastion")).collect()
     }
 }
 
