@@ -1,7 +1,10 @@
-//! Recordings that no bastion sealed although their session is over: what the store has of them.
+//! Recordings that no bastion sealed although their session is over: what the store has of them. And whether it has those
+//! that were sealed.
 //!
 //! Nothing here deletes: their bastion may come back with the rest and seal them, and only people know that it does not. So
 //! they are shown to whoever lists recordings, and in the log when their time is over.
+
+mod left;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +19,8 @@ use tokio::time::timeout;
 
 use super::record::machine;
 use super::{App, Failure};
-use crate::store::{Change, CommitError, Session};
+use crate::store::{Change, CommitError, Recording, Session};
+use left::{Left, Wait};
 
 /// How many are looked into for one listing, and how long that may take.
 const LISTED: usize = 256;
@@ -28,8 +32,8 @@ const IN_A_TURN: u32 = 64;
 const ANSWER: Duration = Duration::from_secs(10);
 /// When one is looked into again that could not be, or that its bastion may still bring.
 const AGAIN: Duration = Duration::from_secs(3600);
-/// How long after that time a bastion that is away is waited for, where the store has nothing.
-const AWAY: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The same of one that was sealed, of which there may be as many as recordings are kept.
+const AGAIN_SEALED: Duration = Duration::from_secs(24 * 3600);
 
 impl App {
     /// Adds to each recording that is missing when its bastion was last heard, and what the store has of it.
@@ -59,7 +63,8 @@ impl App {
     }
 
     /// Raises an alarm, once, of every recording that nobody sealed and whose time is over at `now`, when the store has
-    /// something of it, or has nothing more of it; says how many.
+    /// something of it, or has nothing more of it; and of every one that was sealed, when the store has not all of it and it
+    /// is not only late. Says how many.
     ///
     /// # Errors
     /// When the database fails.
@@ -70,59 +75,49 @@ impl App {
         let in_time = store.clone().within(ANSWER);
         let mut lost = 0;
         for session in self.store.lost_recordings(now, IN_A_TURN).await? {
+            let known = self.store.recording(session).await?;
             let error = match stored(&in_time, session).await {
                 Ok(stored) => {
-                    lost += usize::from(self.lose(store, session, stored, now).await?);
+                    let lose = self.lose(store, session, known.as_ref(), stored, now);
+                    lost += usize::from(lose.await?);
                     continue;
                 }
                 Err(error) => error,
             };
             // One that cannot be looked into says nothing of the others, and is in nobody's way.
-            self.put_off(session, now).await?;
+            self.put_off(session, now.plus(AGAIN)).await?;
             if let StoreError::Silent(_) = error {
-                tracing::warn!(store = %store.name(), "the store does not say what it has of recordings that nobody sealed");
+                tracing::warn!(store = %store.name(), "the store does not say what it has of recordings");
                 break;
             }
-            tracing::error!(%session, error = &error as &dyn std::error::Error, "what the store has of a recording that nobody sealed cannot be read");
+            tracing::error!(%session, error = &error as &dyn std::error::Error, "what the store has of a recording cannot be read");
         }
         Ok(lost)
     }
 
-    /// Settles one of which the store says what it has; whether that is an alarm.
+    /// Settles one of which the store says what it has; whether that is an alarm. What was known of it is from before the
+    /// store was asked: what was said to be there then, was.
     async fn lose(
         &self,
         store: &RecordingStore,
         id: SessionId,
+        known: Option<&Recording>,
         stored: StoredParts,
         now: Timestamp,
     ) -> Result<bool, Failure> {
-        let Some(session) = self.store.session(id).await? else {
-            self.put_off(id, now).await?;
+        let session = self.store.session(id).await?;
+        let Some((session, known)) = session.zip(known) else {
+            self.put_off(id, now.plus(AGAIN)).await?;
             return Ok(false);
         };
-        let left = match stored.parts {
-            0 => self.nothing_of(store, &session, now).await?,
-            _ => Left::Parts(stored),
-        };
-        let what = match left {
-            Left::Parts(StoredParts { parts, bytes }) => Some(format!(
-                "nobody deletes the {parts} parts ({bytes} bytes) of it in `{}`; when that bastion is gone for good, remove \
-                 `{id}/` there",
-                store.name()
-            )),
-            Left::Gone(bytes) => Some(format!(
-                "`{}` has nothing of it, although the log says that {bytes} bytes of it were recorded; see whether that \
-                 bastion has them, whether the store is there as a whole, and who deletes in it",
-                store.name()
-            )),
-            Left::Nothing => None,
-            Left::Awaited => {
-                self.put_off(id, now).await?;
-                return Ok(false);
-            }
-        };
-        let alarm = match what {
-            Some(what) => Some(self.lost(&session, &what, now).await?),
+        let left = self.left_of(store, &session, known, stored, now).await?;
+        if left == Left::Awaited {
+            let pause = known.seal.as_ref().map_or(AGAIN, |_| AGAIN_SEALED);
+            self.put_off(id, now.plus(pause)).await?;
+            return Ok(false);
+        }
+        let alarm = match left.words(id, store.name()) {
+            Some(words) => Some(self.lost(&session, &words, now).await?),
             None => None,
         };
         let change = Change::LoseRecording {
@@ -142,33 +137,62 @@ impl App {
         }
     }
 
-    /// What it means that the store has nothing.
-    async fn nothing_of(
+    /// What it means that the store has this.
+    async fn left_of(
+        &self,
+        store: &RecordingStore,
+        session: &Session,
+        known: &Recording,
+        stored: StoredParts,
+        now: Timestamp,
+    ) -> Result<Left, Failure> {
+        let id = session.summary.session;
+        let recorded = self.store.recorded_bytes(id).await?;
+        let Some(seal) = &known.seal else {
+            let wait = self.wait(store, session, now).await?;
+            return Ok(Left::of_unsealed(stored, recorded, wait));
+        };
+        // Whether it was deleted by then, or is being deleted, only the store's next word would say.
+        let since = self.store.recording(id).await?;
+        if since.is_none_or(|since| since.permitted_at.is_some()) {
+            return Ok(Left::Enough);
+        }
+        // A bastion that says less at the end than before takes nothing back.
+        let of = seal.bytes.max(recorded);
+        if known.store.as_ref() == Some(store.name()) {
+            return Ok(Left::of_stored(stored.bytes, of));
+        }
+        let wait = self.wait(store, session, now).await?;
+        let sealed = self.store.first_sealed(id).await?.unwrap_or(wait.ended);
+        Ok(if known.store.is_some() {
+            Left::of_elsewhere(stored.bytes, of, sealed, wait)
+        } else {
+            Left::of_unstored(stored.bytes, of, sealed, wait)
+        })
+    }
+
+    async fn wait(
         &self,
         store: &RecordingStore,
         session: &Session,
         now: Timestamp,
-    ) -> Result<Left, Failure> {
-        let last_stored = match &session.summary.bastion {
-            Some(bastion) => self.store.last_stored(bastion, store.name()).await?,
+    ) -> Result<Wait, Failure> {
+        let stored = match &session.summary.bastion {
+            Some(bastion) => self.store.stored_from_to(bastion, store.name()).await?,
             None => None,
         };
-        let recorded = self.store.recorded_bytes(session.summary.session).await?;
-        let ended = session.summary.expires_at;
-        let given_up = ended.plus(session.retention.as_duration()).plus(AWAY);
-        Ok(Left::of_nothing(
-            recorded,
-            last_stored,
-            ended,
-            now >= given_up,
-        ))
+        Ok(Wait {
+            ended: session.summary.expires_at,
+            kept: session.retention.as_duration(),
+            stored,
+            now,
+        })
     }
 
-    async fn put_off(&self, session: SessionId, now: Timestamp) -> Result<(), Failure> {
-        let until = now.plus(AGAIN);
+    async fn put_off(&self, session: SessionId, until: Timestamp) -> Result<(), Failure> {
         let change = Change::PutOffLoss { session, until };
         match self.store.commit(vec![change], vec![]).await {
-            // It was sealed in this moment.
+            // It was sealed in this moment, or deleted.
             Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -187,44 +211,8 @@ impl App {
             }
             None => "its bastion".to_owned(),
         };
-        let detail = format!(
-            "{who} never sealed the recording of session {}, whose time is over: {what}",
-            session.summary.session
-        );
+        let detail = format!("{who} {what}");
         Ok(machine(now, MachineFact::Alarm { detail }))
-    }
-}
-
-/// What is left of a recording that nobody sealed and whose time is over.
-#[derive(Debug, PartialEq, Eq)]
-enum Left {
-    /// This, in the store.
-    Parts(StoredParts),
-    /// Nothing, of so many bytes.
-    Gone(u64),
-    /// Nothing, and it is not known that anything was to be there.
-    Nothing,
-    /// Nothing yet: its bastion may be away with it.
-    Awaited,
-}
-
-impl Left {
-    /// Where the store has nothing: how much was recorded, when the bastion last sealed something that it put there, when
-    /// the session ended at the latest, and whether a bastion is not waited for any more.
-    fn of_nothing(
-        recorded: u64,
-        last_stored: Option<Timestamp>,
-        ended: Timestamp,
-        given_up: bool,
-    ) -> Self {
-        match last_stored {
-            _ if recorded == 0 => Self::Nothing,
-            // Its recordings stay with it, or go elsewhere.
-            None => Self::Nothing,
-            // It was there since, and could have brought this one.
-            Some(at) if at > ended || given_up => Self::Gone(recorded),
-            Some(_) => Self::Awaited,
-        }
     }
 }
 
@@ -259,36 +247,4 @@ async fn stored(store: &RecordingStore, session: SessionId) -> Result<StoredPart
         parts: found.objects(),
         bytes: found.bytes(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_in_the_store_is_a_loss_only_of_what_is_known_to_belong_there() {
-        let at = Timestamp::from_seconds;
-        for (recorded, last_stored, given_up, expected, why) in [
-            (
-                7,
-                Some(at(101)),
-                false,
-                Left::Gone(7),
-                "it brought others since",
-            ),
-            (7, Some(at(100)), false, Left::Awaited, "it may be away"),
-            (7, Some(at(1)), true, Left::Gone(7), "away for too long"),
-            (7, None, true, Left::Nothing, "it has no such store"),
-            (
-                0,
-                Some(at(101)),
-                true,
-                Left::Nothing,
-                "nothing was recorded",
-            ),
-        ] {
-            let left = Left::of_nothing(recorded, last_stored, at(100), given_up);
-            assert_eq!(left, expected, "{why}");
-        }
-    }
 }

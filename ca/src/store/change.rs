@@ -256,7 +256,7 @@ pub enum Change {
         /// When this is done.
         at: Timestamp,
     },
-    /// A recording is in a store.
+    /// A recording is in a store. Does nothing to one that is in another.
     StoreRecording {
         /// The session.
         session: SessionId,

@@ -25,6 +25,10 @@ pub(super) use permission::{miss, permit};
 /// How many recordings a listing has at most, as many as it has sessions.
 const MAX_LISTING: u32 = 1000;
 
+/// How long after its session ended at the latest it is looked whether the store has a recording that was sealed: when that
+/// is long done, as a rule.
+const STORED: Duration = Duration::from_secs(24 * 3600);
+
 /// How long a permission to delete a recording is good, in seconds.
 pub const PERMISSION: u32 = 60;
 
@@ -187,12 +191,15 @@ pub(super) async fn seal(
     // A bastion whose clock is behind must not make a recording expire before its time.
     let since = sealed.at.max(row.moment("created_at")?);
     let due_at = since.plus(session::retention(&row)?.as_duration());
+    // Not by the bastion's clock, and saying so again puts nothing off.
+    let look_at = row.moment("expires_at")?.plus(STORED);
     // A bastion that stopped right after it sealed says so again, and that is nothing new.
     sqlx::query(
-        "INSERT INTO recording (session, bastion, sealed_at, manifest, bytes, cut, due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO recording (session, bastion, sealed_at, manifest, bytes, cut, due_at, lost_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (session) DO UPDATE SET bastion = $2, sealed_at = $3, manifest = $4,
-             bytes = $5, cut = $6, due_at = $7, lost_at = NULL
+             bytes = $5, cut = $6, due_at = $7,
+             lost_at = CASE WHEN recording.manifest IS NULL THEN $8 ELSE recording.lost_at END
          WHERE recording.deleted_at IS NULL AND recording.manifest IS NOT $4",
     )
     .bind(session.to_string())
@@ -202,6 +209,7 @@ pub(super) async fn seal(
     .bind(signed(sealed.bytes))
     .bind(sealed.cut)
     .bind(due_at.as_micros())
+    .bind(look_at.as_micros())
     .execute(db)
     .await?;
     Ok(())
@@ -212,9 +220,12 @@ pub(super) async fn store(
     session: SessionId,
     store: &StoreName,
 ) -> Applied {
+    // The first that is named counts, and others are in the trail: nothing else is ever looked for there, nor deleted, and a
+    // bastion could else say that what is gone from one store is in another.
     sqlx::query(
         "INSERT INTO recording (session, store) VALUES ($1, $2)
-         ON CONFLICT (session) DO UPDATE SET store = $2 WHERE recording.deleted_at IS NULL",
+         ON CONFLICT (session) DO UPDATE SET store = $2
+         WHERE recording.deleted_at IS NULL AND recording.store IS NULL",
     )
     .bind(session.to_string())
     .bind(store.as_str())
@@ -284,11 +295,14 @@ pub(super) async fn forget(
     session: SessionId,
     at: Timestamp,
 ) -> Applied {
-    sqlx::query("UPDATE recording SET deleted_at = $1 WHERE session = $2 AND deleted_at IS NULL")
-        .bind(at.as_micros())
-        .bind(session.to_string())
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "UPDATE recording SET deleted_at = $1, lost_at = NULL
+         WHERE session = $2 AND deleted_at IS NULL",
+    )
+    .bind(at.as_micros())
+    .bind(session.to_string())
+    .execute(db)
+    .await?;
     Ok(())
 }
 

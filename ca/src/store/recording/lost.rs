@@ -1,4 +1,5 @@
-//! Recordings that a bastion began and none sealed.
+//! Recordings that a bastion began and that are looked for in the store: those that none sealed when their time is over, and
+//! those that were sealed soon after.
 
 use portreeve_protocol::id::SessionId;
 use portreeve_protocol::name::BastionName;
@@ -11,8 +12,8 @@ use crate::store::row::Columns as _;
 use crate::store::{Refusal, Store, StoreError};
 
 impl Store {
-    /// Recordings that a bastion began and none sealed, whose time is over and that nobody holds: `limit` at most, those
-    /// first that wait longest. Each is in it until [`Change::LoseRecording`](crate::store::Change::LoseRecording), except
+    /// Recordings that a bastion began and that are to be looked for: those that none sealed when their time is over and
+    /// nobody holds them, and those that were sealed. `limit` at most, those first that wait longest. Each is in it until [`Change::LoseRecording`](crate::store::Change::LoseRecording), except
     /// as long as [`Change::PutOffLoss`](crate::store::Change::PutOffLoss) says.
     ///
     /// # Errors
@@ -23,7 +24,8 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<SessionId>, StoreError> {
         let rows = sqlx::query(
-            "SELECT session FROM recording WHERE lost_at <= $1 AND held_at IS NULL
+            "SELECT session FROM recording
+             WHERE lost_at <= $1 AND (held_at IS NULL OR manifest IS NOT NULL)
              ORDER BY lost_at LIMIT $2",
         )
         .bind(now.as_micros())
@@ -51,23 +53,41 @@ impl Store {
         row.count("bytes")
     }
 
-    /// When a bastion last sealed a recording that it put into this store; nothing where it never did.
+    /// When the log first had it that a session's recording was sealed, by the CA's clock.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn last_stored(
+    pub async fn first_sealed(&self, session: SessionId) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MIN(logged_at) AS at FROM log_event
+             WHERE session = $1 AND json_extract(event, '$.body.fact.fact') = 'recording_sealed'",
+        )
+        .bind(session.to_string())
+        .fetch_one(&self.shared.readers)
+        .await?;
+        row.moment_if_any("at")
+    }
+
+    /// Of the recordings that a bastion put into this store, when the first and the last was sealed; nothing where it never
+    /// put one there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stored_from_to(
         &self,
         bastion: &BastionName,
         store: &StoreName,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
         let row = sqlx::query(
-            "SELECT MAX(sealed_at) AS at FROM recording WHERE bastion = $1 AND store = $2",
+            "SELECT MIN(sealed_at) AS since, MAX(sealed_at) AS until FROM recording
+             WHERE bastion = $1 AND store = $2",
         )
         .bind(bastion.as_str())
         .bind(store.as_str())
         .fetch_one(&self.shared.readers)
         .await?;
-        row.moment_if_any("at")
+        let (since, until) = (row.moment_if_any("since")?, row.moment_if_any("until")?);
+        Ok(since.zip(until))
     }
 }
 
@@ -84,7 +104,7 @@ pub(in crate::store) async fn begin(db: &mut SqliteConnection, session: SessionI
     Ok(())
 }
 
-/// It was looked into what there is of one that nobody sealed.
+/// It was looked into what there is of one.
 pub(in crate::store) async fn lose(
     db: &mut SqliteConnection,
     session: SessionId,
@@ -92,7 +112,7 @@ pub(in crate::store) async fn lose(
 ) -> Applied {
     let done = sqlx::query(
         "UPDATE recording SET lost_at = NULL
-         WHERE session = $1 AND lost_at <= $2 AND held_at IS NULL",
+         WHERE session = $1 AND lost_at <= $2 AND (held_at IS NULL OR manifest IS NOT NULL)",
     )
     .bind(session.to_string())
     .bind(at.as_micros())
@@ -101,7 +121,7 @@ pub(in crate::store) async fn lose(
     changed_or(&done, Refusal::Over)
 }
 
-/// What there is of one that nobody sealed is looked into later, so that it is in nobody's way until then.
+/// What there is of one is looked into later, so that it is in nobody's way until then.
 pub(in crate::store) async fn put_off(
     db: &mut SqliteConnection,
     session: SessionId,
