@@ -242,8 +242,8 @@ pub(super) async fn hold(
     at: Timestamp,
 ) -> Applied {
     // Another hold replaces who, when and why; the trail has every one. A permission that is not over is not taken back,
-    // since a bastion may be deleting at this moment; one that is over can no longer have been used. What came of one that
-    // was given since it was said that nothing did is said once more: nobody finishes what it began.
+    // since a bastion may be deleting at this moment; one that is over can no longer have been used. Where it was said
+    // of the first that nothing came of it, it is said once more of the last: nobody finishes what that began.
     let done = sqlx::query(
         "INSERT INTO recording (session, held_at, held_by, held_reason) VALUES ($1, $2, $3, $4)
          ON CONFLICT (session) DO UPDATE SET held_at = $2, held_by = $3, held_reason = $4,
