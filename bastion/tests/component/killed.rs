@@ -74,6 +74,9 @@ async fn kill_again_and_again(lane: u16, kills: u16, mut dice: Dice, seed: u64) 
         tokio::time::sleep(life).await;
         let at = Instant::now();
         world.stop_bastion("-KILL").await;
+        for running in &running {
+            running.wait_until_it_is_over().await;
+        }
         world.start_bastion().await;
 
         // Those of the last kill were checked while the ones of this began.

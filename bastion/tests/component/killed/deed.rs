@@ -1,7 +1,7 @@
 //! What agents do while their bastion is killed. Whatever moves is the beginning of one text.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -34,7 +34,9 @@ const RATE: &str = "8192";
 const BURSTS: &str =
     "i=1; while seq $i $((i+99)); do i=$((i+100)); sleep 0.0$((RANDOM % 10)); done";
 /// Puts itself between `sftp` and `ssh` and keeps what the client sees.
-const TAP: &str = "#!/bin/sh\nssh \"$@\" | tee \"$0.seen\"\n";
+///
+/// Nothing writes it: what another thread starts in that moment would hold it open, and the kernel runs no such file.
+const TAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/component/killed/tap.py");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deed {
@@ -57,6 +59,7 @@ pub(super) struct Running {
     pub(super) session: SessionId,
     printed: Arc<Mutex<Printed>>,
     client: JoinHandle<()>,
+    complaint: PathBuf,
     tap: PathBuf,
     /// The file that is transferred, at the agent's.
     here: PathBuf,
@@ -88,7 +91,9 @@ impl Running {
         let (tap, here) = (agent.file("tap"), agent.file("here"));
         let there = world.home(agent.session).join("there");
         let mut command = deed.command(&agent, &tap, &here, &there);
-        command.stdin(Stdio::piped()).stderr(Stdio::null());
+        let complaint = agent.file("complaint");
+        let stderr = fs::File::create(&complaint).unwrap();
+        command.stdin(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         match deed {
@@ -107,6 +112,7 @@ impl Running {
             session: agent.session,
             printed,
             client,
+            complaint,
             tap,
             here,
             there,
@@ -115,10 +121,29 @@ impl Running {
 
     pub(super) async fn wait_until_something_passed(&self) {
         let begin = Instant::now();
-        while !self.has_something_passed() {
+        loop {
+            let is_over = self.client.is_finished() || begin.elapsed() > PATIENCE;
+            if self.has_something_passed() {
+                return;
+            }
+            let complaint = content(&self.complaint);
+            assert!(
+                !is_over,
+                "{:?}: nothing passes: {}",
+                self.deed,
+                complaint.escape_ascii()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until the client noticed that its bastion is gone: it must not find the next one.
+    pub(super) async fn wait_until_it_is_over(&self) {
+        let begin = Instant::now();
+        while !self.client.is_finished() {
             assert!(
                 begin.elapsed() < PATIENCE,
-                "{:?}: nothing passes",
+                "{:?}: the client hangs",
                 self.deed
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -169,8 +194,7 @@ impl Deed {
             Self::Flood => agent.ssh(&[], &format!("seq {LAST}")),
             Self::Get => {
                 write(there, &TEXT[..FILE]);
-                write(tap, TAP.as_bytes());
-                fs::set_permissions(tap, fs::Permissions::from_mode(0o700)).unwrap();
+                symlink(TAP, tap).unwrap();
                 let mut sftp = agent.command("sftp");
                 sftp.args(["-q", "-l", RATE, "-S"]).arg(tap);
                 sftp.arg(format!("{}:there", agent.target())).arg(here);
