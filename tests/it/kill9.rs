@@ -9,7 +9,7 @@ use portreeve_tests::installation::{HOST, Installation, Story, Wish, traces};
 use portreeve_tests::{Network, Process, until};
 
 /// How long a host may keep an account that nobody stands for any more.
-const GONE_WITHIN: Duration = Duration::from_secs(15);
+const GONE_WITHIN: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a test waits that is not about how long anything takes.
 const LONG: Duration = Duration::from_secs(90);
