@@ -31,10 +31,7 @@ pub(super) struct Leaf {
 impl Leaf {
     /// The canonical text and its hash; none when there is none, or when it is too long.
     pub(super) fn of(event: &Event) -> Option<Self> {
-        let text = canonical::to_string(event).ok()?;
-        if text.len() > MAX_EVENT {
-            return None;
-        }
+        let text = text_of(event)?;
         let session = match &event.body {
             Body::Access { session, .. } => *session,
             Body::Administration { .. } | Body::Refused { .. } | Body::Machine { .. } => None,
@@ -61,7 +58,12 @@ impl Leaf {
 /// Whether the log can have an event: it has a canonical form, and that is not too long.
 #[must_use]
 pub fn is_loggable(event: &Event) -> bool {
-    Leaf::of(event).is_some()
+    text_of(event).is_some()
+}
+
+fn text_of(event: &Event) -> Option<String> {
+    let text = canonical::to_string(event).ok()?;
+    (text.len() <= MAX_EVENT).then_some(text)
 }
 
 /// Appends an event. The inner nodes that are complete now are added to `complete`, which is to be
