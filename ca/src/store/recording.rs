@@ -13,8 +13,8 @@ use portreeve_protocol::pair::Human;
 use portreeve_protocol::recording::{Hold, StoreName};
 use portreeve_protocol::task::Purpose;
 use portreeve_protocol::time::Timestamp;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{SqliteConnection, SqlitePool};
 
 use super::apply::{Applied, NotApplied, changed_or};
 use super::row::{Columns as _, damaged, signed, to_json};
@@ -160,22 +160,31 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<SessionId>, StoreError> {
-        due(&self.shared.readers, now, limit).await
+        self.in_turn(
+            "SELECT session FROM recording
+             WHERE deleted_at IS NULL AND due_at <= $1 AND held_at IS NULL
+               AND (tell_at IS NULL OR tell_at <= $1)
+             ORDER BY due_at LIMIT $2",
+            now,
+            limit,
+        )
+        .await
     }
-}
 
-async fn due(db: &SqlitePool, now: Timestamp, limit: u32) -> Result<Vec<SessionId>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT session FROM recording
-         WHERE deleted_at IS NULL AND due_at <= $1 AND held_at IS NULL
-           AND (tell_at IS NULL OR tell_at <= $1)
-         ORDER BY due_at LIMIT $2",
-    )
-    .bind(now.as_micros())
-    .bind(limit)
-    .fetch_all(db)
-    .await?;
-    rows.iter().map(|row| row.parsed("session")).collect()
+    /// The sessions that `query` selects: those whose turn it is until then, `limit` at most.
+    async fn in_turn(
+        &self,
+        query: &'static str,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let rows = sqlx::query(query)
+            .bind(until.as_micros())
+            .bind(limit)
+            .fetch_all(&self.shared.readers)
+            .await?;
+        rows.iter().map(|row| row.parsed("session")).collect()
+    }
 }
 
 pub(super) async fn seal(

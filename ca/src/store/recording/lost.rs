@@ -23,16 +23,14 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let rows = sqlx::query(
+        self.in_turn(
             "SELECT session FROM recording
              WHERE lost_at <= $1 AND (held_at IS NULL OR manifest IS NOT NULL)
              ORDER BY lost_at LIMIT $2",
+            now,
+            limit,
         )
-        .bind(now.as_micros())
-        .bind(limit)
-        .fetch_all(&self.shared.readers)
-        .await?;
-        rows.iter().map(|row| row.parsed("session")).collect()
+        .await
     }
 
     /// How much of a session's recording was on its bastion's disk, as far as the log says.

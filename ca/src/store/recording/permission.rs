@@ -34,16 +34,14 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let rows = sqlx::query(
+        self.in_turn(
             "SELECT session FROM recording
              WHERE deleted_at IS NULL AND unreported_at IS NULL AND unaccounted_at <= $1
              ORDER BY unaccounted_at LIMIT $2",
+            known_until(now),
+            limit,
         )
-        .bind(known_until(now).as_micros())
-        .bind(limit)
-        .fetch_all(&self.shared.readers)
-        .await?;
-        rows.iter().map(|row| row.parsed("session")).collect()
+        .await
     }
 
     /// Which bastions were ever permitted to delete a recording, also where a hold took that back.
